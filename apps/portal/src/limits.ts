@@ -1,0 +1,27 @@
+/**
+ * The most of everything that the portal takes from elsewhere.
+ *
+ * @module
+ */
+
+export const configurationBytesMax: number = 256 * 1024
+export const evidenceBytesMax: number = 1024 * 1024
+export const attestationTokenBytesMax: number = 256 * 1024
+export const jwksBytesMax: number = 256 * 1024
+export const sealedResponseBytesMax: number = 64 * 1024 * 1024
+export const filmBytesMax: number = 64 * 1024 * 1024
+
+export const nameCharactersMax = 100
+export const identifierCharactersMax = 64
+export const conclusionCharactersMax = 4000
+
+export const verificationTimeoutMs = 20_000
+export const requestTimeoutMs = 120_000
+
+/** A verification is renewed this long before what it rests on expires. */
+export const renewalLeadSeconds = 120
+export const renewalRetrySeconds = 15
+
+export const taskPollMs = 700
+/** How long the page waits for a result before it says that the report will appear by itself. */
+export const taskWaitSecondsMax = 180
