@@ -1,0 +1,61 @@
+/**
+ * Base64 and base64url, strict: one text for each byte string and the other way round.
+ *
+ * @see RFC 4648, sections 3.5, 4 and 5
+ * @module
+ */
+
+import { equalBytes } from './bytes.ts'
+
+/** Base64url without padding. */
+export function base64UrlOf(bytes: Uint8Array): string {
+  return base64Of(bytes).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
+}
+
+/** Base64 with padding, on one line. */
+export function base64Of(bytes: Uint8Array): string {
+  let binary = ''
+  for (let offset = 0; offset < bytes.length; offset += chunkBytes) {
+    binary += String.fromCharCode(...bytes.subarray(offset, offset + chunkBytes))
+  }
+  return btoa(binary)
+}
+
+/**
+ * The bytes of base64url text without padding.
+ *
+ * @returns `undefined` for any other text: padded, with white space, of a length that no bytes have, or
+ *   with bits set that carry nothing.
+ */
+export function bytesOfBase64Url(text: string): Uint8Array | undefined {
+  if (text.length % 4 === 1 || !/^[A-Za-z0-9_-]*$/.test(text)) return undefined
+  const padding = '='.repeat((4 - (text.length % 4)) % 4)
+  return bytesOfBase64(text.replaceAll('-', '+').replaceAll('_', '/') + padding)
+}
+
+/**
+ * The bytes of padded base64 text.
+ *
+ * @returns `undefined` for any other text.
+ */
+export function bytesOfBase64(text: string): Uint8Array | undefined {
+  if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) return undefined
+  const binary = atob(text)
+  const bytes = new Uint8Array(binary.length)
+  for (let index = 0; index < bytes.length; index++) bytes[index] = binary.charCodeAt(index)
+  return isCanonicalTail(text, bytes) ? bytes : undefined
+}
+
+/** The last group is the one that could carry stray bits. */
+function isCanonicalTail(text: string, bytes: Uint8Array): boolean {
+  if (!text.endsWith('=')) return true
+  const tail = bytes.subarray(bytes.length - (bytes.length % 3))
+  return equalBytes(codesOf(base64Of(tail)), codesOf(text.slice(-4)))
+}
+
+function codesOf(text: string): Uint8Array {
+  return Uint8Array.from(text, (character) => character.charCodeAt(0))
+}
+
+/** How many bytes go through one call of `String.fromCharCode`; engines limit the argument count. */
+const chunkBytes = 0x2000

@@ -1,0 +1,85 @@
+/**
+ * Byte strings: of a length fixed by a specification, and their text forms.
+ *
+ * @module
+ */
+
+declare const width: unique symbol
+
+/** A byte string whose length, in bytes, is part of its type. */
+export type Bytes<N extends number> = Uint8Array & { readonly [width]: N }
+
+/**
+ * Copies `source` into a byte string of exactly `length` bytes.
+ *
+ * @returns `undefined` when the length differs. It never pads and never truncates.
+ */
+export function bytesOf<const N extends number>(
+  length: N,
+  source: Uint8Array,
+): Bytes<N> | undefined {
+  return source.length === length ? (source.slice() as Bytes<N>) : undefined
+}
+
+const hexPairs: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
+  byte.toString(16).padStart(2, '0'),
+)
+
+/** Lower-case hexadecimal, two digits a byte, no prefix, no separator. */
+export function hexOf(bytes: Uint8Array): string {
+  let text = ''
+  for (const byte of bytes) text += hexPairs[byte]
+  return text
+}
+
+/**
+ * The bytes of hexadecimal text of either case.
+ *
+ * @returns `undefined` when a digit is missing or is not one.
+ */
+export function bytesOfHex(text: string): Uint8Array | undefined {
+  if (text.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(text)) return undefined
+  const bytes = new Uint8Array(text.length / 2)
+  for (let index = 0; index < bytes.length; index++) {
+    bytes[index] = Number.parseInt(text.slice(2 * index, 2 * index + 2), 16)
+  }
+  return bytes
+}
+
+/** The UTF-8 bytes of `text`. */
+export function utf8Of(text: string): Uint8Array {
+  return new TextEncoder().encode(text)
+}
+
+/**
+ * The text of UTF-8 `bytes`. A byte order mark is kept, as a character.
+ *
+ * @returns `undefined` when the bytes are not UTF-8.
+ */
+export function textOf(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    return undefined
+  }
+}
+
+/** All `parts`, one after the other, in a new byte string. */
+export function concat(...parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0))
+  let offset = 0
+  for (const part of parts) {
+    whole.set(part, offset)
+    offset += part.length
+  }
+  return whole
+}
+
+/** Whether two byte strings are the same; the time taken depends on the length of `a` only. */
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  let difference = a.length ^ b.length
+  for (let index = 0; index < a.length; index++) {
+    difference |= (a[index] ?? 0) ^ (b[index] ?? 0)
+  }
+  return difference === 0
+}
