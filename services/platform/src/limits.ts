@@ -1,0 +1,68 @@
+/**
+ * Every limit of this service, with its unit.
+ *
+ * @module
+ */
+
+/** One sealed request, and so the largest film. Bytes. */
+export const sealedRequestBytesMax: number = 64 * 1024 * 1024
+/** The request for evidence: a nonce in JSON. Bytes. */
+export const evidenceRequestBytesMax = 1024
+/** One FHIR resource as JSON. Bytes. */
+export const resourceBytesMax: number = 256 * 1024
+/** Nesting of one FHIR resource. */
+export const resourceDepthMax = 32
+/** A film file as it is uploaded. Bytes. */
+export const filmBytesMax: number = 48 * 1024 * 1024
+/** Header fields of an inner request. */
+export const innerHeadersMax = 32
+/** Path and query of an inner request. Characters. */
+export const innerPathCharactersMax = 2048
+/** A staff member's access token. Characters. */
+export const staffTokenCharactersMax = 8192
+/** Resources in the answer to one search. */
+export const searchResultsMax = 100
+/** A clinician's conclusion. Characters. */
+export const conclusionCharactersMax = 4000
+/** The identity provider's metadata or key set. Bytes. */
+export const identityAnswerBytesMax: number = 256 * 1024
+/** An answer of the attestation service. Bytes. */
+export const attestationAnswerBytesMax: number = 1024 * 1024
+/** A peer's evidence document. Bytes. */
+export const evidenceAnswerBytesMax: number = 1024 * 1024
+/** The provider's answer to one inference. Bytes. */
+export const inferenceAnswerBytesMax: number = 256 * 1024
+/** The provider's model card. Bytes. */
+export const modelCardBytesMax: number = 256 * 1024
+/** One value in the cache, sealed. Bytes. */
+export const cacheValueBytesMax: number = 4 * 1024 * 1024
+/** How long a value stays in the cache. Seconds. */
+export const cacheLifetimeSeconds = 600
+/** How long one answer of the cache is waited for before the database answers instead. Milliseconds. */
+export const cachePatienceMs = 500
+/** How long the cache is left alone after it failed. Seconds. */
+export const cacheRestSeconds = 10
+/** Requests remembered against replay under one channel key; then the key is replaced. */
+export const rememberedRequestsMax = 200_000
+/** Life of a channel key. Seconds. */
+export const channelKeyLifetimeSeconds: number = 24 * 3600
+/** A replaced channel key is still opened for this long, so that a running upload arrives. Seconds. */
+export const channelKeyOverlapSeconds = 300
+/** A peer's evidence is asked for again after this long. Seconds. */
+export const peerVerificationLifetimeSeconds = 600
+/** An exchanged token is replaced when it has less than this left. Seconds. */
+export const accessTokenReserveSeconds = 60
+/** Attempts at one order while the provider or the attestation service is unavailable. */
+export const orderAttemptsMax = 5
+/** Wait before the first new attempt; it doubles. Seconds. */
+export const orderRetrySeconds = 2
+/** One attempt at one order. Seconds. */
+export const orderAttemptSecondsMax = 120
+/** Orders interpreted at once by one replica. */
+export const ordersAtOnceMax = 2
+/** Longest side of a rendered film. Pixels. */
+export const renderedSidePixelsMax = 1024
+/** Decoding of one film. Milliseconds. */
+export const filmDecodeMsMax = 30_000
+/** Highest versions remembered against rows rolled back, in this process. */
+export const rememberedVersionsMax = 100_000

@@ -1,0 +1,97 @@
+import { ok, type Problem, type Result, refuse } from '@sealward/attestation/bytes'
+import type { JSONWebKeySet } from 'jose'
+import { z } from 'zod'
+import { identityAnswerBytesMax } from '../limits.ts'
+import type { StaffKeys } from './staff-token.ts'
+
+const keysLifetimeSeconds = 3600
+const freshKeysEverySeconds = 30
+const patienceMs = 5000
+
+const Metadata = z.object({ issuer: z.string(), jwks_uri: z.url() })
+const KeySet = z.object({ keys: z.array(z.record(z.string(), z.unknown())).max(64) })
+
+/**
+ * Keys of the pinned identity provider, by its published metadata.
+ *
+ * Kept for an hour; asked for again at most every 30 s when a token names an unknown key. Other
+ * places than https are refused unless the instance is one for development.
+ *
+ * @see OpenID Connect Discovery 1.0, section 4; RFC 8414
+ */
+export function createStaffKeys(options: {
+  readonly issuer: string
+  readonly development: boolean
+  readonly now: () => number
+  readonly fetch: typeof fetch
+}): StaffKeys {
+  let held: { readonly keys: JSONWebKeySet; readonly at: number } | undefined
+  let running: ReturnType<StaffKeys> | undefined
+
+  const load: () => ReturnType<StaffKeys> = async () => {
+    const metadata = await read(
+      options,
+      `${options.issuer.replace(/\/$/, '')}/.well-known/openid-configuration`,
+      Metadata,
+    )
+    if (!metadata.ok) return metadata
+    if (metadata.value.issuer !== options.issuer) return unavailable('issuer')
+    const keys = await read(options, metadata.value.jwks_uri, KeySet)
+    if (!keys.ok) return keys
+    const value = keys.value as unknown as JSONWebKeySet
+    held = { keys: value, at: options.now() }
+    return ok(value)
+  }
+
+  return ({ fresh }) => {
+    const age = held === undefined ? Number.POSITIVE_INFINITY : options.now() - held.at
+    if (held !== undefined && age < (fresh ? freshKeysEverySeconds : keysLifetimeSeconds)) {
+      return Promise.resolve(ok(held.keys))
+    }
+    running ??= load().finally(() => {
+      running = undefined
+    })
+    return running
+  }
+}
+
+async function read<T>(
+  options: { readonly development: boolean; readonly fetch: typeof fetch },
+  url: string,
+  schema: z.ZodType<T>,
+): Promise<Result<T, Problem<'identity-provider-unavailable'>>> {
+  if (!url.startsWith('https://') && !options.development) return unavailable('scheme')
+  try {
+    const response = await options.fetch(url, {
+      redirect: 'error',
+      signal: AbortSignal.timeout(patienceMs),
+      headers: { accept: 'application/json' },
+    })
+    if (response.status !== 200) {
+      await response.body?.cancel()
+      return unavailable('status')
+    }
+    const text = await boundedText(response)
+    if (text === undefined) return unavailable('size')
+    const parsed = schema.safeParse(JSON.parse(text))
+    return parsed.success ? ok(parsed.data) : unavailable('answer')
+  } catch {
+    return unavailable('connection')
+  }
+}
+
+async function boundedText(response: Response): Promise<string | undefined> {
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.length
+    if (bytes > identityAnswerBytesMax) return undefined
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+const unavailable = (
+  at: string,
+): { readonly ok: false; readonly problem: Problem<'identity-provider-unavailable'> } =>
+  refuse('identity-provider-unavailable', at, 'The identity provider gives no usable keys now.')

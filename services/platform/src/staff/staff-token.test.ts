@@ -1,0 +1,125 @@
+import { generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { ok, type Problem, type Result, refuse } from '@sealward/attestation/bytes'
+import { exportJWK, type JSONWebKeySet, type JWTPayload, SignJWT } from 'jose'
+import { expect, test } from 'vitest'
+import { type StaffKeys, verifyStaff } from './staff-token.ts'
+
+const now = 1_790_000_000
+const expectation = {
+  issuer: 'https://identity.hospital.example',
+  audience: 'urn:sealward:platform',
+  roleClaim: 'roles',
+}
+const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+const stranger = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+const jwks: JSONWebKeySet = {
+  keys: [{ ...(await exportJWK(pair.publicKey)), kid: 'k1', alg: 'ES256' }],
+}
+const keys: StaffKeys = async () => ok(jwks)
+
+function token(
+  changes: JWTPayload = {},
+  {
+    key = pair.privateKey,
+    kid = 'k1',
+    typ = 'at+jwt',
+  }: { key?: KeyObject; kid?: string; typ?: string } = {},
+): Promise<string> {
+  const claims = {
+    iss: expectation.issuer,
+    aud: expectation.audience,
+    sub: 'u1',
+    name: 'Chen Wei',
+    roles: ['clerk'],
+    iat: now - 10,
+    exp: now + 60,
+    ...changes,
+  }
+  return new SignJWT(claims).setProtectedHeader({ alg: 'ES256', kid, typ }).sign(key)
+}
+
+const verify = async (jwt: string): Promise<unknown> =>
+  verifyStaff(`Bearer ${jwt}`, expectation, keys, now)
+
+test('a token of the pinned provider names the member of staff and the roles', async () => {
+  expect(await verify(await token())).toEqual({
+    ok: true,
+    value: { subject: 'u1', name: 'Chen Wei', roles: ['clerk'] },
+  })
+})
+
+test('roles may lie below a dotted claim', async () => {
+  const nested = await token({ roles: undefined, realm_access: { roles: ['radiologist', 'x'] } })
+  expect(
+    await verifyStaff(
+      `Bearer ${nested}`,
+      { ...expectation, roleClaim: 'realm_access.roles' },
+      keys,
+      now,
+    ),
+  ).toMatchObject({ ok: true, value: { roles: ['radiologist'] } })
+})
+
+test.each([
+  ['another issuer', { iss: 'https://elsewhere.example' }, 'token-refused'],
+  ['another audience', { aud: 'urn:other' }, 'token-refused'],
+  ['a time that has passed', { exp: now - 31 }, 'token-expired'],
+  ['no role of ours', { roles: ['janitor'] }, 'role-missing'],
+  ['no roles at all', { roles: undefined }, 'role-missing'],
+  ['no expiry', { exp: undefined }, 'token-refused'],
+])('a token with %s is refused', async (_, changes, code) => {
+  expect(await verify(await token(changes))).toMatchObject({ ok: false, problem: { code } })
+})
+
+test('a token signed by a stranger under a known key id is refused', async () => {
+  expect(await verify(await token({}, { key: stranger.privateKey }))).toMatchObject({
+    ok: false,
+    problem: { code: 'token-refused' },
+  })
+})
+
+test('a token of an unsecured algorithm is refused', async () => {
+  const [, payload] = (await token()).split('.')
+  const header = Buffer.from('{"alg":"none"}').toString('base64url')
+  expect(await verify(`${header}.${payload}.`)).toMatchObject({ ok: false })
+})
+
+test('an identity token is not an access token', async () => {
+  expect(await verify(await token({}, { typ: 'logout+jwt' }))).toMatchObject({
+    problem: { code: 'token-refused' },
+  })
+})
+
+test('an unknown key makes the provider be asked once more, and a new key then counts', async () => {
+  const asked: boolean[] = []
+  const rotated: StaffKeys = async ({ fresh }) => {
+    asked.push(fresh)
+    return ok(fresh ? jwks : { keys: [] })
+  }
+  expect(await verifyStaff(`Bearer ${await token()}`, expectation, rotated, now)).toMatchObject({
+    ok: true,
+  })
+  expect(asked).toEqual([false, true])
+})
+
+test.each(['', 'Bearer', 'Bearer a b', 'Basic abc', undefined])(
+  '%j is no bearer token',
+  async (header) => {
+    expect(await verifyStaff(header, expectation, keys, now)).toMatchObject({
+      problem: { code: 'token-missing' },
+    })
+  },
+)
+
+test.each(['a', 'a.b', 'a.b.c', 'a.b.c.d.e', '....'])('%j is refused, not thrown', async (text) => {
+  expect(await verify(text)).toMatchObject({ ok: false })
+})
+
+test('a provider that gives no keys is told apart from a bad token', async () => {
+  const down: StaffKeys = async (): Promise<
+    Result<never, Problem<'identity-provider-unavailable'>>
+  > => refuse('identity-provider-unavailable', 'status', 'down')
+  expect(await verifyStaff(`Bearer ${await token()}`, expectation, down, now)).toMatchObject({
+    problem: { code: 'identity-provider-unavailable' },
+  })
+})
