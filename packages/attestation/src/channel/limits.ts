@@ -1,0 +1,21 @@
+/** What a sealed message may be at most. */
+export const channelLimits = {
+  /** Bytes of one sealed message, and of the message inside it. */
+  messageBytesMax: 80 * 1024 * 1024,
+  /** Fields of one header section. */
+  fieldsMax: 128,
+  /** Bytes of one header section. */
+  fieldSectionBytesMax: 65_536,
+  /** Bytes of a method, scheme, authority or path. */
+  controlBytesMax: 8192,
+  /** Informational responses before the final one. */
+  informationalMax: 8,
+  /** Bytes of `application/ohttp-keys`. */
+  keyConfigBytesMax: 4096,
+  keyConfigsMax: 8,
+  suitesMax: 16,
+  /** Requests that one key configuration opens before it must be replaced. */
+  replayEntriesMax: 100_000,
+  /** Bytes of the nonce that whoever asks for evidence chooses. */
+  nonceBytes: 32,
+} as const

@@ -1,0 +1,16 @@
+/** What a token may be at most. */
+export const tokenLimits = {
+  /** Characters of a compact JWS. */
+  charactersMax: 65_536,
+  /** Keys of a key set that are looked at. */
+  keysMax: 32,
+  /** Characters of any one text claim of ours. */
+  textMax: 1024,
+  advisoriesMax: 64,
+  /** Nested objects in a payload. */
+  depthMax: 16,
+  /** Seconds an access token may live, at most. */
+  accessLifetimeSecondsMax: 300,
+  /** Seconds of clock difference that a caller may ask to be tolerated, at most. */
+  clockSkewSecondsMax: 300,
+} as const

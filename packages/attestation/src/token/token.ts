@@ -1,0 +1,119 @@
+/**
+ * What the attestation service's tokens say once they have been read.
+ *
+ * @module
+ */
+
+import type { Problem, UnixSeconds } from '../bytes/index.ts'
+import type { InitTimeData, RuntimeData, TeeRole } from '../evidence/index.ts'
+
+/** The public half of a signing key, as JWKS carry it. `x5c` is how the attestation service sends it. */
+export interface SigningJwk {
+  readonly kty: string
+  readonly kid?: string
+  readonly use?: string
+  readonly alg?: string
+  readonly crv?: string
+  readonly n?: string
+  readonly e?: string
+  readonly x?: string
+  readonly y?: string
+  readonly x5c?: readonly string[]
+}
+
+/** A JSON Web Key Set: what `/certs` answers. */
+export interface SigningKeys {
+  readonly keys: readonly SigningJwk[]
+}
+
+/** An attestation token whose signature, issuer and time were verified: an Attestation Result. */
+export interface AttestationToken {
+  readonly issuer: string
+  readonly issuedAt: UnixSeconds
+  readonly notBefore: UnixSeconds
+  readonly expiresAt: UnixSeconds
+  readonly id: string
+  /** Base64url SHA-256 of the SPKI of the key that signed it. */
+  readonly signer: string
+  /** Base64url SHA-256 of the token's ASCII bytes. */
+  readonly digest: string
+  readonly policyHash: string
+  readonly mrEnclave: string
+  readonly mrSigner: string
+  readonly isvProdId: number
+  readonly isvSvn: number
+  readonly debug: boolean
+  /** Hex, 64 bytes. */
+  readonly reportData: string
+  /** Hex, 64 bytes; absent where the evidence has no KSS. */
+  readonly configId?: string
+  readonly tcbStatus: string
+  readonly advisoryIds: readonly string[]
+  readonly simulated: boolean
+  /** Hex SHA-256 of the SPKI of the root that the evidence ended in. */
+  readonly evidenceRoot: string
+  readonly evidenceExpiresAt: UnixSeconds
+  readonly runtimeData?: RuntimeData
+  readonly initTimeData?: InitTimeData
+  /** Every claim as it came, the policy's own claims among them. */
+  readonly claims: Readonly<Record<string, unknown>>
+}
+
+/** An access token for one audience, bound to one TLS certificate. */
+export interface AccessToken {
+  readonly issuer: string
+  readonly audience: string
+  readonly subject: TeeRole
+  readonly issuedAt: UnixSeconds
+  readonly notBefore: UnixSeconds
+  readonly expiresAt: UnixSeconds
+  readonly id: string
+  readonly signer: string
+  /** Base64url SHA-256 of the DER of the only certificate that may show it. */
+  readonly certificateSha256: string
+  readonly purpose: string
+  readonly deployment: string
+  readonly mrEnclave: string
+  readonly mrSigner: string
+  readonly isvProdId: number
+  readonly isvSvn: number
+  readonly debug: boolean
+  readonly tcbStatus: string
+  readonly configId: string
+  readonly simulated: boolean
+  readonly policyHash: string
+  /** Base64url SHA-256 of the attestation token that it was exchanged for. */
+  readonly attestationToken: string
+  /** Hex SHA-256 of the model file; diagnostics only. */
+  readonly model?: string
+}
+
+/** Why a token was refused. */
+export type TokenCode =
+  | 'token-malformed'
+  | 'token-too-large'
+  | 'unsecured'
+  | 'wrong-algorithm'
+  | 'wrong-type'
+  | 'unknown-signer'
+  | 'bad-signature'
+  | 'wrong-issuer'
+  | 'wrong-audience'
+  | 'expired'
+  | 'not-yet-valid'
+  | 'wrong-holder'
+  | 'replayed'
+  | 'claim-missing'
+  | 'wrong-deployment'
+  | 'wrong-role'
+  | 'wrong-measurement'
+  | 'wrong-signer'
+  | 'wrong-product'
+  | 'svn-too-low'
+  | 'debug'
+  | 'tcb-status'
+  | 'wrong-model'
+  | 'wrong-configuration'
+  | 'simulated'
+
+export type TokenProblem = Problem<TokenCode>
