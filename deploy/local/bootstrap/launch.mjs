@@ -8,11 +8,13 @@ import { Stop } from './steps.mjs'
  * Installs what is missing, then hands over to `program` on the pinned Node and ends with its code.
  *
  * @param {string} program path from the root of the project
+ * @param {() => Promise<void>} [more] what else must be there first
  */
-export async function main(program) {
+export async function main(program, more) {
   try {
     await installPackages()
     await preparePostgres()
+    await more?.()
     process.exit(await handOver(program, process.argv.slice(2)))
   } catch (error) {
     if (!(error instanceof Stop)) throw error

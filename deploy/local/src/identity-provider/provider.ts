@@ -29,7 +29,7 @@ export function createIdentityProvider(options: {
   readonly cliSecret: string
 }): IdentityProvider {
   const mount = new URL(options.issuer).pathname
-  const provider = new Provider(options.issuer, configurationOf(options, mount))
+  const provider = quietly(() => new Provider(options.issuer, configurationOf(options, mount)))
   const callback = provider.callback()
   return (request, response) => {
     const path = (request.url ?? '/').slice(mount.length) || '/'
@@ -45,6 +45,17 @@ export function createIdentityProvider(options: {
       request.url = path
       callback(request, response)
     }
+  }
+}
+
+/** The library warns on the console that it keeps sessions in memory: here, that is what is wanted. */
+function quietly<T>(make: () => T): T {
+  const { warn, info } = console
+  Object.assign(console, { warn: () => {}, info: () => {} })
+  try {
+    return make()
+  } finally {
+    Object.assign(console, { warn, info })
   }
 }
 
@@ -78,6 +89,8 @@ function configurationOf(
         redirect_uris: [],
       },
     ],
+    clientDefaults: { id_token_signed_response_alg: 'ES256' },
+    responseTypes: ['code'],
     jwks: options.jwks,
     cookies: { keys: [options.cookieKey] },
     pkce: { required: () => true },
@@ -95,6 +108,7 @@ function configurationOf(
     },
     features: {
       devInteractions: { enabled: false },
+      dPoP: { enabled: false },
       clientCredentials: { enabled: true },
       rpInitiatedLogout: {
         enabled: true,

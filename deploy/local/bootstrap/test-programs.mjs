@@ -1,0 +1,47 @@
+import { existsSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { run } from './run.mjs'
+import { Stop, step } from './steps.mjs'
+
+/** What the tests drive beside the npm packages, by the name of Debian's package and how it is found. */
+const programs = [
+  { package: 'chromium', found: () => chromium() !== undefined },
+  { package: 'redis-server', found: () => onPath('redis-server') || onPath('valkey-server') },
+  { package: 'fonts-noto-cjk', found: () => existsSync('/usr/share/fonts/opentype/noto') || process.platform !== 'linux' },
+]
+
+/** A browser that the tests can drive, or `undefined`. */
+export function chromium() {
+  const known = [
+    process.env.SEALWARD_CHROMIUM,
+    '/usr/bin/chromium',
+    '/usr/bin/chromium-browser',
+    '/usr/bin/google-chrome',
+    '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+    '/Applications/Chromium.app/Contents/MacOS/Chromium',
+  ]
+  return known.find((file) => file !== undefined && existsSync(file))
+}
+
+/** Installs the missing ones from the system's packages, and says which. */
+export async function installTestPrograms() {
+  const missing = programs.filter(({ found }) => !found()).map((program) => program.package)
+  if (missing.length === 0) return
+  const sudo = process.getuid?.() === 0 ? [] : ['sudo', '-n']
+  if (!onPath('apt-get') || (sudo.length > 0 && !onPath('sudo'))) {
+    throw new Stop(`The tests need ${missing.join(', ')}: install them, then run npm test again.`)
+  }
+  await step(`Installing ${missing.join(', ')} from the system's packages`, async () => {
+    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+    const apt = (...parameters) => {
+      const [command, ...rest] = [...sudo, 'apt-get', ...parameters]
+      return run(command, rest, { env })
+    }
+    await apt('update', '-q')
+    await apt('install', '-q', '-y', '--no-install-recommends', ...missing)
+  })
+}
+
+function onPath(program) {
+  return (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)))
+}

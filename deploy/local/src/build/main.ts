@@ -1,0 +1,4 @@
+import { step } from '../../bootstrap/steps.mjs'
+import { buildAll } from './build.ts'
+
+await buildAll((target, build) => step(`Building ${target}`, build))

@@ -1,0 +1,72 @@
+import type { InitTimeData, PeerExpectation, TeeRole } from '@sealward/attestation/evidence'
+import type { ReferenceMeasurements } from './build/build.ts'
+
+/** ISV product id of each role, as its vendor numbers its products. */
+export const productIds: Readonly<Record<TeeRole, number>> = {
+  platform: 1,
+  'cache-gateway': 2,
+  diagnostics: 3,
+}
+
+/** Version of all products of this release; raised when an old one must no longer be accepted. */
+export const isvSvn = 1
+
+/** What every party of this deployment knows and agrees on before anything runs. */
+export interface Agreement {
+  readonly deployment: string
+  readonly attestation: { readonly issuer: string; readonly signers: readonly string[] }
+  /** Hex SHA-256 of the accepted evidence root's SPKI. */
+  readonly roots: readonly string[]
+  readonly measurements: ReferenceMeasurements
+  /** MRSIGNER of each role's vendor: the platform's vendor makes the gateway too. */
+  readonly signers: Readonly<Record<TeeRole, string>>
+  readonly model: { readonly sha256: string }
+  readonly identity: { readonly issuer: string; readonly audience: string; readonly roleClaim: string }
+}
+
+/** Hex SHA-256 of the init-time data of each role, as far as it is known. */
+export type ConfigIds = Readonly<Partial<Record<TeeRole, string>>>
+
+/** What is expected of whoever plays `role`: exactly the measured build, up to date, no debug. */
+export function expectationOf(
+  agreement: Agreement,
+  role: TeeRole,
+  configIds: ConfigIds,
+): PeerExpectation {
+  const configId = configIds[role]
+  return {
+    role,
+    mrEnclave: [agreement.measurements[role]],
+    mrSigner: [agreement.signers[role]],
+    isvProdId: productIds[role],
+    isvSvnMin: isvSvn,
+    debug: 'refused',
+    tcbStatuses: ['UpToDate'],
+    ...(role === 'diagnostics' ? { model: agreement.model } : {}),
+    ...(configId === undefined ? {} : { configId: [configId] }),
+  }
+}
+
+/**
+ * The trust configuration of whoever plays `role`; measured through CONFIGID. Who is called (gateway,
+ * diagnostics) knows the platform by its measurement; the platform knows them by theirs and by their
+ * configuration, so that each configuration can be measured before the next is written.
+ */
+export function initTimeDataOf(
+  agreement: Agreement,
+  role: TeeRole,
+  configIds: ConfigIds,
+): InitTimeData {
+  const peers: readonly TeeRole[] =
+    role === 'platform' ? ['cache-gateway', 'diagnostics'] : ['platform']
+  return {
+    version: 1,
+    deployment: agreement.deployment,
+    role,
+    attestation: agreement.attestation,
+    peers: peers.map((peer) => expectationOf(agreement, peer, configIds)),
+    development: true,
+    roots: agreement.roots,
+    ...(role === 'platform' ? { identity: agreement.identity } : {}),
+  }
+}

@@ -1,0 +1,3 @@
+import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { openHome } from './home.ts'
