@@ -22,10 +22,18 @@ const gates: readonly Gate[] = [
   command('format and lint (Biome)', 'biome', 'check', '.'),
   command('lint with types (oxlint)', 'oxlint', '--type-aware', '--deny-warnings'),
   command('types: Node code', 'tsc', '--noEmit', '-p', 'tsconfig.json'),
-  command('types: the trust core without host types', 'tsc', '--noEmit', '-p', 'packages/attestation/tsconfig.json'),
+  command(
+    'types: the trust core without host types',
+    'tsc',
+    '--noEmit',
+    '-p',
+    'packages/attestation/tsconfig.json',
+  ),
   command('types: portal', 'tsc', '--noEmit', '-p', 'apps/portal/tsconfig.json'),
   vitest('unit, property, vector and architecture tests', 'vitest.config.ts'),
-  ...(quick ? [] : [vitest('end to end: real processes, a real browser', 'tests/vitest.e2e.config.ts')]),
+  ...(quick
+    ? []
+    : [vitest('end to end: real processes, a real browser', 'tests/vitest.e2e.config.ts')]),
 ]
 
 let total: Tally = { passed: 0, failed: 0, skipped: 0 }

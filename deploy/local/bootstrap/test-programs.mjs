@@ -7,7 +7,10 @@ import { Stop, step } from './steps.mjs'
 const programs = [
   { package: 'chromium', found: () => chromium() !== undefined },
   { package: 'redis-server', found: () => onPath('redis-server') || onPath('valkey-server') },
-  { package: 'fonts-noto-cjk', found: () => existsSync('/usr/share/fonts/opentype/noto') || process.platform !== 'linux' },
+  {
+    package: 'fonts-noto-cjk',
+    found: () => existsSync('/usr/share/fonts/opentype/noto') || process.platform !== 'linux',
+  },
 ]
 
 /** A browser that the tests can drive, or `undefined`. */
@@ -43,5 +46,7 @@ export async function installTestPrograms() {
 }
 
 function onPath(program) {
-  return (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)))
+  return (process.env.PATH ?? '')
+    .split(delimiter)
+    .some((folder) => existsSync(join(folder, program)))
 }

@@ -21,7 +21,11 @@ export interface Agreement {
   /** MRSIGNER of each role's vendor: the platform's vendor makes the gateway too. */
   readonly signers: Readonly<Record<TeeRole, string>>
   readonly model: { readonly sha256: string }
-  readonly identity: { readonly issuer: string; readonly audience: string; readonly roleClaim: string }
+  readonly identity: {
+    readonly issuer: string
+    readonly audience: string
+    readonly roleClaim: string
+  }
 }
 
 /** Hex SHA-256 of the init-time data of each role, as far as it is known. */

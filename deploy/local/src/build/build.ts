@@ -14,7 +14,12 @@ export type ReferenceMeasurements = Readonly<Record<MeasuredService, string>>
 const builds = ['attestation-service', ...measuredServices, 'portal'] as const
 type Target = (typeof builds)[number]
 
-const common = ['package-lock.json', 'deploy/local/src/build', 'packages/attestation', 'packages/enclave']
+const common = [
+  'package-lock.json',
+  'deploy/local/src/build',
+  'packages/attestation',
+  'packages/enclave',
+]
 const sources: Readonly<Record<Target, readonly string[]>> = {
   'attestation-service': [...common, 'services/attestation-service'],
   'cache-gateway': [...common, 'services/cache-gateway'],

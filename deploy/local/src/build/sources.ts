@@ -4,7 +4,10 @@ import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** The root of the project. */
-export const projectRoot: string = fileURLToPath(new URL('../../../..', import.meta.url)).replace(/\/$/, '')
+export const projectRoot: string = fileURLToPath(new URL('../../../..', import.meta.url)).replace(
+  /\/$/,
+  '',
+)
 
 const leftOut = new Set(['node_modules', 'dist', '.vite'])
 
