@@ -1,0 +1,43 @@
+import type { InitTimeData } from '@sealward/attestation/evidence'
+
+/** Which measurement a sealing key depends on: the vendor's key, or the exact code. */
+export type SealingPolicy = 'mrsigner' | 'mrenclave'
+
+/** Why a workload does not start. */
+export type TeeCode =
+  | 'tee-missing'
+  | 'init-time-data-missing'
+  | 'init-time-data-malformed'
+  | 'config-id-mismatch'
+  | 'not-development'
+  | 'quote-malformed'
+
+/** What the workload's own quote says about it. Hex. */
+export interface TeeSelf {
+  readonly mrEnclave: string
+  readonly mrSigner: string
+  readonly isvProdId: number
+  readonly isvSvn: number
+  /** 128 digits. */
+  readonly configId: string
+  readonly debug: boolean
+}
+
+/** What a workload asks of the TEE that it lives in. A TEE that fails to answer is a broken machine: it throws. */
+export interface Tee {
+  readonly driver: 'simulated'
+  /** The measured trust configuration; its SHA-256 was compared with CONFIGID. */
+  readonly initTimeData: InitTimeData
+  /** The bytes that were hashed. */
+  readonly initTimeDataBytes: Uint8Array
+  readonly self: TeeSelf
+  /** An SGX quote over `reportData`, 64 bytes. */
+  quote(reportData: Uint8Array): Promise<Uint8Array>
+  /** 32 bytes, the same for the same enclave on the same host. */
+  sealingKey(policy: SealingPolicy): Promise<Uint8Array>
+  /** Tells the host that the workload serves, and on which ports. */
+  ready(state: { readonly ports: Readonly<Record<string, number>> }): void
+  /** Resolves when the host has gone. The process then ends by itself, after time to drain. */
+  readonly closed: Promise<void>
+  close(): void
+}

@@ -1,0 +1,21 @@
+/**
+ * Who a workload is: its attested keys, its attestation token, and what it exchanges that for.
+ *
+ * @module
+ */
+
+export {
+  createIdentity,
+  type EvidenceCode,
+  type EvidenceExtras,
+  type Identity,
+  type IdentityOptions,
+} from './identity.ts'
+export {
+  createPassport,
+  type Passport,
+  type PassportCode,
+  type PassportOptions,
+} from './passport.ts'
+export { createSignerKeys, type SignerKeys, type SignerKeysOptions } from './signer-keys.ts'
+export type { TlsIdentity } from './tls-identity.ts'
