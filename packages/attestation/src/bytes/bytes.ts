@@ -18,7 +18,7 @@ export function bytesOf<const N extends number>(
   length: N,
   source: Uint8Array,
 ): Bytes<N> | undefined {
-  return source.length === length ? (source.slice() as Bytes<N>) : undefined
+  return source.length === length ? (new Uint8Array(source) as Bytes<N>) : undefined
 }
 
 const hexPairs: readonly string[] = Array.from({ length: 256 }, (_, byte) =>

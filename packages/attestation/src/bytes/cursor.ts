@@ -67,7 +67,7 @@ export function parsing<T, Code extends string = never>(
     skip: (length) => {
       take(length)
     },
-    rest: () => take(input.length - offset).slice(),
+    rest: () => new Uint8Array(take(input.length - offset)),
     offset: () => offset,
     accept: (result) => (result.ok ? result.value : refused(result.problem)),
     fail,

@@ -1,1 +1,9 @@
-export {}
+export {
+  contextTag,
+  type DerCode,
+  type DerElement,
+  type DerReader,
+  derTag,
+  parsingDer,
+} from './der.ts'
+export { derDepthMax, objectIdentifierBytesMax } from './limits.ts'

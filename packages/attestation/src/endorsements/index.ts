@@ -1,9 +1,5 @@
-export {
-  type Endorsements,
-  parseEndorsements,
-  type QeIdentity,
-  type QeTcbLevel,
-  type TcbInfo,
-  type TcbLevel,
-  type TcbStatus,
-} from './endorsements.ts'
+export { type Endorsements, parseEndorsements } from './endorsements.ts'
+export { parseQeIdentity, type QeIdentity, type QeTcbLevel } from './qe-identity.ts'
+export { parseSignedJson, type SignedJson, type SignedJsonCode } from './signed-json.ts'
+export { parseTcbInfo, type TcbInfo, type TcbLevel } from './tcb-info.ts'
+export { type TcbStatus, tcbStatuses } from './tcb-status.ts'

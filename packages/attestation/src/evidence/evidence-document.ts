@@ -5,8 +5,33 @@
  * @module
  */
 
-import type { Problem, Result } from '../bytes/index.ts'
-import type { TeeRole } from './tee-role.ts'
+import {
+  bytesOfBase64Url,
+  type Fields,
+  type JsonCode,
+  jsonOf,
+  ok,
+  type Problem,
+  type Result,
+  reading,
+  refuse,
+  type Shape,
+  type ShapeCode,
+  utf8Of,
+} from '../bytes/index.ts'
+import {
+  acceptedValuesMax,
+  dataDepthMax,
+  endorsementCrlMax,
+  endorsementJsonMax,
+  endorsementPemMax,
+  initTimeDataBytesMax,
+  peersMax,
+  runtimeDataBytesMax,
+  sgxQuoteBytesMax,
+  shortTextMax,
+} from './limits.ts'
+import { type TeeRole, teeRoles } from './tee-role.ts'
 
 /** Media type `application/vnd.sealward.evidence+json`. */
 export interface EvidenceDocument {
@@ -126,29 +151,238 @@ export interface ParsedEvidenceDocument {
   readonly endorsements: EndorsementsJson
 }
 
-/** Parses an {@link EvidenceDocument}; unknown fields are refused, every size is limited. */
+/** Why an evidence document or what it carries was refused. */
+export type EvidenceDocumentCode = ShapeCode | JsonCode | 'not-base64url'
+
+/**
+ * Parses an {@link EvidenceDocument}: every field known, every size limited.
+ *
+ * Whether the quote binds the data is asked later, of `verifyBindings`.
+ *
+ * @param document - what `JSON.parse` or `jsonOf` built.
+ * @returns the decoded document, or one of {@link EvidenceDocumentCode}.
+ */
 export function parseEvidenceDocument(
-  _document: unknown,
-): Result<ParsedEvidenceDocument, Problem<string>> {
-  throw new Error('under construction')
+  document: unknown,
+): Result<ParsedEvidenceDocument, Problem<EvidenceDocumentCode>> {
+  const texts = reading(document, '', readDocument)
+  if (!texts.ok) return texts
+  const quote = bytesOfBase64Url(texts.value.quote)
+  if (quote === undefined) return refuse('not-base64url', 'quote', 'base64url expected')
+  const runtimeDataBytes = bytesOfBase64Url(texts.value.runtimeData)
+  if (runtimeDataBytes === undefined) {
+    return refuse('not-base64url', 'runtimeData', 'base64url expected')
+  }
+  const initTimeDataBytes = bytesOfBase64Url(texts.value.initTimeData)
+  if (initTimeDataBytes === undefined) {
+    return refuse('not-base64url', 'initTimeData', 'base64url expected')
+  }
+  const runtimeData = parseRuntimeData(runtimeDataBytes)
+  if (!runtimeData.ok) return runtimeData
+  const initTimeData = parseInitTimeData(initTimeDataBytes)
+  if (!initTimeData.ok) return initTimeData
+  return ok({
+    kind: 'sgx',
+    quote,
+    runtimeDataBytes,
+    runtimeData: runtimeData.value,
+    initTimeDataBytes,
+    initTimeData: initTimeData.value,
+    endorsements: texts.value.endorsements,
+  })
 }
 
-/** Parses the bytes of runtime data. */
-export function parseRuntimeData(_input: Uint8Array): Result<RuntimeData, Problem<string>> {
-  throw new Error('under construction')
+/** Parses the bytes of runtime data. Refusals are {@link EvidenceDocumentCode}. */
+export function parseRuntimeData(
+  input: Uint8Array,
+): Result<RuntimeData, Problem<EvidenceDocumentCode>> {
+  const json = jsonOf(input, { bytesMax: runtimeDataBytesMax, depthMax: dataDepthMax })
+  return json.ok ? reading(json.value, 'runtimeData', readRuntimeData) : json
 }
 
-/** Parses the bytes of init-time data. */
-export function parseInitTimeData(_input: Uint8Array): Result<InitTimeData, Problem<string>> {
-  throw new Error('under construction')
+/** Parses the bytes of init-time data. Refusals are {@link EvidenceDocumentCode}. */
+export function parseInitTimeData(
+  input: Uint8Array,
+): Result<InitTimeData, Problem<EvidenceDocumentCode>> {
+  const json = jsonOf(input, { bytesMax: initTimeDataBytesMax, depthMax: dataDepthMax })
+  return json.ok ? reading(json.value, 'initTimeData', readInitTimeData) : json
 }
 
 /** Runtime data as the bytes that are hashed: names sorted, no spaces. */
-export function encodeRuntimeData(_runtimeData: RuntimeData): Uint8Array {
-  throw new Error('under construction')
+export function encodeRuntimeData(runtimeData: RuntimeData): Uint8Array {
+  return utf8Of(sortedJsonOf(runtimeData))
 }
 
 /** Init-time data as the bytes that are hashed: names sorted, no spaces. */
-export function encodeInitTimeData(_initTimeData: InitTimeData): Uint8Array {
-  throw new Error('under construction')
+export function encodeInitTimeData(initTimeData: InitTimeData): Uint8Array {
+  return utf8Of(sortedJsonOf(initTimeData))
+}
+
+/** Parses the shape of endorsements: names, types, sizes. What is inside is not looked at. */
+export function readEndorsements(shape: Shape): EndorsementsJson {
+  return shape.object('refused', (fields) => {
+    const pem = (name: string): string => fields.required(name).string(endorsementPemMax)
+    const json = (name: string): string => fields.required(name).string(endorsementJsonMax)
+    const crl = (name: string): string => fields.required(name).string(endorsementCrlMax)
+    const signature = (name: string): string => fields.required(name).string(128, hex(64))
+    return {
+      pck_crl_issuer_chain: pem('pck_crl_issuer_chain'),
+      root_ca_crl: crl('root_ca_crl'),
+      pck_crl: crl('pck_crl'),
+      tcb_info_issuer_chain: pem('tcb_info_issuer_chain'),
+      tcb_info: json('tcb_info'),
+      tcb_info_signature: signature('tcb_info_signature'),
+      qe_identity_issuer_chain: pem('qe_identity_issuer_chain'),
+      qe_identity: json('qe_identity'),
+      qe_identity_signature: signature('qe_identity_signature'),
+      ...present(
+        'pck_certificate_chain',
+        fields.optional('pck_certificate_chain')?.string(endorsementPemMax),
+      ),
+    }
+  })
+}
+
+function readDocument(shape: Shape): EvidenceDocument {
+  return shape.object('refused', (fields) => ({
+    kind: fields.required('kind').oneOf(['sgx']),
+    quote: fields.required('quote').string(base64Length(sgxQuoteBytesMax)),
+    runtimeData: fields.required('runtimeData').string(base64Length(runtimeDataBytesMax)),
+    initTimeData: fields.required('initTimeData').string(base64Length(initTimeDataBytesMax)),
+    endorsements: readEndorsements(fields.required('endorsements')),
+  }))
+}
+
+function readRuntimeData(shape: Shape): RuntimeData {
+  return shape.object('refused', (fields) => {
+    const keys = fields.required('keys').list(1, readIdentityKey, 1)
+    const [key] = keys
+    return {
+      version: fields.required('version').oneOf([1]),
+      nonce: fields.required('nonce').string(43, digest),
+      deployment: readDeployment(fields.required('deployment')),
+      role: fields.required('role').oneOf(teeRoles),
+      keys: [key ?? shape.fail('wrong-value', 'one key expected')],
+      ...present('ohttp', fields.optional('ohttp')?.string(shortTextMax, base64Url)),
+      ...present('tls', fields.optional('tls')?.object('refused', readTls)),
+      ...present('model', fields.optional('model')?.object('refused', readModel)),
+    }
+  })
+}
+
+function readIdentityKey(shape: Shape): IdentityKeyJwk {
+  return shape.object('refused', (fields) => ({
+    kty: fields.required('kty').oneOf(['EC']),
+    crv: fields.required('crv').oneOf(['P-256']),
+    x: fields.required('x').string(43, digest),
+    y: fields.required('y').string(43, digest),
+    use: fields.required('use').oneOf(['sig']),
+    alg: fields.required('alg').oneOf(['ES256']),
+    kid: fields.required('kid').string(43, digest),
+  }))
+}
+
+function readTls(fields: Fields): { readonly 'x5t#S256': string } {
+  return { 'x5t#S256': fields.required('x5t#S256').string(43, digest) }
+}
+
+function readModel(fields: Fields): NonNullable<RuntimeData['model']> {
+  return {
+    name: fields.required('name').string(shortTextMax),
+    version: fields.required('version').string(shortTextMax),
+    sha256: fields.required('sha256').string(64, hex(32)),
+  }
+}
+
+function readInitTimeData(shape: Shape): InitTimeData {
+  return shape.object('refused', (fields) => ({
+    version: fields.required('version').oneOf([1]),
+    deployment: readDeployment(fields.required('deployment')),
+    role: fields.required('role').oneOf(teeRoles),
+    attestation: fields.required('attestation').object('refused', (attestation) => ({
+      issuer: attestation.required('issuer').string(shortTextMax, webAddress),
+      signers: attestation
+        .required('signers')
+        .list(acceptedValuesMax, (signer) => signer.string(43, digest)),
+    })),
+    peers: fields.required('peers').list(peersMax, readPeerExpectation),
+    development: fields.required('development').boolean(),
+    roots: readDigests(fields.required('roots')),
+    ...present('identity', fields.optional('identity')?.object('refused', readIdentityProvider)),
+  }))
+}
+
+function readIdentityProvider(fields: Fields): NonNullable<InitTimeData['identity']> {
+  return {
+    issuer: fields.required('issuer').string(shortTextMax, webAddress),
+    audience: fields.required('audience').string(shortTextMax),
+    roleClaim: fields.required('roleClaim').string(shortTextMax),
+  }
+}
+
+function readPeerExpectation(shape: Shape): PeerExpectation {
+  return shape.object('refused', (fields) => ({
+    role: fields.required('role').oneOf(teeRoles),
+    mrEnclave: readDigests(fields.required('mrEnclave')),
+    mrSigner: readDigests(fields.required('mrSigner')),
+    isvProdId: fields.required('isvProdId').integer(0, 0xffff),
+    isvSvnMin: fields.required('isvSvnMin').integer(0, 0xffff),
+    debug: fields.required('debug').oneOf(['refused', 'dangerously-allowed']),
+    tcbStatuses: fields
+      .required('tcbStatuses')
+      .list(acceptedValuesMax, (status) => status.string(64), 1),
+    ...present(
+      'model',
+      fields.optional('model')?.object('refused', (model) => ({
+        sha256: model.required('sha256').string(64, hex(32)),
+      })),
+    ),
+    ...present('configId', fields.optional('configId') && readDigests(fields.required('configId'))),
+  }))
+}
+
+/** Parses what one party accepts of another, as configuration has it. */
+export function parsePeerExpectation(
+  json: unknown,
+): Result<PeerExpectation, Problem<EvidenceDocumentCode>> {
+  return reading(json, '', readPeerExpectation)
+}
+
+function readDeployment(shape: Shape): string {
+  return shape.string(45, uuidUrn)
+}
+
+/** At least one SHA-256, in hex. An empty list would accept nothing, and be taken for "anything". */
+function readDigests(shape: Shape): readonly string[] {
+  return shape.list(acceptedValuesMax, (item) => item.string(64, hex(32)), 1)
+}
+
+const uuidUrn = /^urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+const webAddress = /^https?:\/\/[^\s]+$/
+const base64Url = /^[A-Za-z0-9_-]+$/
+/** 32 bytes in base64url; the last digit carries four bits. */
+const digest = /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/
+
+function hex(bytes: number): RegExp {
+  return new RegExp(`^[0-9a-f]{${2 * bytes}}$`)
+}
+
+function base64Length(bytes: number): number {
+  return Math.ceil((bytes * 4) / 3)
+}
+
+/** A property that is left out when it has no value, as `exactOptionalPropertyTypes` asks. */
+function present<const Name extends string, T>(
+  name: Name,
+  value: T | undefined,
+): { readonly [K in Name]?: T } {
+  return value === undefined ? {} : ({ [name]: value } as { readonly [K in Name]: T })
+}
+
+function sortedJsonOf(value: unknown): string {
+  return JSON.stringify(value, (_name, inner: unknown) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  )
 }

@@ -1,6 +1,7 @@
 export {
   type EndorsementsJson,
   type EvidenceDocument,
+  type EvidenceDocumentCode,
   encodeInitTimeData,
   encodeRuntimeData,
   type IdentityKeyJwk,
@@ -9,14 +10,28 @@ export {
   type PeerExpectation,
   parseEvidenceDocument,
   parseInitTimeData,
+  parsePeerExpectation,
   parseRuntimeData,
   type RuntimeData,
+  readEndorsements,
 } from './evidence-document.ts'
 export {
+  endorsementCrlMax,
+  endorsementJsonMax,
+  endorsementPemMax,
+  evidenceDocumentBytesMax,
+  evidenceDocumentDepthMax,
+  initTimeDataBytesMax,
+  runtimeDataBytesMax,
+  sgxQuoteBytesMax,
+} from './limits.ts'
+export {
   type CertificationData,
+  intelQeVendorIdHex,
   parseSgxQuote,
   type SgxQuote,
   type SgxQuoteCode,
   type SgxReportBody,
+  sgxAttributeFlags,
 } from './sgx-quote.ts'
 export { type TeeRole, teeRoles } from './tee-role.ts'

@@ -1,12 +1,41 @@
-import type { Bytes, UnixSeconds } from '../bytes/index.ts'
-import type { SgxExtension } from './sgx-extension.ts'
+/**
+ * X.509 certificates, as far as attestation needs them.
+ *
+ * @see RFC 5280, section 4
+ * @module
+ */
+
+import {
+  type Bytes,
+  bytesOf,
+  equalBytes,
+  hexOf,
+  type Problem,
+  type Result,
+  refuse,
+  type UnixSeconds,
+} from '../bytes/index.ts'
+import { contextTag, type DerReader, derTag, parsingDer } from '../der/index.ts'
+import {
+  commonNameOf,
+  type Extension,
+  ecdsaWithSha256Hex,
+  rawSignatureOf,
+  readExtensions,
+  readSerialNumber,
+  readTime,
+  type X509Reader,
+} from './fields.ts'
+import { certificateBytesMax } from './limits.ts'
+import type { X509Code } from './problems.ts'
+import { parseSgxExtension, type SgxExtension, sgxExtensionOid } from './sgx-extension.ts'
 
 /** An X.509 certificate of version 3. Parsed, and believed by nobody yet. */
 export interface Certificate {
   readonly der: Uint8Array
   /** The bytes that the issuer signed. */
   readonly tbs: Uint8Array
-  /** Content of INTEGER as found, hex. */
+  /** Content of the INTEGER, hex. */
   readonly serialNumber: string
   /** DER of the Name. */
   readonly issuer: Uint8Array
@@ -20,12 +49,12 @@ export interface Certificate {
   readonly spki: Uint8Array
   /** Uncompressed point, when the key is one of P-256. */
   readonly p256: Bytes<65> | undefined
-  /** `r ‖ s`, when the algorithm is ECDSA with SHA-256 and the numbers fit. */
+  /** `r ‖ s`, when the algorithm is ECDSA with SHA-256 and the numbers fit P-256. */
   readonly signature: Bytes<64> | undefined
   readonly isCa: boolean
   /** pathLenConstraint, when there is one. */
   readonly pathLength: number | undefined
-  /** undefined: the extension is absent. */
+  /** `undefined`: the extension is absent. */
   readonly keyUsage: KeyUsage | undefined
   /** Intel's extension of PCK certificates. */
   readonly sgx: SgxExtension | undefined
@@ -36,4 +65,123 @@ export interface KeyUsage {
   readonly digitalSignature: boolean
   readonly keyCertSign: boolean
   readonly crlSign: boolean
+}
+
+/**
+ * Parses one certificate.
+ *
+ * @param der - DER of Certificate, nothing before or after it.
+ * @returns the fields, or one of {@link X509Code}. An extension that is critical and not known is refused.
+ */
+export function parseCertificate(der: Uint8Array): Result<Certificate, Problem<X509Code>> {
+  if (der.length > certificateBytesMax) {
+    return refuse('certificate-too-large', '@0x0', `more than ${certificateBytesMax} bytes`)
+  }
+  return parsingDer<Certificate, X509Code>(der, (top) =>
+    top.inside(derTag.sequence, (certificate) => {
+      const { algorithm, ...fields } = certificate.inside(derTag.sequence, readTbs)
+      if (!equalBytes(certificate.element(derTag.sequence).whole, algorithm)) {
+        certificate.fail('certificate-malformed', 'two different signature algorithms')
+      }
+      const signature = certificate.wholeBits()
+      return { der, ...fields, signature: signatureOf(algorithm, signature) }
+    }),
+  )
+}
+
+type TbsFields = Omit<Certificate, 'der' | 'signature'> & { readonly algorithm: Uint8Array }
+
+function readTbs(reader: X509Reader, tbs: Uint8Array): TbsFields {
+  const version =
+    reader.nextTag() === contextTag(0)
+      ? reader.inside(contextTag(0), (wrapper) => wrapper.unsigned(2))
+      : 0
+  if (version !== 2) reader.fail('certificate-malformed', 'not of version 3')
+  const serialNumber = readSerialNumber(reader)
+  const algorithm = reader.element(derTag.sequence).whole
+  const issuer = reader.element(derTag.sequence).whole
+  const validity = reader.inside(derTag.sequence, (times) => ({
+    notBefore: readTime(times),
+    notAfter: readTime(times),
+  }))
+  const subject = reader.element(derTag.sequence).whole
+  const spki = reader.element(derTag.sequence).whole
+  // issuerUniqueID and subjectUniqueID, which nobody writes: passed over.
+  for (const number of [1, 2]) if (reader.nextTag() === (0x80 | number)) reader.any()
+  const extensions = readExtensions(reader, 3)
+  return {
+    tbs,
+    algorithm,
+    serialNumber: hexOf(serialNumber),
+    issuer,
+    subject,
+    issuerCommonName: commonNameOf(issuer),
+    subjectCommonName: commonNameOf(subject),
+    ...validity,
+    spki,
+    p256: p256PointOf(spki),
+    ...readKnownExtensions(reader, extensions),
+  }
+}
+
+type KnownExtensions = Pick<Certificate, 'isCa' | 'pathLength' | 'keyUsage' | 'sgx'>
+
+function readKnownExtensions(
+  reader: X509Reader,
+  extensions: readonly Extension[],
+): KnownExtensions {
+  const unknown = extensions.find(({ oid, critical }) => critical && !knownOids.has(oid))
+  if (unknown !== undefined) reader.fail('unknown-critical-extension', unknown.oid)
+
+  const accept = <T>(result: Result<T, Problem<X509Code>>): T =>
+    result.ok ? result.value : reader.fail(result.problem.code, result.problem.detail)
+  const value = (oid: string): Uint8Array | undefined =>
+    extensions.find((extension) => extension.oid === oid)?.value
+
+  const basicConstraints = value(oids.basicConstraints)
+  const keyUsage = value(oids.keyUsage)
+  const sgx = value(sgxExtensionOid)
+  return {
+    isCa: false,
+    pathLength: undefined,
+    ...(basicConstraints && accept(parsingDer(basicConstraints, readBasicConstraints))),
+    keyUsage: keyUsage && accept(parsingDer(keyUsage, readKeyUsage)),
+    sgx: sgx && accept(parseSgxExtension(sgx)),
+  }
+}
+
+/** RFC 5280, section 4.2.1.9. */
+function readBasicConstraints(reader: DerReader): Pick<Certificate, 'isCa' | 'pathLength'> {
+  return reader.inside(derTag.sequence, (fields) => ({
+    isCa: fields.nextTag() === derTag.boolean && fields.boolean(),
+    pathLength: fields.hasMore() ? fields.unsigned(0xff) : undefined,
+  }))
+}
+
+/** RFC 5280, section 4.2.1.3: bit 0 digitalSignature, bit 5 keyCertSign, bit 6 cRLSign. */
+function readKeyUsage(reader: DerReader): KeyUsage {
+  const [first = 0] = reader.bits()
+  return {
+    digitalSignature: (first & 0x80) !== 0,
+    keyCertSign: (first & 0x04) !== 0,
+    crlSign: (first & 0x02) !== 0,
+  }
+}
+
+const oids = { basicConstraints: '2.5.29.19', keyUsage: '2.5.29.15' } as const
+
+const knownOids: ReadonlySet<string> = new Set([...Object.values(oids), sgxExtensionOid])
+
+function signatureOf(algorithm: Uint8Array, signature: Uint8Array): Bytes<64> | undefined {
+  return hexOf(algorithm) === ecdsaWithSha256Hex ? rawSignatureOf(signature) : undefined
+}
+
+/** SubjectPublicKeyInfo of an uncompressed P-256 point up to the point (RFC 5480). */
+const p256SpkiPrefixHex = '3059301306072a8648ce3d020106082a8648ce3d030107034200'
+
+function p256PointOf(spki: Uint8Array): Bytes<65> | undefined {
+  const prefixBytes = p256SpkiPrefixHex.length / 2
+  const isP256 = hexOf(spki.subarray(0, prefixBytes)) === p256SpkiPrefixHex
+  const point = spki.subarray(prefixBytes)
+  return isP256 && point[0] === 0x04 ? bytesOf(65, point) : undefined
 }

@@ -1,14 +1,12 @@
-import type { ParseCode } from '../bytes/index.ts'
+import type { DerCode } from '../der/index.ts'
 
 /** Why a certificate, a chain or a revocation list could not be read. */
 export type X509Code =
-  | ParseCode
+  | DerCode
   | 'pem-malformed'
   | 'too-many-certificates'
   | 'certificate-too-large'
   | 'crl-too-large'
-  | 'der-malformed'
-  | 'der-too-deep'
   | 'certificate-malformed'
   | 'unknown-critical-extension'
   | 'sgx-extension-malformed'
