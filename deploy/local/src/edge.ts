@@ -7,6 +7,8 @@ import { StackProblem } from './problem.ts'
 
 /** What the one public port answers: the static portal, its configuration, and the other parties by path. */
 export interface Edge {
+  /** `http://localhost:<port>`: what the browser sees, and so part of every issuer. */
+  readonly origin: string
   /** Where a path's requests go: `/platform/evidence` to `<url>/evidence`. */
   route(prefix: '/attestation' | '/platform', url: string): void
   answerIdentity(provider: IdentityProvider): void
@@ -72,6 +74,7 @@ export async function openEdge(port: number, folder: string): Promise<Edge> {
   }
   const servers = await listenOnLoopback(port, answer)
   return {
+    origin: `http://localhost:${port}`,
     route(prefix, url) {
       const proxy = createProxyServer({ target: url, xfwd: false })
       proxy.on('error', (_error, _request, response) => {

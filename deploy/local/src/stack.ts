@@ -1,3 +1,221 @@
-import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
-import { openHome } from './home.ts'
+import { randomUUID } from 'node:crypto'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { SampleEndorsementOptions, SampleVendor } from '@sealward/attestation/sample'
+import { systemClock } from '@sealward/enclave/effects'
+import { startSamplePcs } from '@sealward/enclave/evidence'
+import { startAttestationService } from './attestation-service.ts'
+import { buildAll, builtFolder, type MeasuredService } from './build/build.ts'
+import { projectRoot } from './build/sources.ts'
+import { type Edge, openEdge } from './edge.ts'
+import { type Enclaves, startEnclaves } from './enclaves.ts'
+import { type Home, openHome } from './home.ts'
+import {
+  cliClientId,
+  createIdentityProvider,
+  platformResource,
+  portalClientId,
+} from './identity-provider/provider.ts'
+import { type Agreement, expectationOf } from './parties.ts'
+import { type Postgres, startPostgres } from './postgres.ts'
+import { startRedis } from './redis.ts'
+import { identityKeys, openVendor, publisherKey, secretText, sha256Hex } from './secrets.ts'
+import { createUndo } from './undo.ts'
+
+/** Tells a person what is being done while `work` does it; it may say in a few words what came of it. */
+export type Announce = (title: string, work: () => Promise<string | undefined>) => Promise<void>
+
+/** What a test makes wrong on purpose. None of it can be reached from the command line. */
+export interface Tampering {
+  /** Built files to launch instead of the built ones. */
+  readonly folders?: Partial<Readonly<Record<MeasuredService, string>>>
+  readonly debug?: readonly MeasuredService[]
+  /** What the PCS issues: expired TCB info, a revoked platform, another status. */
+  readonly endorsements?: Omit<SampleEndorsementOptions, 'at' | 'lifetimeSeconds'>
+  /** The platform believes to be of this deployment. */
+  readonly platformDeployment?: string
+  /** The gateway keeps its values in its own memory even where a Redis server is installed. */
+  readonly withoutRedis?: boolean
+}
+
+export interface StackOptions {
+  /** The state folder. */
+  readonly home: string
+  /** The one public port. */
+  readonly port: number
+  readonly announce: Announce
+  readonly tampering?: Tampering
+}
+
+/** A running stack. */
+export interface Stack {
+  /** Where the portal is. */
+  readonly url: string
+  readonly home: string
+  readonly agreement: Agreement
+  readonly vendor: SampleVendor
+  readonly attestationUrl: string
+  readonly databaseUrl: string
+  readonly enclaves: Enclaves
+  /** Resolves with a sentence when a process ends that should not have. */
+  readonly failed: Promise<string>
+  stop(): Promise<void>
+}
+
+const modelFile = join(projectRoot, 'models', 'chest-pneumonia.onnx')
+
+/**
+ * Starts everything on loopback, each after what it depends on, and resolves when `/healthz` answers 200.
+ *
+ * @throws StackProblem with a sentence for a person; what was started is stopped again.
+ */
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const { announce, tampering = {} } = options
+  const undo = createUndo()
+  try {
+    const home = undo.started(openHome(options.home), (opened) => opened.release())
+    const edge = undo.started(await openEdge(options.port, builtFolder('portal')), (opened) =>
+      opened.close(),
+    )
+    const measurements = await buildAll((target, build) =>
+      announce(`Building ${target}`, () => build().then(() => undefined)),
+    )
+    const vendor = await openVendor(home)
+    writeFileSync(home.path('root.pem'), vendor.rootCertificatePem)
+    const issuer = `${edge.origin}/attestation`
+
+    const [postgres, redis] = await startServers(home, announce, tampering, undo)
+    const pcs = undo.started(
+      await startSamplePcs({ vendor, clock: systemClock, issue: tampering.endorsements ?? {} }),
+      (running) => running.close(),
+    )
+    const attestation = undo.started(
+      await startAttestationService({
+        home,
+        folder: builtFolder('attestation-service'),
+        issuer,
+        pcsUrl: pcs.url,
+        roots: [vendor.rootSpkiSha256],
+      }),
+      (running) => running.stop(),
+    )
+    edge.route('/attestation', attestation.url)
+    await answerIdentity(home, edge)
+
+    const publishers = {
+      platform: await publisherKey(home, 'platform'),
+      diagnostics: await publisherKey(home, 'diagnostics'),
+    }
+    const agreement: Agreement = {
+      deployment: await home.secret('deployment', () => `urn:uuid:${randomUUID()}`),
+      attestation: { issuer, signers: attestation.signers },
+      roots: [vendor.rootSpkiSha256],
+      measurements,
+      signers: {
+        platform: sha256Hex(publishers.platform),
+        'cache-gateway': sha256Hex(publishers.platform),
+        diagnostics: sha256Hex(publishers.diagnostics),
+      },
+      model: { sha256: sha256Hex(readFileSync(modelFile)) },
+      identity: {
+        issuer: `${edge.origin}/identity`,
+        audience: platformResource,
+        roleClaim: 'roles',
+      },
+    }
+    const enclaves = await startEnclaves({
+      home,
+      announce,
+      undo,
+      tampering,
+      vendor,
+      agreement,
+      publishers: {
+        platform: publishers.platform,
+        'cache-gateway': publishers.platform,
+        diagnostics: publishers.diagnostics,
+      },
+      urls: {
+        pcs: pcs.url,
+        attestation: attestation.url,
+        identity: `http://127.0.0.1:${options.port}/identity`,
+        database: postgres.url,
+        redis: redis?.url,
+      },
+    })
+    edge.route('/platform', enclaves.platformUrl)
+    edge.publish({
+      deployment: agreement.deployment,
+      development: true,
+      platform: '/platform',
+      attestation: { issuer, url: '/attestation', signers: attestation.signers },
+      identity: {
+        issuer: agreement.identity.issuer,
+        clientId: portalClientId,
+        scope: 'openid profile',
+        audience: platformResource,
+      },
+      roots: agreement.roots,
+      rootCertificates: [vendor.rootCertificatePem],
+      expectation: expectationOf(agreement, 'platform', enclaves.configIds),
+    })
+    return {
+      url: `${edge.origin}/`,
+      home: home.folder,
+      agreement,
+      vendor,
+      attestationUrl: attestation.url,
+      databaseUrl: postgres.url,
+      enclaves,
+      failed: enclaves.failed,
+      stop: () => undo.stop(),
+    }
+  } catch (error) {
+    await undo.stop()
+    throw error
+  }
+}
+
+/** PostgreSQL and, where the machine has one, Redis: outside any TEE, so all they hold is sealed. */
+async function startServers(
+  home: Home,
+  announce: Announce,
+  tampering: Tampering,
+  undo: ReturnType<typeof createUndo>,
+): Promise<readonly [Postgres, { readonly url: string } | undefined]> {
+  const password = await home.secret('postgres-owner', secretText)
+  const servers: { postgres?: Postgres; redis?: { readonly url: string } | undefined } = {}
+  await announce('Starting PostgreSQL', async () => {
+    const folder = home.path('postgres')
+    servers.postgres = undo.started(
+      await startPostgres({ folder, password, durable: true }),
+      (running) => running.stop(),
+    )
+    return `version ${servers.postgres.version}`
+  })
+  await announce('Starting Redis', async () => {
+    const redis = tampering.withoutRedis === true ? undefined : await startRedis()
+    if (redis === undefined)
+      return 'none is installed; the cache gateway keeps values in its own memory'
+    servers.redis = undo.started(redis, (running) => running.stop())
+    return undefined
+  })
+  if (servers.postgres === undefined) throw new Error('PostgreSQL was announced but not started')
+  return [servers.postgres, servers.redis]
+}
+
+/** The hospital's demonstration sign-in, and what the command line signs in with. */
+async function answerIdentity(home: Home, edge: Edge): Promise<void> {
+  const cliSecret = await home.secret('cli-secret', secretText)
+  edge.answerIdentity(
+    createIdentityProvider({
+      issuer: `${edge.origin}/identity`,
+      origin: edge.origin,
+      jwks: JSON.parse(await home.secret('identity-keys.json', identityKeys)) as never,
+      cookieKey: await home.secret('identity-cookie-key', secretText),
+      cliSecret,
+    }),
+  )
+  const credentials = { stack: edge.origin, clientId: cliClientId, clientSecret: cliSecret }
+  writeFileSync(home.path('cli.json'), `${JSON.stringify(credentials)}\n`, { mode: 0o600 })
+}

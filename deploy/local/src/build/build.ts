@@ -11,7 +11,13 @@ export type MeasuredService = (typeof measuredServices)[number]
 /** Reference values as the builder of the software publishes them: one MRENCLAVE a service, hex. */
 export type ReferenceMeasurements = Readonly<Record<MeasuredService, string>>
 
-const builds = ['attestation-service', ...measuredServices, 'portal'] as const
+const builds = [
+  'attestation-service',
+  'cache-gateway',
+  'diagnostics',
+  'platform',
+  'portal',
+] as const
 type Target = (typeof builds)[number]
 
 const common = [

@@ -1,0 +1,2 @@
+export function step(title: string, work: () => Promise<string | undefined | void>): Promise<void>
+export class Stop extends Error {}

@@ -1,0 +1,140 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { encodeInitTimeData } from '@sealward/attestation/evidence'
+import type { SampleVendor } from '@sealward/attestation/sample'
+import { launch, type SimulatedEnclave } from '@sealward/enclave/evidence'
+import { builtFolder, type MeasuredService } from './build/build.ts'
+import type { Home } from './home.ts'
+import { openLog } from './log-file.ts'
+import { type Agreement, type ConfigIds, initTimeDataOf, isvSvn, productIds } from './parties.ts'
+import { sha256Hex } from './secrets.ts'
+import type { Announce, Tampering } from './stack.ts'
+import type { Undo } from './undo.ts'
+
+/** The three services that run in a (simulated) TEE. */
+export interface Enclaves {
+  readonly platform: SimulatedEnclave
+  readonly cacheGateway: SimulatedEnclave
+  readonly diagnostics: SimulatedEnclave
+  /** Where the platform's public listener is. */
+  readonly platformUrl: string
+  /** Hex SHA-256 of each one's init-time data. */
+  readonly configIds: ConfigIds
+  /** Resolves with a sentence when one ends that was not told to. */
+  readonly failed: Promise<string>
+}
+
+export interface EnclavesOptions {
+  readonly home: Home
+  readonly announce: Announce
+  readonly undo: Undo
+  readonly tampering: Tampering
+  readonly vendor: SampleVendor
+  readonly agreement: Agreement
+  /** SPKI DER of each one's publisher. */
+  readonly publishers: Readonly<Record<MeasuredService, Uint8Array>>
+  readonly urls: {
+    readonly pcs: string
+    readonly attestation: string
+    readonly identity: string
+    readonly database: string
+    readonly redis: string | undefined
+  }
+}
+
+/**
+ * Launches gateway and provider side by side, then the platform, whose measured configuration names theirs.
+ *
+ * @throws LaunchFailure as `launch` does.
+ */
+export async function startEnclaves(options: EnclavesOptions): Promise<Enclaves> {
+  const { urls, announce } = options
+  const failed = Promise.withResolvers<string>()
+  const common = { pcsUrl: urls.pcs, attestationUrl: urls.attestation }
+  const running: Partial<Record<MeasuredService, SimulatedEnclave>> = {}
+  const start = async (
+    role: MeasuredService,
+    configIds: ConfigIds,
+    config: object,
+  ): Promise<string> => {
+    const { enclave, configId } = await startEnclave(options, role, configIds, config)
+    running[role] = enclave
+    void enclave.exited.then(({ code, signal }) =>
+      failed.resolve(`${role} ended (${signal ?? code}); see ${options.home.path(`${role}.log`)}.`),
+    )
+    return configId
+  }
+  const peerIds: { -readonly [Role in keyof ConfigIds]: ConfigIds[Role] } = {}
+  await announce('Measuring and starting cache gateway and diagnostics', async () => {
+    const [gateway, diagnostics] = await Promise.all([
+      start(
+        'cache-gateway',
+        {},
+        { ...common, port: 0, ...(urls.redis === undefined ? {} : { redisUrl: urls.redis }) },
+      ),
+      start('diagnostics', {}, { ...common, port: 0 }),
+    ])
+    Object.assign(peerIds, { 'cache-gateway': gateway, diagnostics })
+    return undefined
+  })
+  await announce('Measuring and starting the platform', async () => {
+    peerIds.platform = await start('platform', peerIds, {
+      ...common,
+      port: 0,
+      databaseUrl: urls.database,
+      identityUrl: urls.identity,
+      cacheGateway: { host: '127.0.0.1', port: portOf(running['cache-gateway']) },
+      diagnostics: { url: `https://127.0.0.1:${portOf(running.diagnostics)}` },
+    })
+    return undefined
+  })
+  const { platform, 'cache-gateway': cacheGateway, diagnostics } = running
+  if (!platform || !cacheGateway || !diagnostics) throw new Error('an enclave was not started')
+  return {
+    platform,
+    cacheGateway,
+    diagnostics,
+    platformUrl: `http://127.0.0.1:${portOf(platform)}`,
+    configIds: peerIds,
+    failed: failed.promise,
+  }
+}
+
+async function startEnclave(
+  options: EnclavesOptions,
+  role: MeasuredService,
+  configIds: ConfigIds,
+  config: object,
+): Promise<{ readonly enclave: SimulatedEnclave; readonly configId: string }> {
+  const { home, tampering, agreement } = options
+  const deployment =
+    (role === 'platform' ? tampering.platformDeployment : undefined) ?? agreement.deployment
+  const initTimeData = encodeInitTimeData(
+    initTimeDataOf({ ...agreement, deployment }, role, configIds),
+  )
+  const configFile = home.path(`${role}.json`)
+  writeFileSync(configFile, JSON.stringify(config), { mode: 0o600 })
+  mkdirSync(home.path(role), { recursive: true, mode: 0o700 })
+  const enclave = options.undo.started(
+    await launch({
+      name: role,
+      folder: tampering.folders?.[role] ?? builtFolder(role),
+      isvProdId: productIds[role],
+      isvSvn,
+      signerPublicKey: options.publishers[role],
+      vendor: options.vendor,
+      initTimeData,
+      debug: tampering.debug?.includes(role) === true,
+      stateFolder: home.path(role),
+      env: { SEALWARD_CONFIG: configFile, NODE_ENV: 'production' },
+      reads: [configFile],
+      onLog: openLog(home.path(`${role}.log`)),
+    }),
+    (running) => running.stop(),
+  )
+  return { enclave, configId: sha256Hex(initTimeData) }
+}
+
+/** The one port that a service said it listens on. */
+function portOf(enclave: SimulatedEnclave | undefined): number {
+  return Object.values(enclave?.ports ?? {})[0] ?? 0
+}
