@@ -16,12 +16,9 @@ export {
   type Field,
 } from './bhttp.ts'
 export {
-  type AeadId,
   decodeKeyConfigs,
   encodeKeyConfigs,
   generateKeyConfig,
-  type KdfId,
-  type KemId,
   type KeyConfig,
   type KeyConfigCode,
   type OhttpKey,
@@ -52,4 +49,5 @@ export {
   type TransferOptions,
   type Transport,
 } from './sealed-channel.ts'
+export type { AeadId, KdfId, KemId, SymmetricSuite } from './suite.ts'
 export { isVerifiedPeer, type PeerTrust, verifyPeer } from './verify-peer.ts'

@@ -1,17 +1,46 @@
-import type { Problem, Result } from '../bytes/index.ts'
+/**
+ * What was opened already is not opened again.
+ *
+ * A window remembers every request opened under a key until the key itself is given up; it needs no clock and
+ * trusts no date of a client. It is bounded: when it is full, the key has to be replaced.
+ *
+ * @see RFC 9458, section 6.5
+ * @module
+ */
+
+import { hexOf, ok, type Problem, type Result, refuse } from '../bytes/index.ts'
+import { channelLimits } from './limits.ts'
 
 export type ReplayCode = 'replayed' | 'replay-window-full'
 
 /** Remembers which sealed requests were opened, for as long as their key lives. */
 export interface ReplayWindow {
-  /** Admits an encapsulated key once. */
+  /** Admits an encapsulated key once: `true`, or `replayed`, `replay-window-full`. */
   admit(keyId: number, enc: Uint8Array): Result<true, Problem<ReplayCode>>
   /** How many were admitted under a key. */
   size(keyId: number): number
-  /** Forgets a key that is no longer opened with; its identifier may then be used again. */
+  /** Forgets a key that is not opened with any more. Its identifier may then name another key. */
   forget(keyId: number): void
 }
 
-export function createReplayWindow(_options?: { readonly entriesMax?: number }): ReplayWindow {
-  throw new Error('in progress')
+/** Makes an empty window of at most `entriesMax` requests for each key. */
+export function createReplayWindow(options: { readonly entriesMax?: number } = {}): ReplayWindow {
+  const { entriesMax = channelLimits.replayEntriesMax } = options
+  const admitted = new Map<number, Set<string>>()
+  return {
+    admit(keyId, enc) {
+      const entries = admitted.get(keyId) ?? new Set()
+      const entry = hexOf(enc)
+      if (entries.has(entry)) return refuse('replayed', 'enc', 'this request was opened before')
+      if (entries.size >= entriesMax) {
+        return refuse('replay-window-full', 'enc', `${entriesMax} requests under one key`)
+      }
+      admitted.set(keyId, entries.add(entry))
+      return ok(true)
+    },
+    size: (keyId) => admitted.get(keyId)?.size ?? 0,
+    forget: (keyId) => {
+      admitted.delete(keyId)
+    },
+  }
 }

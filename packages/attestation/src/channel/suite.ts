@@ -1,0 +1,88 @@
+/**
+ * The HPKE suites that sealed HTTP is spoken with, and where their randomness comes from.
+ *
+ * @see RFC 9180, section 7; docs/spec/sealed-http.md
+ * @module
+ */
+
+import {
+  AEAD_AES_128_GCM,
+  AEAD_AES_256_GCM,
+  type AEADFactory,
+  CipherSuite,
+  type CryptoKey as HpkeKey,
+  KDF_HKDF_SHA256,
+  KEM_DHKEM_P256_HKDF_SHA256,
+  KEM_DHKEM_X25519_HKDF_SHA256,
+  type KEMFactory,
+  type KeyPair,
+} from 'hpke'
+import type { Random } from './random.ts'
+
+/** HPKE KEM identifiers that are spoken here: DHKEM(P-256) and DHKEM(X25519). */
+export type KemId = 0x0010 | 0x0020
+/** HPKE KDF identifier: HKDF-SHA256. */
+export type KdfId = 0x0001
+/** HPKE AEAD identifiers: AES-128-GCM and AES-256-GCM. */
+export type AeadId = 0x0001 | 0x0002
+
+/** A key derivation and a cipher that one key may be used with. */
+export interface SymmetricSuite {
+  readonly kdf: KdfId
+  readonly aead: AeadId
+}
+
+export type HpkeSuite = CipherSuite<HpkeKey>
+
+const kems: Readonly<Record<KemId, KEMFactory<HpkeKey>>> = {
+  16: KEM_DHKEM_P256_HKDF_SHA256,
+  32: KEM_DHKEM_X25519_HKDF_SHA256,
+}
+
+const aeads: Readonly<Record<AeadId, AEADFactory>> = {
+  1: AEAD_AES_128_GCM,
+  2: AEAD_AES_256_GCM,
+}
+
+/** Bytes of a public key, and of an encapsulated key, of each KEM. */
+export const publicKeyBytes: Readonly<Record<KemId, number>> = { 16: 65, 32: 32 }
+
+/** The bytes of randomness that make a key pair. */
+const ikmBytes = 32
+
+export function isKemId(id: number): id is KemId {
+  return id in kems
+}
+
+export function isSymmetricSuite(suite: {
+  readonly kdf: number
+  readonly aead: number
+}): suite is SymmetricSuite {
+  return suite.kdf === 0x0001 && suite.aead in aeads
+}
+
+/** The suite for a recipient, whose operations draw no randomness. */
+export function recipientSuite(kem: KemId, { aead }: SymmetricSuite): HpkeSuite {
+  return new CipherSuite(kems[kem], KDF_HKDF_SHA256, aeads[aead])
+}
+
+/** The suite for a sender whose ephemeral key is the one that `ephemeral` makes. */
+export function senderSuite(
+  kem: KemId,
+  { aead }: SymmetricSuite,
+  ephemeral: () => Promise<KeyPair<HpkeKey>>,
+): HpkeSuite {
+  const factory: KEMFactory<HpkeKey> = () => ({ ...kems[kem](), GenerateKeyPair: ephemeral })
+  return new CipherSuite(factory, KDF_HKDF_SHA256, aeads[aead])
+}
+
+/** A key pair from the caller's randomness; the private half cannot be exported. */
+export function keyPairOf(kem: KemId, random: Random): Promise<KeyPair<HpkeKey>> {
+  return recipientSuite(kem, { kdf: 0x0001, aead: 0x0002 }).DeriveKeyPair(random.bytes(ikmBytes))
+}
+
+export const kdf: ReturnType<typeof KDF_HKDF_SHA256> = KDF_HKDF_SHA256()
+
+export function aeadOf(id: AeadId): ReturnType<AEADFactory> {
+  return aeads[id]()
+}
