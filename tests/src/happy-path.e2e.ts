@@ -1,0 +1,107 @@
+import { readFileSync } from 'node:fs'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import AxeBuilder from '@axe-core/playwright'
+import { found } from './recorder.ts'
+import { aFilm, openBrowser, openPage, signIn, startTestStack, type TestStack } from './stack-fixture.ts'
+
+/** A patient that nobody has: searched for in everything that leaves the browser or is written down. */
+const patient = { identifier: 'CANARY-7731-QX', family: 'Zzyzxcanary', given: 'Quillon', birthDate: '1987-03-09' }
+
+let on: TestStack
+let browser: Browser
+
+beforeAll(async () => {
+  on = await startTestStack()
+  browser = await openBrowser(on)
+})
+
+afterAll(async () => {
+  await browser?.close()
+  await on?.stop()
+})
+
+describe('a film goes from the clerk to the record and is signed', () => {
+  let reportUrl = ''
+
+  test('the clerk signs in, the platform is verified, the patient is registered, the film is interpreted', async () => {
+    const { page, context, complaints } = await openPage(browser)
+    await signIn(page, on.stack.url, 'clerk')
+    await page.getByTestId('banner-simulated').waitFor()
+    await registerPatient(page)
+    await page.getByTestId('film-input').setInputFiles(aFilm())
+    await page.getByTestId('film-summary').waitFor()
+    await page.getByTestId('order-submit').click()
+    const probability = Number(await numberOf(page, 'result-probability'))
+    expect(probability).toBeGreaterThanOrEqual(0)
+    expect(probability).toBeLessThanOrEqual(100)
+    await page.getByTestId('evidence-map').waitFor()
+    await page.getByTestId('operating-point').waitFor()
+    expect(await page.getByTestId('report-status').getAttribute('data-status')).toBe('preliminary')
+    expect(await page.getByTestId('sign-report').count()).toBe(0)
+    reportUrl = page.url()
+    expect(found(Buffer.from(reportUrl), patient.identifier)).toEqual([])
+    expect(complaints).toEqual([])
+    await context.close()
+  })
+
+  test('the radiologist signs the report, and it is final', async () => {
+    const { page, context, complaints } = await openPage(browser)
+    await signIn(page, on.stack.url, 'radiologist')
+    await page.getByTestId('worklist').waitFor()
+    await page.getByTestId('worklist-item').first().click()
+    await page.getByTestId('sign-report').click()
+    await page.locator('[data-testid=report-status][data-status=final]').waitFor()
+    expect(complaints).toEqual([])
+    await context.close()
+  })
+
+  test('the receipt can be downloaded, and its name holds nothing of the patient', async () => {
+    const { page, context } = await openPage(browser)
+    await signIn(page, on.stack.url, 'clerk')
+    await page.getByTestId('patient-search-identifier').fill(patient.identifier)
+    await page.getByTestId('patient-search-submit').click()
+    await page.getByTestId('patient-found').first().click()
+    await page.getByTestId('patient-report').first().click()
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByTestId('receipt-download').click(),
+    ])
+    const receipt = readFileSync(await download.path(), 'utf8')
+    expect(JSON.parse(receipt)).toHaveProperty('signature')
+    expect(found(Buffer.from(receipt + download.suggestedFilename()), patient.family)).toEqual([])
+    await context.close()
+  })
+
+  test('no axe violation on the page of the result', async () => {
+    const { page, context } = await openPage(browser)
+    await signIn(page, on.stack.url, 'radiologist')
+    await page.getByTestId('trust-open').waitFor()
+    const { violations } = await new AxeBuilder({ page }).analyze()
+    expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)).toEqual([])
+    await context.close()
+  })
+
+  test('an observer at the socket saw no trace of the patient, in neither direction', () => {
+    const wire = Buffer.concat([on.recorder.sent(), on.recorder.received()])
+    expect(wire.length).toBeGreaterThan(100_000)
+    expect(wire.includes('/platform/sealed')).toBe(true)
+    for (const text of [patient.identifier, patient.family]) expect(found(wire, text)).toEqual([])
+  })
+})
+
+async function registerPatient(page: Page): Promise<void> {
+  await page.getByTestId('patient-register').click()
+  await page.getByTestId('patient-identifier').fill(patient.identifier)
+  await page.getByTestId('patient-family').fill(patient.family)
+  await page.getByTestId('patient-given').fill(patient.given)
+  await page.getByTestId('patient-birthdate').fill(patient.birthDate)
+  await page.getByTestId('patient-gender').selectOption('female')
+  await page.getByTestId('patient-submit').click()
+}
+
+async function numberOf(page: Page, testId: string): Promise<string> {
+  const shown = page.getByTestId(testId)
+  await shown.waitFor({ timeout: 60_000 })
+  return (await shown.textContent())?.replace(/[^0-9.]/g, '') ?? ''
+}
