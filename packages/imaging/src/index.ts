@@ -1,0 +1,33 @@
+export { type Deidentified, deidentify } from './deidentify.ts'
+export type {
+  Film,
+  FilmIdentity,
+  FilmProblem,
+  FilmProblemCode,
+  FilmWarning,
+  FilmWarningCode,
+  GateCode,
+  GateProblem,
+} from './film.ts'
+export { type ChestRadiograph, chestRadiographGate } from './gate.ts'
+export { readIdentity } from './identity.ts'
+export { defaultImagingLimits, type ImagingLimits } from './limits.ts'
+export {
+  createImagingWorkerPool,
+  decodeInWorker,
+  type Examination,
+  type ExamineOptions,
+  examineInWorker,
+  type ImagingWorkerPool,
+  type WorkerPoolOptions,
+} from './pool.ts'
+export { type ReadOptions, readFilm } from './read-film.ts'
+export { renderPng } from './render.ts'
+export { areaAverage } from './scale.ts'
+export {
+  type DicomAttributes,
+  type DicomValue,
+  type WrapOptions,
+  wrapImage,
+  writeDicom,
+} from './write-dicom.ts'
