@@ -1,0 +1,44 @@
+import { createAdmission } from '@sealward/enclave/attested-tls'
+import { createPcsClient } from '@sealward/enclave/endorsements'
+import { createIdentity, createSignerKeys } from '@sealward/enclave/identity'
+import { systemClock as clock, systemRandom as random, runService } from '@sealward/enclave/server'
+import { gatewayConfig } from './config.ts'
+import { createGateway, createInProcessStore, createRedisStore } from './gateway.ts'
+import { limits } from './limits.ts'
+
+await runService({ name: 'cache-gateway', config: gatewayConfig }, async ({ tee, config, log }) => {
+  const { deployment, role, attestation, development, peers } = tee.initTimeData
+  const expectation = peers.find((peer) => peer.role === 'platform')
+  if (role !== 'cache-gateway' || expectation === undefined) {
+    throw new Error('the init-time data is not that of a cache gateway with a platform as its peer')
+  }
+  const endorsements = createPcsClient({ baseUrl: config.pcsUrl, clock })
+  const signerKeys = createSignerKeys({ url: config.attestationUrl ?? attestation.issuer, clock })
+  const gateway = await createGateway({
+    identity: await createIdentity({ tee, endorsements, random, clock }),
+    admission: createAdmission({
+      signerKeys,
+      ...attestation,
+      development,
+      deployment,
+      audience: `${deployment}:cache-gateway`,
+      expectation,
+      clock,
+    }),
+    store:
+      config.redisUrl === undefined
+        ? createInProcessStore({ bytesMax: limits.inProcessBytesMax })
+        : createRedisStore({ url: config.redisUrl, deployment, patienceMs: limits.storeMsMax }),
+    clock,
+    log,
+    port: config.port,
+  })
+  return {
+    ports: { resp: gateway.port },
+    close: async () => {
+      await gateway.close()
+      await signerKeys.close()
+      await endorsements.close()
+    },
+  }
+})
