@@ -7,16 +7,13 @@
 export { type OpenTeeOptions, openTee } from './open-tee.ts'
 export {
   type EnclaveExit,
+  type LaunchCode,
+  LaunchFailure,
   type LaunchOptions,
   launch,
   type SimulatedEnclave,
 } from './simulated/launch.ts'
-export { type Measurement, measureTree } from './simulated/measure-tree.ts'
-export {
-  type SamplePcs,
-  type SamplePcsOptions,
-  type SamplePcsUrls,
-  startSamplePcs,
-} from './simulated/sample-pcs.ts'
+export { type Measurement, MeasurementFailure, measureTree } from './simulated/measure-tree.ts'
+export { type SamplePcs, type SamplePcsOptions, startSamplePcs } from './simulated/sample-pcs.ts'
 export { createSampleTee, type SampleTeeOptions } from './simulated/sample-tee.ts'
 export type { SealingPolicy, Tee, TeeCode, TeeSelf } from './tee.ts'

@@ -1,5 +1,9 @@
+import { createHash } from 'node:crypto'
+import { concat } from '@sealward/attestation/bytes'
 import type { SampleVendor } from '@sealward/attestation/sample'
+import { teeOf } from '../open-tee.ts'
 import type { Tee } from '../tee.ts'
+import { sealingKeyOf } from './sealing-key.ts'
 
 export interface SampleTeeOptions {
   readonly vendor: SampleVendor
@@ -14,7 +18,30 @@ export interface SampleTeeOptions {
   readonly hostSecret: Uint8Array
 }
 
-/** A TEE inside the caller's own process, for tests: real quotes of a sample vendor, nothing measured. */
-export async function createSampleTee(_options: SampleTeeOptions): Promise<Tee> {
-  throw new Error('under construction')
+/**
+ * A TEE inside the caller's own process, for tests: real quotes of a sample vendor, nothing measured.
+ *
+ * @throws when the init-time data is one that a workload would not start with.
+ */
+export async function createSampleTee(options: SampleTeeOptions): Promise<Tee> {
+  const { vendor, mrEnclave, mrSigner, isvProdId, isvSvn, hostSecret, debug = false } = options
+  const configId = concat(
+    createHash('sha256').update(options.initTimeData).digest(),
+    new Uint8Array(32),
+  )
+  const closed = Promise.withResolvers<void>()
+  const tee = await teeOf(
+    {
+      quote: (reportData) =>
+        vendor.quote({ mrEnclave, mrSigner, isvProdId, isvSvn, configId, debug, reportData }),
+      sealingKey: async (policy) =>
+        sealingKeyOf({ hostSecret, policy, mrEnclave, mrSigner, isvProdId, debug }),
+      ready: () => {},
+      closed: closed.promise,
+      close: () => closed.resolve(),
+    },
+    options.initTimeData,
+  )
+  if (!tee.ok) throw new Error(`${tee.problem.code}: ${tee.problem.detail}`)
+  return tee.value
 }
