@@ -1,3 +1,8 @@
 export { type Expectation, meets } from './expectation.ts'
-export { appraiseSgx, referenceValuesOf, type SgxReferenceValues } from './sgx.ts'
+export {
+  type AppraisalCode,
+  appraiseSgx,
+  referenceValuesOf,
+  type SgxReferenceValues,
+} from './sgx.ts'
 export type { Claim, Verdict } from './verdict.ts'

@@ -1,15 +1,12 @@
 export { intelSgxRootSpki } from './intel-root.ts'
-export type { VerificationCode } from './problem-codes.ts'
+export type { BindingCode, VerificationCode } from './problem-codes.ts'
+export type { VerificationProblem } from './refusal.ts'
+export type { SgxEvidence, SgxEvidenceHashes } from './sgx-evidence.ts'
+export type { Verified } from './verified.ts'
 export {
-  type BindingCode,
   type BoundEvidence,
-  type SgxEvidence,
-  type SgxEvidenceHashes,
-  type SgxVerificationInput,
-  type VerificationProblem,
   verifyBindings,
   verifyInitTimeDataBinding,
   verifyRuntimeDataBinding,
-  verifySgxEvidence,
-} from './sgx-evidence.ts'
-export type { Verified } from './verified.ts'
+} from './verify-bindings.ts'
+export { type SgxVerificationInput, verifySgxEvidence } from './verify-sgx-evidence.ts'

@@ -1,5 +1,5 @@
 /**
- * The Intel SGX Root CA. Two certificates of it exist, for one and the same key.
+ * Key of the Intel SGX Root CA. Two certificates of it are in use (valid to 2033 and to 2049), with this one key.
  *
  * @see https://certificates.trustedservices.intel.com/Intel_SGX_Provisioning_Certification_RootCA.pem
  */
@@ -9,6 +9,9 @@ export const intelSgxRootSpki: {
   /** DER of SubjectPublicKeyInfo, hex. */
   readonly key: string
 } = {
-  sha256: '',
-  key: '',
+  sha256: 'a0af031289f5d5d4132f9186068a7fc13628633ba235777472e29b6b6c67a49e',
+  key:
+    '3059301306072a8648ce3d020106082a8648ce3d03010703420004' +
+    '0ba9c4c0c0c86193a3fe23d6b02cda10a8bbd4e88e48b4458561a36e705525f5' +
+    '67918e2edc88e40d860bd0cc4ee26aacc988e505a953558c453f6b0904ae7394',
 }

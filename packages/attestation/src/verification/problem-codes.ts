@@ -25,3 +25,11 @@ export type VerificationCode =
   | 'pceid-mismatch'
   | 'tcb-level-not-found'
   | 'tcb-revoked'
+
+/** Why data that came with evidence was not believed to belong to it. */
+export type BindingCode =
+  | 'quote-mismatch'
+  | 'runtime-data-binding'
+  | 'init-time-data-binding'
+  | 'runtime-init-time-mismatch'
+  | 'identity-key-id'

@@ -1,0 +1,115 @@
+/**
+ * Certificate paths, in the small form that Intel's are: one leaf, at most one authority, one root.
+ *
+ * @see RFC 5280, section 6.1
+ * @module
+ */
+
+import { equalBytes, hexOf, sha256, type UnixSeconds } from '../bytes/index.ts'
+import { type Certificate, type VerifyP256, verifyCertificateSignature } from '../x509/index.ts'
+import { refused } from './refusal.ts'
+
+/** A path from a leaf to a trusted root, every step of it verified. */
+export interface TrustedChain {
+  readonly leaf: Certificate
+  readonly root: Certificate
+  /** From leaf to root. */
+  readonly certificates: readonly Certificate[]
+  /** Hex. */
+  readonly rootSpkiSha256: string
+}
+
+/** What a chain has to be. */
+export interface ChainExpectation {
+  /** What to call the chain in problems. */
+  readonly at: string
+  /** How many certificates, root included. */
+  readonly length: 2 | 3
+  /** Whether the leaf is an authority itself: that of a revocation list is. */
+  readonly leafIsCa: boolean
+  /** Hex SHA-256 of the SPKI of each root that is trusted. */
+  readonly roots: readonly string[]
+  readonly instant: UnixSeconds
+}
+
+/**
+ * Orders the certificates into one path and verifies it. All must be part of it.
+ *
+ * Refuses with `chain`, `root-not-trusted`, `certificate-not-yet-valid`, `certificate-expired`.
+ */
+export async function verifyChain(
+  found: readonly Certificate[],
+  expected: ChainExpectation,
+  verifyP256: VerifyP256,
+): Promise<TrustedChain> {
+  const { at } = expected
+  if (found.length !== expected.length) refused('chain', at, `${expected.length} expected`)
+  const certificates = orderedPath(found) ?? refused('chain', at, 'not one path to a root')
+  const [leaf] = certificates
+  const root = certificates.at(-1)
+  if (leaf === undefined || root === undefined) return refused('chain', at, 'empty')
+
+  for (const [index, certificate] of certificates.entries()) {
+    const place = `${at}[${index}]`
+    const issuer = certificates[index + 1] ?? root
+    if (!(await verifyCertificateSignature(certificate, issuer, verifyP256))) {
+      refused('chain', place, 'the signature does not verify')
+    }
+    if (index === 0 && !expected.leafIsCa) refuseUnlessEndEntity(certificate, place)
+    else refuseUnlessAuthority(certificate, index, expected.leafIsCa, place)
+  }
+
+  const rootSpkiSha256 = hexOf(await sha256(root.spki))
+  if (!expected.roots.includes(rootSpkiSha256)) {
+    refused('root-not-trusted', at, 'the chain ends in a root that is not trusted here')
+  }
+
+  for (const [index, { notBefore, notAfter }] of certificates.entries()) {
+    const place = `${at}[${index}]`
+    if (expected.instant < notBefore) refused('certificate-not-yet-valid', place, 'begins later')
+    if (expected.instant > notAfter) refused('certificate-expired', place, 'ended before')
+  }
+  return { leaf, root, certificates, rootSpkiSha256 }
+}
+
+/** Leaf to root by names. Some write the root first, some in no order at all. */
+function orderedPath(found: readonly Certificate[]): readonly Certificate[] | undefined {
+  const isIssuer = (certificate: Certificate): boolean =>
+    found.some((other) => other !== certificate && equalBytes(other.issuer, certificate.subject))
+  const [leaf, ...others] = found.filter((certificate) => !isIssuer(certificate))
+  if (leaf === undefined || others.length > 0) return undefined
+
+  const path = [leaf]
+  for (let last = leaf; !isSelfIssued(last); ) {
+    const issuers = found.filter(({ subject }) => equalBytes(subject, last.issuer))
+    const [issuer] = issuers
+    if (issuer === undefined || issuers.length > 1 || path.includes(issuer)) return undefined
+    path.push(issuer)
+    last = issuer
+  }
+  return path.length === found.length ? path : undefined
+}
+
+function isSelfIssued({ issuer, subject }: Certificate): boolean {
+  return equalBytes(issuer, subject)
+}
+
+function refuseUnlessEndEntity({ isCa, keyUsage }: Certificate, at: string): void {
+  if (isCa) refused('chain', at, 'an authority where a leaf is expected')
+  if (keyUsage?.digitalSignature !== true) refused('chain', at, 'the key is not for signatures')
+}
+
+/** `index` certificates are below this one; the lowest counts only when it is an authority itself. */
+function refuseUnlessAuthority(
+  { isCa, keyUsage, pathLength }: Certificate,
+  index: number,
+  leafIsCa: boolean,
+  at: string,
+): void {
+  if (!isCa) refused('chain', at, 'not an authority')
+  if (keyUsage?.keyCertSign !== true) refused('chain', at, 'the key is not for certificates')
+  const authoritiesBelow = leafIsCa ? index : index - 1
+  if (pathLength !== undefined && authoritiesBelow > pathLength) {
+    refused('chain', at, 'more authorities below than allowed')
+  }
+}

@@ -1,0 +1,36 @@
+import { equalBytes, type UnixSeconds } from '../bytes/index.ts'
+import { type Certificate, type Crl, type VerifyP256, verifyCrlSignature } from '../x509/index.ts'
+import { refused } from './refusal.ts'
+
+/**
+ * Verifies that `issuer` signed the list and that it is the one in force at the instant.
+ *
+ * Refuses with `crl-signature`, `crl-not-yet-valid`, `crl-expired`.
+ *
+ * @see RFC 5280, section 6.3.3
+ */
+export async function verifyCrl(
+  crl: Crl,
+  issuer: Certificate,
+  instant: UnixSeconds,
+  at: string,
+  verifyP256: VerifyP256,
+): Promise<void> {
+  if (!equalBytes(crl.issuer, issuer.subject)) refused('crl-signature', at, 'of another issuer')
+  if (issuer.keyUsage?.crlSign !== true) {
+    refused('crl-signature', at, "the issuer's key is not for revocation lists")
+  }
+  if (!(await verifyCrlSignature(crl, issuer, verifyP256))) {
+    refused('crl-signature', at, 'the signature does not verify')
+  }
+  if (instant < crl.thisUpdate) refused('crl-not-yet-valid', at, 'begins later')
+  if (instant > crl.nextUpdate) refused('crl-expired', at, 'ended before')
+}
+
+/** Refuses with `revoked` when the list, which the certificate's issuer signed, names the certificate. */
+export function refuseRevoked(certificate: Certificate, crl: Crl, at: string): void {
+  if (!equalBytes(crl.issuer, certificate.issuer)) {
+    refused('crl-signature', at, 'no revocation list of the issuer')
+  }
+  if (crl.revoked.has(certificate.serialNumber)) refused('revoked', at, 'revoked by its issuer')
+}

@@ -1,0 +1,102 @@
+/**
+ * The step from "this enclave runs" to "this enclave said that".
+ *
+ * @see docs/spec/evidence-document.md
+ * @module
+ */
+
+import {
+  base64UrlOf,
+  bytesOfHex,
+  concat,
+  equalBytes,
+  hexOf,
+  ok,
+  type Problem,
+  type Result,
+  refuse,
+  sha256,
+  utf8Of,
+} from '../bytes/index.ts'
+import type {
+  IdentityKeyJwk,
+  InitTimeData,
+  ParsedEvidenceDocument,
+  RuntimeData,
+} from '../evidence/index.ts'
+import type { BindingCode } from './problem-codes.ts'
+import type { SgxEvidence } from './sgx-evidence.ts'
+import type { Verified } from './verified.ts'
+
+/** Evidence together with the data that it was found to bind. */
+export interface BoundEvidence {
+  readonly evidence: Verified<SgxEvidence>
+  readonly runtimeData: RuntimeData
+  readonly initTimeData: InitTimeData
+}
+
+/**
+ * Verifies that the quote binds the runtime data and the init-time data that came with it, that both speak of the
+ * same deployment and role, and that the identity key is called by its thumbprint.
+ *
+ * @param evidence - what the document's own quote was verified to say.
+ * @returns the data, now believed, or the first of {@link BindingCode}.
+ */
+export async function verifyBindings(
+  evidence: Verified<SgxEvidence>,
+  document: ParsedEvidenceDocument,
+): Promise<Result<Verified<BoundEvidence>, Problem<BindingCode>>> {
+  const { runtimeData, initTimeData } = document
+  if (hexOf(await sha256(document.quote)) !== evidence.hashes.quote) {
+    return refuse('quote-mismatch', 'quote', 'not the quote that was verified')
+  }
+  const runtime = await verifyRuntimeDataBinding(evidence, document.runtimeDataBytes)
+  if (!runtime.ok) return runtime
+  const initTime = await verifyInitTimeDataBinding(evidence, document.initTimeDataBytes)
+  if (!initTime.ok) return initTime
+  if (
+    runtimeData.deployment !== initTimeData.deployment ||
+    runtimeData.role !== initTimeData.role
+  ) {
+    return refuse('runtime-init-time-mismatch', 'runtimeData', 'another deployment or role')
+  }
+  const [key] = runtimeData.keys
+  if ((await thumbprintOf(key)) !== key.kid) {
+    return refuse('identity-key-id', 'runtimeData.keys[0].kid', "not the key's thumbprint")
+  }
+  return ok({ evidence, runtimeData, initTimeData } as Verified<BoundEvidence>)
+}
+
+/** Verifies that REPORTDATA is SHA-256 of `runtimeData` and 32 zero bytes. */
+export async function verifyRuntimeDataBinding(
+  { reportData }: Verified<SgxEvidence>,
+  runtimeData: Uint8Array,
+): Promise<Result<true, Problem<'runtime-data-binding'>>> {
+  return (await isDigestAndZeros(reportData, runtimeData))
+    ? ok(true)
+    : refuse('runtime-data-binding', 'runtimeData', 'REPORTDATA is of other data')
+}
+
+/** Verifies that CONFIGID is SHA-256 of `initTimeData` and 32 zero bytes, in an enclave that measures it (KSS). */
+export async function verifyInitTimeDataBinding(
+  { configId, quote }: Verified<SgxEvidence>,
+  initTimeData: Uint8Array,
+): Promise<Result<true, Problem<'init-time-data-binding'>>> {
+  if (!quote.reportBody.kss) {
+    return refuse('init-time-data-binding', 'quote', 'an enclave without KSS')
+  }
+  return (await isDigestAndZeros(configId, initTimeData))
+    ? ok(true)
+    : refuse('init-time-data-binding', 'initTimeData', 'CONFIGID is of other data')
+}
+
+async function isDigestAndZeros(fieldHex: string, data: Uint8Array): Promise<boolean> {
+  const field = bytesOfHex(fieldHex)
+  const expected = concat(await sha256(data), new Uint8Array(32))
+  return field !== undefined && equalBytes(field, expected)
+}
+
+/** RFC 7638: SHA-256 of the required members in the order of their names. */
+async function thumbprintOf({ crv, kty, x, y }: IdentityKeyJwk): Promise<string> {
+  return base64UrlOf(await sha256(utf8Of(JSON.stringify({ crv, kty, x, y }))))
+}

@@ -1,0 +1,394 @@
+/**
+ * Intel's procedure for SGX quotes with ECDSA, from the root's key to the platform's TCB status.
+ *
+ *  1. Quote and endorsements can be read.
+ *  2. Every certificate chain ends in one and the same trusted root and is valid at the instant.
+ *  3. Both revocation lists are signed by their issuers and in force, and name no certificate of any chain.
+ *  4. TCB info and QE identity are signed by certificates of Intel's for that, and in force.
+ *  5. The PCK, the key of the platform, signed the quoting enclave's report.
+ *  6. The quoting enclave is the one that the QE identity describes.
+ *  7. The quoting enclave's report binds the attestation key.
+ *  8. The attestation key signed the quote.
+ *  9. TCB info is about this platform.
+ * 10. The platform's TCB level is found, and merged with the quoting enclave's.
+ *
+ * Whether the enclave is the right one, and whether it may be debugged, is not asked here: see `claims`.
+ *
+ * @see Intel SGX ECDSA QuoteLibReference DCAP API, appendix A.4; Intel SGX PCS API, version 4
+ * @module
+ */
+
+import {
+  bytesOf,
+  bytesOfHex,
+  concat,
+  equalBytes,
+  hexOf,
+  type Result,
+  sha256,
+  type UnixSeconds,
+  utf8Of,
+} from '../bytes/index.ts'
+import {
+  type Endorsements,
+  parseEndorsements,
+  parseQeIdentity,
+  parseTcbInfo,
+  type QeIdentity,
+  type TcbInfo,
+} from '../endorsements/index.ts'
+import { parseSgxQuote, type SgxQuote } from '../evidence/index.ts'
+import {
+  type Certificate,
+  type Crl,
+  parseCertificateChain,
+  parseCrl,
+  type SgxExtension,
+  uncompressedPointOf,
+  type VerifyP256,
+  webCryptoP256,
+} from '../x509/index.ts'
+import { type TrustedChain, verifyChain } from './chain.ts'
+import { refuseOtherEnclave } from './quoting-enclave.ts'
+import { accepted, refused, settling, type VerificationProblem } from './refusal.ts'
+import { refuseRevoked, verifyCrl } from './revocation.ts'
+import type { SgxEvidence, SgxEvidenceHashes } from './sgx-evidence.ts'
+import { mergedTcbStatus, qeTcbLevelOf, tcbLevelOf } from './tcb.ts'
+import type { Verified } from './verified.ts'
+
+/** What {@link verifySgxEvidence} looks at, all of it required. */
+export interface SgxVerificationInput {
+  /** SGX quote of version 3. */
+  readonly quote: Uint8Array
+  readonly endorsements: Endorsements
+  /** Hex SHA-256 of the SPKI of each root that is trusted. The root's certificate comes in the chains. */
+  readonly roots: readonly string[]
+  /** The instant at which everything has to be valid. */
+  readonly at: UnixSeconds
+}
+
+/**
+ * Verifies an SGX quote by Intel's procedure.
+ *
+ * @param verifyP256 - ECDSA with P-256 and SHA-256; Web Crypto's unless said.
+ * @returns what quote and endorsements say, or the first problem: one of `VerificationCode`.
+ */
+export async function verifySgxEvidence(
+  { quote: quoteBytes, endorsements: texts, roots, at: instant }: SgxVerificationInput,
+  verifyP256: VerifyP256 = webCryptoP256,
+): Promise<Result<Verified<SgxEvidence>, VerificationProblem>> {
+  return settling(async () => {
+    // 1. Quote and endorsements can be read.
+    const quote = accepted(parseSgxQuote(quoteBytes), 'quote-malformed', 'quote')
+    const endorsements = readEndorsements(texts)
+    const pckCertificates = pckCertificatesOf(quote, texts)
+
+    // 2. Every chain ends in one and the same trusted root and is valid at the instant.
+    const pckChain = await verifyChain(
+      pckCertificates,
+      { at: 'pck_certificate_chain', length: 3, leafIsCa: false, roots, instant },
+      verifyP256,
+    )
+    const chains = await verifyIssuerChains(endorsements, pckChain, instant, verifyP256)
+    const platform =
+      pckChain.leaf.sgx ?? refused('chain', 'pck_certificate_chain[0]', "without Intel's extension")
+
+    // 3. Both revocation lists are in force and name no certificate of any chain.
+    await verifyRevocation(endorsements, pckChain, chains, instant, verifyP256)
+
+    // 4. TCB info and QE identity are signed and in force.
+    await verifySignedJson(texts, chains, verifyP256)
+    refuseOutsideDates('tcb-info', endorsements.tcbInfo, instant)
+    refuseOutsideDates('qe-identity', endorsements.qeIdentity, instant)
+
+    // 5. The PCK signed the quoting enclave's report.
+    await verifyQeReportSignature(quote, pckChain.leaf, verifyP256)
+
+    // 6. The quoting enclave is Intel's.
+    refuseOtherEnclave(quote.qeReport, endorsements.qeIdentity)
+
+    // 7. Its report binds the attestation key.
+    await verifyAttestationKeyBinding(quote)
+
+    // 8. The attestation key signed the quote.
+    await verifyQuoteSignature(quote, verifyP256)
+
+    // 9. TCB info is about this platform.
+    refuseOtherPlatform(platform, endorsements.tcbInfo)
+
+    // 10. The platform's TCB level, merged with the quoting enclave's.
+    const tcb = verifyTcb(platform, quote, endorsements)
+
+    return {
+      quote,
+      ...describe(quote),
+      ...tcb,
+      fmspc: hexOf(platform.fmspc),
+      rootSpkiSha256: pckChain.rootSpkiSha256,
+      earliestExpiry: earliestExpiryOf(endorsements, pckChain, chains),
+      hashes: await hashesOf(quoteBytes, texts, endorsements),
+    } satisfies SgxEvidence as Verified<SgxEvidence>
+  })
+}
+
+/** Endorsements, parsed and believed by nobody yet. */
+interface ParsedEndorsements {
+  readonly tcbInfo: TcbInfo
+  readonly qeIdentity: QeIdentity
+  readonly rootCaCrl: Crl
+  readonly pckCrl: Crl
+  readonly tcbInfoIssuers: readonly Certificate[]
+  readonly qeIdentityIssuers: readonly Certificate[]
+  readonly pckCrlIssuers: readonly Certificate[]
+}
+
+function readEndorsements(texts: Endorsements): ParsedEndorsements {
+  accepted(parseEndorsements(texts), 'endorsements-malformed', 'endorsements')
+  const present = (name: keyof Endorsements): string => {
+    const text = texts[name]
+    return text === undefined || text === ''
+      ? refused('missing-endorsements', name, 'not there')
+      : text
+  }
+  const crl = (name: keyof Endorsements): Crl => {
+    const der = bytesOfHex(present(name)) ?? refused('endorsements-malformed', name, 'not hex')
+    return accepted(parseCrl(der), 'endorsements-malformed', name)
+  }
+  const issuers = (name: keyof Endorsements): readonly Certificate[] =>
+    accepted(parseCertificateChain(present(name)), 'endorsements-malformed', name)
+  return {
+    tcbInfo: accepted(parseTcbInfo(present('tcb_info')), 'endorsements-malformed', 'tcb_info'),
+    qeIdentity: accepted(
+      parseQeIdentity(present('qe_identity')),
+      'endorsements-malformed',
+      'qe_identity',
+    ),
+    rootCaCrl: crl('root_ca_crl'),
+    pckCrl: crl('pck_crl'),
+    tcbInfoIssuers: issuers('tcb_info_issuer_chain'),
+    qeIdentityIssuers: issuers('qe_identity_issuer_chain'),
+    pckCrlIssuers: issuers('pck_crl_issuer_chain'),
+  }
+}
+
+/** The chain that the quote carries, or the one beside it when the quote names its platform otherwise. */
+function pckCertificatesOf(quote: SgxQuote, texts: Endorsements): readonly Certificate[] {
+  if (quote.certificationData.type === 5) return quote.certificationData.chain
+  const pem = texts.pck_certificate_chain
+  if (pem === undefined || pem === '') {
+    return refused('missing-endorsements', 'pck_certificate_chain', 'not in the quote, not beside')
+  }
+  return accepted(parseCertificateChain(pem), 'endorsements-malformed', 'pck_certificate_chain')
+}
+
+/** Verified chains of those who signed endorsements. */
+interface IssuerChains {
+  readonly tcbInfo: TrustedChain
+  readonly qeIdentity: TrustedChain
+  readonly pckCrl: TrustedChain
+}
+
+/**
+ * Only the root that the PCK's chain ends in is trusted here: with several trusted roots, none may vouch for another's
+ * platforms.
+ */
+async function verifyIssuerChains(
+  endorsements: ParsedEndorsements,
+  { rootSpkiSha256 }: TrustedChain,
+  instant: UnixSeconds,
+  verifyP256: VerifyP256,
+): Promise<IssuerChains> {
+  const common = { length: 2, roots: [rootSpkiSha256], instant } as const
+  const signer = async (
+    name: 'tcb_info_issuer_chain' | 'qe_identity_issuer_chain',
+    certificates: readonly Certificate[],
+  ): Promise<TrustedChain> =>
+    verifyChain(certificates, { ...common, at: name, leafIsCa: false }, verifyP256)
+  return {
+    tcbInfo: await signer('tcb_info_issuer_chain', endorsements.tcbInfoIssuers),
+    qeIdentity: await signer('qe_identity_issuer_chain', endorsements.qeIdentityIssuers),
+    pckCrl: await verifyChain(
+      endorsements.pckCrlIssuers,
+      { ...common, at: 'pck_crl_issuer_chain', leafIsCa: true },
+      verifyP256,
+    ),
+  }
+}
+
+async function verifyRevocation(
+  { rootCaCrl, pckCrl }: ParsedEndorsements,
+  pckChain: TrustedChain,
+  chains: IssuerChains,
+  instant: UnixSeconds,
+  verifyP256: VerifyP256,
+): Promise<void> {
+  await verifyCrl(rootCaCrl, pckChain.root, instant, 'root_ca_crl', verifyP256)
+  await verifyCrl(pckCrl, chains.pckCrl.leaf, instant, 'pck_crl', verifyP256)
+  refuseRevoked(pckChain.leaf, pckCrl, 'pck_certificate_chain[0]')
+  const issuedByRoot = {
+    pck_certificate_chain: pckChain.certificates.slice(1),
+    tcb_info_issuer_chain: chains.tcbInfo.certificates,
+    qe_identity_issuer_chain: chains.qeIdentity.certificates,
+    pck_crl_issuer_chain: chains.pckCrl.certificates,
+  }
+  for (const [name, certificates] of Object.entries(issuedByRoot)) {
+    for (const certificate of certificates) refuseRevoked(certificate, rootCaCrl, name)
+  }
+  // The list must come from the very authority that issued the PCK certificate, not from a namesake.
+  const [, issuer] = pckChain.certificates
+  if (issuer === undefined || !equalBytes(issuer.spki, chains.pckCrl.leaf.spki)) {
+    refused('crl-signature', 'pck_crl', "not of the PCK certificate's issuer")
+  }
+}
+
+async function verifySignedJson(
+  texts: Endorsements,
+  chains: IssuerChains,
+  verifyP256: VerifyP256,
+): Promise<void> {
+  const isSignedBy = async (text: string, hex: string, { leaf }: TrustedChain): Promise<boolean> =>
+    isP256Signature(leaf, bytesOfHex(hex), utf8Of(text), verifyP256)
+  if (!(await isSignedBy(texts.tcb_info, texts.tcb_info_signature, chains.tcbInfo))) {
+    refused('tcb-info-signature', 'tcb_info', 'the signature does not verify')
+  }
+  if (!(await isSignedBy(texts.qe_identity, texts.qe_identity_signature, chains.qeIdentity))) {
+    refused('qe-identity-signature', 'qe_identity', 'the signature does not verify')
+  }
+}
+
+function refuseOutsideDates(
+  name: 'tcb-info' | 'qe-identity',
+  { issueDate, nextUpdate }: TcbInfo | QeIdentity,
+  instant: UnixSeconds,
+): void {
+  const at = name === 'tcb-info' ? 'tcb_info' : 'qe_identity'
+  if (instant < issueDate) refused(`${name}-not-yet-valid`, `${at}.issueDate`, 'begins later')
+  if (instant > nextUpdate) refused(`${name}-expired`, `${at}.nextUpdate`, 'ended before')
+}
+
+async function verifyQeReportSignature(
+  { qeReportBytes, qeReportSignature }: SgxQuote,
+  pck: Certificate,
+  verifyP256: VerifyP256,
+): Promise<void> {
+  if (!(await isP256Signature(pck, qeReportSignature, qeReportBytes, verifyP256))) {
+    refused('qe-report-signature', 'quote', 'the signature does not verify')
+  }
+}
+
+/** REPORTDATA of the quoting enclave is SHA-256 of attestation key and authentication data, and zeros. */
+async function verifyAttestationKeyBinding({
+  attestationKey,
+  qeAuthData,
+  qeReport,
+}: SgxQuote): Promise<void> {
+  const bound = await sha256(concat(attestationKey, qeAuthData))
+  if (!equalBytes(qeReport.reportData, concat(bound, new Uint8Array(32)))) {
+    refused('attestation-key-binding', 'quote', 'the attestation key is not the one certified')
+  }
+}
+
+async function verifyQuoteSignature(
+  { attestationKey, signature, signedBytes }: SgxQuote,
+  verifyP256: VerifyP256,
+): Promise<void> {
+  const publicKey = uncompressedPointOf(attestationKey)
+  if (!(await verifyP256({ publicKey, signature, message: signedBytes }))) {
+    refused('quote-signature', 'quote', 'the signature does not verify')
+  }
+}
+
+function refuseOtherPlatform(platform: SgxExtension, tcbInfo: TcbInfo): void {
+  if (!equalBytes(platform.fmspc, tcbInfo.fmspc)) {
+    refused('fmspc-mismatch', 'tcb_info.fmspc', 'TCB info of another platform family')
+  }
+  if (tcbInfo.pceId === undefined || !equalBytes(platform.pceId, tcbInfo.pceId)) {
+    refused('pceid-mismatch', 'tcb_info.pceId', 'TCB info of another provisioning enclave')
+  }
+}
+
+type Tcb = Pick<SgxEvidence, 'tcbStatus' | 'tcbDate' | 'advisoryIds' | 'tcbEvaluationDataNumber'>
+
+function verifyTcb(
+  platform: SgxExtension,
+  { qeReport }: SgxQuote,
+  { tcbInfo, qeIdentity }: ParsedEndorsements,
+): Tcb {
+  const level =
+    tcbLevelOf(platform, tcbInfo) ??
+    refused('tcb-level-not-found', 'tcb_info.tcbLevels', 'the platform meets no level')
+  // A quoting enclave older than any that Intel lists counts as revoked.
+  const qeLevel = qeTcbLevelOf(qeReport.isvSvn, qeIdentity)
+  const tcbStatus = mergedTcbStatus(level.tcbStatus, qeLevel?.tcbStatus ?? 'Revoked')
+  if (tcbStatus === 'Revoked') {
+    refused('tcb-revoked', 'tcb_info.tcbLevels', 'Intel trusts this level no longer')
+  }
+  return {
+    tcbStatus,
+    tcbDate: level.tcbDate,
+    advisoryIds: [...new Set([...level.advisoryIds, ...(qeLevel?.advisoryIds ?? [])])],
+    tcbEvaluationDataNumber: Math.min(
+      tcbInfo.tcbEvaluationDataNumber,
+      qeIdentity.tcbEvaluationDataNumber,
+    ),
+  }
+}
+
+type Description = Pick<
+  SgxEvidence,
+  'mrEnclave' | 'mrSigner' | 'isvProdId' | 'isvSvn' | 'configId' | 'reportData' | 'debug'
+>
+
+function describe({ reportBody }: SgxQuote): Description {
+  return {
+    mrEnclave: hexOf(reportBody.mrEnclave),
+    mrSigner: hexOf(reportBody.mrSigner),
+    isvProdId: reportBody.isvProdId,
+    isvSvn: reportBody.isvSvn,
+    configId: hexOf(reportBody.configId),
+    reportData: hexOf(reportBody.reportData),
+    debug: reportBody.debug,
+  }
+}
+
+function earliestExpiryOf(
+  { tcbInfo, qeIdentity, rootCaCrl, pckCrl }: ParsedEndorsements,
+  pckChain: TrustedChain,
+  chains: IssuerChains,
+): UnixSeconds {
+  const certificates = [pckChain, ...Object.values(chains)].flatMap(
+    (chain: TrustedChain) => chain.certificates,
+  )
+  return Math.min(
+    ...certificates.map(({ notAfter }) => notAfter),
+    ...[tcbInfo, qeIdentity, rootCaCrl, pckCrl].map(({ nextUpdate }) => nextUpdate),
+  )
+}
+
+async function hashesOf(
+  quote: Uint8Array,
+  texts: Endorsements,
+  { pckCrl, rootCaCrl }: ParsedEndorsements,
+): Promise<SgxEvidenceHashes> {
+  const hash = async (bytes: Uint8Array): Promise<string> => hexOf(await sha256(bytes))
+  return {
+    quote: await hash(quote),
+    tcbInfo: await hash(utf8Of(texts.tcb_info)),
+    qeIdentity: await hash(utf8Of(texts.qe_identity)),
+    pckCrl: await hash(pckCrl.der),
+    rootCaCrl: await hash(rootCaCrl.der),
+    tcbInfoIssuerChain: await hash(utf8Of(texts.tcb_info_issuer_chain)),
+    qeIdentityIssuerChain: await hash(utf8Of(texts.qe_identity_issuer_chain)),
+  }
+}
+
+async function isP256Signature(
+  { p256 }: Certificate,
+  rawSignature: Uint8Array | undefined,
+  message: Uint8Array,
+  verifyP256: VerifyP256,
+): Promise<boolean> {
+  const signature = rawSignature && bytesOf(64, rawSignature)
+  if (p256 === undefined || signature === undefined) return false
+  return verifyP256({ publicKey: p256, signature, message })
+}
