@@ -1,0 +1,179 @@
+/**
+ * The attestation service: the Verifier. It speaks Azure Attestation's REST contract, and exchanges tokens.
+ *
+ * @module
+ */
+
+import type { Problem } from '@sealward/attestation/bytes'
+import { createServer, type Server } from '@sealward/enclave/server'
+import type { Logger } from '@sealward/enclave/telemetry'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { type Answer, azureRefusal, oauthRefusal } from './answer.ts'
+import { type AttestDeps, attestSgxEnclave } from './attest.ts'
+import { exchangeToken } from './exchange.ts'
+import { limits } from './limits.ts'
+import { openIdConfiguration } from './metadata.ts'
+import { createReplayMemory } from './replay-memory.ts'
+
+export { type AttestationConfig, attestationConfig, policyTextOf, rootsOf } from './config.ts'
+export { openSigningKey, type SigningKey } from './signing-key.ts'
+
+export interface AttestationServiceDeps extends AttestDeps {
+  readonly log: Logger
+}
+
+type Handler = (request: FastifyRequest) => Answer | Promise<Answer>
+
+/** Versions of Azure's contract whose `AttestSgxEnclave` is the one spoken here. */
+const apiVersions: readonly string[] = ['2020-10-01', '2022-08-01', '2025-06-01']
+
+/**
+ * The service, not yet listening.
+ *
+ * @see docs/spec/tokens.md
+ */
+export function createAttestationService(deps: AttestationServiceDeps): Server {
+  const { issuer, signingKey, clock, random, log } = deps
+  const exchange = {
+    issuer,
+    signingKey,
+    clock,
+    random,
+    assertions: createReplayMemory(limits.assertionsMax),
+  }
+
+  const open: readonly (readonly [path: string, Handler])[] = [
+    ['/.well-known/openid-configuration', () => openIdConfiguration(issuer)],
+    ['/certs', () => ({ status: 200, body: { keys: [signingKey.jwk] } })],
+  ]
+  const azure: readonly (readonly [path: string, Handler])[] = [
+    ['/attest/SgxEnclave', (request) => attestSgxEnclave(deps, bodyOf(request))],
+    ['/attest/:type', () => typeNotOffered],
+  ]
+  const oauth: readonly (readonly [path: string, Handler])[] = [
+    ['/token', (request) => exchangeToken(exchange, bodyOf(request))],
+  ]
+
+  const server = createServer({ name: 'attestation-service', logger: log })
+  for (const [path, handler] of open) {
+    server.app.get(path, async (request, reply) => {
+      reply.header('cache-control', 'public, max-age=300')
+      return send(reply, await handler(request))
+    })
+  }
+  void server.app.register(async (scope) => {
+    readBytes(scope, 'application/json', limits.attestBodyBytesMax)
+    scope.setErrorHandler((error, _request, reply) => send(reply, azureFailure(log, error)))
+    for (const [path, handler] of azure) {
+      scope.post(path, async (request, reply) => {
+        const answer = apiVersionRefusal(request) ?? (await handler(request))
+        return finish(log, 'attest', reply, answer)
+      })
+    }
+  })
+  void server.app.register(async (scope) => {
+    readBytes(scope, 'application/x-www-form-urlencoded', limits.tokenBodyBytesMax)
+    scope.setErrorHandler((error, _request, reply) => send(reply, oauthFailure(log, error)))
+    for (const [path, handler] of oauth) {
+      scope.post(path, async (request, reply) =>
+        finish(log, 'exchange', reply, await handler(request)),
+      )
+    }
+  })
+  return server
+}
+
+/** Bodies stay bytes: what is signed, hashed or refused is what came, not what a parser made of it. */
+function readBytes(scope: FastifyInstance, mediaType: string, bytesMax: number): void {
+  scope.removeAllContentTypeParsers()
+  scope.addContentTypeParser(
+    mediaType,
+    { parseAs: 'buffer', bodyLimit: bytesMax },
+    (_request, body, done) => done(null, body),
+  )
+}
+
+function bodyOf(request: FastifyRequest): Uint8Array {
+  return request.body instanceof Uint8Array ? request.body : new Uint8Array()
+}
+
+function apiVersionRefusal(request: FastifyRequest): Answer | undefined {
+  const version = (request.query as Readonly<Record<string, unknown>>)['api-version']
+  if (version === undefined) {
+    return azureRefusal(400, 'InvalidParameter', 'The api-version query parameter is required.', {
+      code: 'api-version-missing',
+      at: 'api-version',
+      detail: 'the query must have api-version',
+    })
+  }
+  if (typeof version !== 'string' || !apiVersions.includes(version)) {
+    return azureRefusal(400, 'InvalidParameter', 'The api-version is not supported.', {
+      code: 'api-version-unknown',
+      at: 'api-version',
+      detail: `one of ${apiVersions.join(', ')} is expected`,
+    })
+  }
+  return undefined
+}
+
+const typeNotOffered = azureRefusal(404, 'NotFound', 'This attestation type is not offered.', {
+  code: 'attestation-type-unknown',
+  at: 'path',
+  detail: 'SgxEnclave is offered',
+})
+
+/** Logs what came out by its code, and answers. */
+function finish(log: Logger, event: string, reply: FastifyReply, answer: Answer): FastifyReply {
+  if (answer.problem !== undefined) {
+    log.info(`${event}-refused`, { code: answer.problem.code, status: answer.status })
+  }
+  return send(reply.header('cache-control', 'no-store'), answer)
+}
+
+function send(reply: FastifyReply, { status, headers, body }: Answer): FastifyReply {
+  return reply
+    .code(status)
+    .headers({ ...headers, 'content-type': 'application/json; charset=utf-8' })
+    .send(JSON.stringify(body))
+}
+
+function azureFailure(log: Logger, error: unknown): Answer {
+  const [status, problem] = failureOf(log, error)
+  if (status === 500)
+    return { status, body: { error: { code: 'InternalError', message: problem.detail } } }
+  return azureRefusal(status, 'InvalidParameter', problem.detail, problem)
+}
+
+function oauthFailure(log: Logger, error: unknown): Answer {
+  const [status, problem] = failureOf(log, error)
+  if (status === 500)
+    return { status, body: { error: 'server_error', error_description: problem.detail } }
+  return { ...oauthRefusal('invalid_request', problem), status }
+}
+
+/** What the HTTP layer refused, in our words; anything else is a bug of ours, and told as nothing but that. */
+function failureOf(log: Logger, error: unknown): readonly [400 | 413 | 415 | 500, Problem] {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  switch (code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return [413, { code: 'body-too-large', at: 'body', detail: 'the body is too large' }]
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return [
+        415,
+        {
+          code: 'media-type-unknown',
+          at: 'content-type',
+          detail: 'another media type is expected',
+        },
+      ]
+    case 'FST_ERR_CTP_EMPTY_JSON_BODY':
+    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
+      return [
+        400,
+        { code: 'body-malformed', at: 'body', detail: 'the body is not what its header says' },
+      ]
+    default:
+      log.thrown('request-failed', error)
+      return [500, { code: 'internal', at: '', detail: 'the service failed' }]
+  }
+}

@@ -1,0 +1,205 @@
+/**
+ * `POST /attest/SgxEnclave`: appraises evidence and signs what was found.
+ *
+ * @see Azure REST API specifications, attestation data plane, `AttestSgxEnclave`
+ * @module
+ */
+
+import {
+  bytesOfBase64Url,
+  hexOf,
+  jsonOf,
+  ok,
+  type Problem,
+  type Result,
+  reading,
+  type Shape,
+  type UnixSeconds,
+} from '@sealward/attestation/bytes'
+import type { Claim } from '@sealward/attestation/claims'
+import {
+  evaluatePolicy,
+  type Policy,
+  parsePolicy,
+  policyHashOf,
+  policyLimits,
+} from '@sealward/attestation/policy'
+import {
+  type BoundData,
+  policyClaimsOf,
+  type SgxClaims,
+  sgxClaimsOf,
+} from '@sealward/attestation/token'
+import {
+  type SgxEvidence,
+  type Verified,
+  verifySgxEvidence,
+} from '@sealward/attestation/verification'
+import type { PcsClient } from '@sealward/enclave/endorsements'
+import type { Clock, Random } from '@sealward/enclave/server'
+import { type Answer, azureRefusal } from './answer.ts'
+import { limits } from './limits.ts'
+import type { SigningKey } from './signing-key.ts'
+import { draftToken, signToken } from './tokens.ts'
+
+export interface AttestDeps {
+  readonly issuer: string
+  readonly signingKey: SigningKey
+  readonly endorsements: PcsClient
+  readonly policy: Policy
+  /** Hex SHA-256 of the SPKI of each evidence root that is accepted. */
+  readonly roots: readonly string[]
+  readonly clock: Clock
+  readonly random: Random
+}
+
+/**
+ * Appraises SGX evidence.
+ *
+ * @param body - JSON as it came.
+ * @returns `{token}`, or a refusal in Azure's form with one of our codes inside.
+ */
+export async function attestSgxEnclave(deps: AttestDeps, body: Uint8Array): Promise<Answer> {
+  const request = parseAttestRequest(body)
+  if (!request.ok) return invalid(request.problem)
+  const { quote, runtimeData, initTimeData, nonce, draftPolicy } = request.value
+  const policy = draftPolicy === undefined ? ok(deps.policy) : parsePolicy(draftPolicy)
+  if (!policy.ok) {
+    return azureRefusal(400, 'PolicyParsingError', policy.problem.detail, policy.problem)
+  }
+
+  // 1. The evidence and its endorsements hold, at this instant.
+  const endorsements = await deps.endorsements.endorsementsFor(quote)
+  if (!endorsements.ok) {
+    return endorsements.problem.code === 'endorsements-unavailable'
+      ? azureRefusal(503, 'ServiceUnavailable', endorsements.problem.detail, endorsements.problem)
+      : invalid(endorsements.problem)
+  }
+  const at = deps.clock.now()
+  const evidence = await verifySgxEvidence({
+    quote,
+    endorsements: endorsements.value,
+    roots: deps.roots,
+    at,
+  })
+  if (!evidence.ok) return invalid(evidence.problem)
+
+  // 2. It binds the data that came with it.
+  const claims = await sgxClaimsOf({
+    evidence: evidence.value,
+    ...(runtimeData === undefined ? {} : { runtimeData }),
+    ...(initTimeData === undefined ? {} : { initTimeData }),
+    ...(nonce === undefined ? {} : { nonce }),
+  })
+  if (!claims.ok) return invalid(claims.problem)
+
+  // 3. The policy permits it.
+  const issued = evaluatePolicy(policy.value, policyClaimsOf(claims.value), policyLimits)
+  if (!issued.ok) {
+    return azureRefusal(400, 'PolicyEvaluationError', refusalText(issued.problem), issued.problem)
+  }
+
+  // 4. Nothing but the instance's own policy makes a token that is signed.
+  const token = await tokenClaims(
+    deps,
+    at,
+    evidence.value,
+    claims.value,
+    issued.value,
+    policy.value,
+  )
+  return {
+    status: 200,
+    body: {
+      token:
+        draftPolicy === undefined
+          ? await signToken(deps.signingKey, deps.issuer, 'JWT', token)
+          : draftToken(deps.signingKey, deps.issuer, token),
+    },
+  }
+}
+
+/** What the service found stands above what a policy issued: a policy cannot say otherwise under the same name. */
+async function tokenClaims(
+  deps: AttestDeps,
+  at: UnixSeconds,
+  evidence: Verified<SgxEvidence>,
+  claims: SgxClaims,
+  issued: readonly Claim[],
+  policy: Policy,
+): Promise<Readonly<Record<string, unknown>>> {
+  const issuedClaims = grouped(issued)
+  return {
+    ...issuedClaims,
+    ...(issued.length === 0 ? {} : { 'x-ms-policy': issuedClaims }),
+    ...claims,
+    'x-ms-policy-hash': await policyHashOf(policy.text),
+    iss: deps.issuer,
+    iat: at,
+    nbf: at,
+    exp: Math.min(at + limits.attestationLifetimeSeconds, evidence.earliestExpiry),
+    jti: hexOf(deps.random.bytes(32)),
+  }
+}
+
+/** Several claims of one type become a list. */
+function grouped(claims: readonly Claim[]): Readonly<Record<string, unknown>> {
+  const values = Map.groupBy(claims, ({ type }) => type)
+  return Object.fromEntries(
+    [...values].map(([type, same]) => [
+      type,
+      same.length === 1 ? same[0]?.value : same.map(({ value }) => value),
+    ]),
+  )
+}
+
+interface AttestRequest {
+  readonly quote: Uint8Array
+  readonly runtimeData: BoundData | undefined
+  readonly initTimeData: BoundData | undefined
+  readonly nonce: string | undefined
+  readonly draftPolicy: string | undefined
+}
+
+/** Fields that are not known are let pass, as Azure does: clients of later versions send more. */
+function parseAttestRequest(body: Uint8Array): Result<AttestRequest, Problem> {
+  const json = jsonOf(body, { bytesMax: limits.attestBodyBytesMax, depthMax: limits.bodyDepthMax })
+  if (!json.ok) return json
+  return reading(json.value, '', (top) =>
+    top.object('ignored', (fields) => ({
+      quote: base64Url(fields.required('quote'), limits.quoteCharactersMax),
+      runtimeData: boundData(fields.optional('runtimeData')),
+      initTimeData: boundData(fields.optional('initTimeData')),
+      nonce: fields.optional('nonce')?.string(limits.nonceCharactersMax),
+      draftPolicy: fields.optional('draftPolicyForAttestation')?.string(policyLimits.charactersMax),
+    })),
+  )
+}
+
+function boundData(shape: Shape | undefined): BoundData | undefined {
+  return shape?.object('ignored', (fields) => ({
+    data: base64Url(fields.required('data'), limits.boundDataCharactersMax),
+    dataType: fields.required('dataType').oneOf(['JSON', 'Binary']),
+  }))
+}
+
+function base64Url(shape: Shape, charactersMax: number): Uint8Array {
+  const text = shape.string(charactersMax)
+  return bytesOfBase64Url(text) ?? shape.fail('wrong-value', 'base64url without padding expected')
+}
+
+function invalid(problem: Problem): Answer {
+  return azureRefusal(400, 'InvalidParameter', problem.detail, problem)
+}
+
+/** The two sentences that Azure's clients know. */
+function refusalText(problem: Problem): string {
+  switch (problem.code) {
+    case 'denied':
+      return 'A Deny claim was issued, authorization failed.'
+    case 'not-permitted':
+      return 'No Permit claim was issued in the authorizationrules section, authorization failed.'
+    default:
+      return problem.detail
+  }
+}

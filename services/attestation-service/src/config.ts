@@ -1,0 +1,62 @@
+import { readFile } from 'node:fs/promises'
+import { defaultPolicy, developmentPolicy } from '@sealward/attestation/policy'
+import { intelSgxRootSpki } from '@sealward/attestation/verification'
+import * as z from 'zod'
+
+/** What an operator says of an instance. */
+export interface AttestationConfig {
+  /** As tokens name it; `/certs` and `/token` are below it. */
+  readonly issuer: string
+  /** 0 for any free port. */
+  readonly port: number
+  /** Holds the signing key. */
+  readonly stateFolder: string
+  /** Address of the provisioning certification service, or of a cache of it. */
+  readonly pcsUrl: string
+  /** Whether simulated evidence may be let in. */
+  readonly development: boolean
+  /** Hex SHA-256 of the SPKI of evidence roots; Intel's, where none is given. */
+  readonly roots?: readonly string[] | undefined
+  /** A policy in the place of the built-in one. */
+  readonly policyFile?: string | undefined
+}
+
+/** A non-development instance that names any root but Intel's is refused: it would let in what protects nothing. */
+export const attestationConfig: z.ZodType<AttestationConfig> = z
+  .strictObject({
+    issuer: z.url({ protocol: /^https?$/ }).regex(/[^/]$/, 'without a slash at the end'),
+    port: z.int().min(0).max(65_535).default(0),
+    stateFolder: z.string().min(1),
+    pcsUrl: z.url({ protocol: /^https?$/ }),
+    development: z.boolean(),
+    roots: z
+      .array(z.string().regex(/^[0-9a-f]{64}$/, 'hex SHA-256 of a root expected'))
+      .min(1)
+      .optional(),
+    policyFile: z.string().min(1).optional(),
+  })
+  .refine(({ development, roots }) => development || rootsOf({ roots }).every(isIntels), {
+    path: ['roots'],
+    message: "only a development instance may accept a root that is not Intel's",
+  })
+
+/** The evidence roots of an instance. */
+export function rootsOf(config: Pick<AttestationConfig, 'roots'>): readonly string[] {
+  return config.roots ?? [intelSgxRootSpki.sha256]
+}
+
+/**
+ * The text of the instance's policy.
+ *
+ * @throws when the file cannot be read.
+ */
+export async function policyTextOf(
+  config: Pick<AttestationConfig, 'development' | 'policyFile'>,
+): Promise<string> {
+  if (config.policyFile !== undefined) return readFile(config.policyFile, 'utf8')
+  return config.development ? developmentPolicy : defaultPolicy
+}
+
+function isIntels(root: string): boolean {
+  return root === intelSgxRootSpki.sha256
+}

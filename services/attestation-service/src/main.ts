@@ -1,0 +1,50 @@
+import { parsePolicy } from '@sealward/attestation/policy'
+import { createPcsClient } from '@sealward/enclave/endorsements'
+import {
+  systemClock as clock,
+  systemRandom as random,
+  runPlainService,
+} from '@sealward/enclave/server'
+import {
+  attestationConfig,
+  createAttestationService,
+  openSigningKey,
+  policyTextOf,
+  rootsOf,
+} from './app.ts'
+
+await runPlainService(
+  { name: 'attestation-service', config: attestationConfig },
+  async ({ config, log }) => {
+    const policy = parsePolicy(await policyTextOf(config))
+    if (!policy.ok) {
+      const { code, at, detail } = policy.problem
+      throw new Error(`the policy is refused: ${code} at ${at}, ${detail}`)
+    }
+    const endorsements = createPcsClient({ baseUrl: config.pcsUrl, clock })
+    const server = createAttestationService({
+      issuer: config.issuer,
+      signingKey: await openSigningKey({
+        folder: config.stateFolder,
+        issuer: config.issuer,
+        at: clock.now(),
+        random,
+      }),
+      endorsements,
+      policy: policy.value,
+      roots: rootsOf(config),
+      clock,
+      random,
+      log,
+    })
+    if (config.development) log.warn('development-instance')
+    const { port } = await server.listen(config.port)
+    return {
+      ports: { http: port },
+      close: async () => {
+        await server.close()
+        await endorsements.close()
+      },
+    }
+  },
+)

@@ -1,0 +1,21 @@
+import { claimNames } from '@sealward/attestation/token'
+import type { Answer } from './answer.ts'
+
+/** `GET /.well-known/openid-configuration`: where keys are, and which claims tokens have. */
+export function openIdConfiguration(issuer: string): Answer {
+  return {
+    status: 200,
+    body: {
+      issuer,
+      jwks_uri: `${issuer}/certs`,
+      token_endpoint: `${issuer}/token`,
+      grant_types_supported: ['urn:ietf:params:oauth:grant-type:token-exchange'],
+      token_endpoint_auth_methods_supported: ['private_key_jwt'],
+      token_endpoint_auth_signing_alg_values_supported: ['ES256'],
+      tls_client_certificate_bound_access_tokens: true,
+      response_types_supported: ['token', 'none'],
+      id_token_signing_alg_values_supported: ['RS256'],
+      claims_supported: Object.values(claimNames),
+    },
+  }
+}

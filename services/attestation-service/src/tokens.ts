@@ -1,0 +1,30 @@
+import { base64UrlOf, utf8Of } from '@sealward/attestation/bytes'
+import type { SigningKey } from './signing-key.ts'
+
+/** A compact JWS, RS256. `jku` is written because Azure's clients expect it; nobody should follow it. */
+export async function signToken(
+  key: SigningKey,
+  issuer: string,
+  typ: 'JWT' | 'at+jwt',
+  claims: Readonly<Record<string, unknown>>,
+): Promise<string> {
+  const text = `${headerOf('RS256', key, issuer, typ)}.${encoded(claims)}`
+  return `${text}.${await key.sign(text)}`
+}
+
+/** An unsecured JWS: what a draft policy would say, for its author's eyes. No relying party accepts it. */
+export function draftToken(
+  key: SigningKey,
+  issuer: string,
+  claims: Readonly<Record<string, unknown>>,
+): string {
+  return `${headerOf('none', key, issuer, 'JWT')}.${encoded(claims)}.`
+}
+
+function headerOf(alg: 'RS256' | 'none', key: SigningKey, issuer: string, typ: string): string {
+  return encoded({ alg, jku: `${issuer}/certs`, kid: key.kid, typ })
+}
+
+function encoded(value: object): string {
+  return base64UrlOf(utf8Of(JSON.stringify(value)))
+}
