@@ -1,7 +1,7 @@
 /** What a sealed message may be at most. */
 export const channelLimits = {
   /** Bytes of one sealed message, and of the message inside it. */
-  messageBytesMax: 80 * 1024 * 1024,
+  messageBytesMax: 83_886_080,
   /** Fields of one header section. */
   fieldsMax: 128,
   /** Bytes of one header section. */

@@ -8,11 +8,14 @@ export { tokenLimits } from './limits.ts'
 export { claimNames, claimSetVersion, collateralNames } from './names.ts'
 export {
   type BoundData,
+  isSimulated,
   policyClaimsOf,
   type SgxClaims,
   type SgxClaimsCode,
   sgxClaimsOf,
+  withIssuedClaims,
 } from './sgx-claims.ts'
+export { signerOf } from './signing-key.ts'
 export type {
   AccessToken,
   AttestationToken,
@@ -23,7 +26,6 @@ export type {
 } from './token.ts'
 export {
   type AccessTokenTrust,
-  signerOf,
   type TokenTrust,
   verifyAccessToken,
   verifyAttestationToken,

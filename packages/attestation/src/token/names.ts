@@ -14,6 +14,7 @@ export const claimNames = {
   nonce: 'nonce',
   version: 'x-ms-ver',
   attestationType: 'x-ms-attestation-type',
+  policy: 'x-ms-policy',
   policyHash: 'x-ms-policy-hash',
   runtime: 'x-ms-runtime',
   initTime: 'x-ms-inittime',
