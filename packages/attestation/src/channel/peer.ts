@@ -2,7 +2,7 @@ import type { Problem, UnixSeconds } from '../bytes/index.ts'
 import type { Verdict } from '../claims/index.ts'
 import type { EvidenceDocument, InitTimeData, RuntimeData, TeeRole } from '../evidence/index.ts'
 import type { AttestationToken, TokenCode } from '../token/index.ts'
-import type { SgxEvidence, VerificationProblem, Verified } from '../verification/index.ts'
+import type { BindingCode, SgxEvidence, VerificationCode, Verified } from '../verification/index.ts'
 import type { KeyConfig } from './key-config.ts'
 
 /** What was looked at, in the order in which it is. Stable: the portal has words for each. */
@@ -39,13 +39,12 @@ export interface Check {
   readonly detail: string
 }
 
+/** Why a peer was refused, beyond what verification of its evidence and of its token have codes for. */
 export type PeerCode =
   | 'document-malformed'
   | 'nonce-mismatch'
-  | 'runtime-data-mismatch'
-  | 'init-time-data-mismatch'
-  | 'key-binding'
   | 'certificate-mismatch'
+  | 'key-config'
   | 'wrong-deployment'
   | 'wrong-role'
   | 'configuration'
@@ -62,7 +61,8 @@ export type PeerCode =
   | 'token-disagrees'
 
 /** Why a peer was refused: which check, with what code, and what had passed before. */
-export interface PeerProblem extends Problem<PeerCode | VerificationProblem['code'] | TokenCode> {
+export interface PeerProblem
+  extends Problem<PeerCode | VerificationCode | BindingCode | TokenCode> {
   readonly check: CheckId
   readonly passed: readonly Check[]
 }

@@ -1,8 +1,23 @@
-import type { Problem } from '../bytes/index.ts'
-import type { BinaryHttpCode } from './bhttp.ts'
-import type { OhttpCode } from './ohttp.ts'
+/**
+ * Sealed HTTP to a verified peer, and to nobody else.
+ *
+ * @see docs/spec/sealed-http.md
+ * @module
+ */
+
+import { jsonOf, type Problem } from '../bytes/index.ts'
+import { type BinaryHttpCode, decodeResponse, encodeRequest, type Field } from './bhttp.ts'
+import type { KeyConfig } from './key-config.ts'
+import {
+  type OhttpCode,
+  openResponse,
+  responseMediaType,
+  type SealedExchange,
+  sealRequest,
+} from './ohttp.ts'
 import type { VerifiedPeer } from './peer.ts'
 import type { Random } from './random.ts'
+import { isVerifiedPeer } from './verify-peer.ts'
 
 export interface TransferOptions {
   readonly onUploadProgress?: (sentBytes: number, totalBytes: number) => void
@@ -23,24 +38,26 @@ export interface ChannelRequest {
   readonly method: string
   /** Path and query, from the root. */
   readonly path: string
+  /** Names of either case. */
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: Uint8Array
 }
 
 export interface ChannelResponse {
   readonly status: number
-  /** Lower-case names; fields of one name are joined with `, `. */
+  /** Lower-case names; values of one name are joined with `, `. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: Uint8Array
 }
 
+/** `unavailable`: nothing came back. `unsealed-response`: what came back was not sealed, and is not believed. */
 export type ChannelCode = OhttpCode | BinaryHttpCode | 'unavailable' | 'unsealed-response'
 
 /** Leaves {@link SealedChannel.fetch} when no sealed response could be had. */
 export class ChannelError extends Error {
-  readonly problem: Problem<ChannelCode | (string & {})>
-  constructor(problem: Problem<ChannelCode | (string & {})>) {
-    super(problem.detail)
+  readonly problem: Problem<ChannelCode>
+  constructor(problem: Problem<ChannelCode>, options?: ErrorOptions) {
+    super(problem.detail, options)
     this.name = 'ChannelError'
     this.problem = problem
   }
@@ -52,14 +69,127 @@ declare const sealed: unique symbol
 export interface SealedChannel {
   readonly [sealed]: true
   readonly peer: VerifiedPeer
-  /** Sends a request sealed to the peer. Rejects with {@link ChannelError}. */
+  /**
+   * Sends a request sealed to the peer and opens its answer, whatever its status.
+   *
+   * Rejects with a {@link ChannelError}: `unavailable`, `stale-key` and the other codes that a peer answers
+   * unsealed, `unsealed-response`, `not-opened`, or a code of binary HTTP. An aborted `signal` rejects with
+   * its own reason.
+   */
   fetch(request: ChannelRequest, options?: TransferOptions): Promise<ChannelResponse>
 }
 
+/**
+ * Opens the channel to a verified peer.
+ *
+ * @param peer - from {@link verifyPeer}; a copy or a cast of one is refused by throwing.
+ * @param transport - carries sealed bytes; everything it sees may be public.
+ * @param options - `random` for ephemeral keys.
+ */
 export function openChannel(
-  _peer: VerifiedPeer,
-  _transport: Transport,
-  _options: { readonly random: Random },
+  peer: VerifiedPeer,
+  transport: Transport,
+  options: { readonly random: Random },
 ): SealedChannel {
-  throw new Error('in progress')
+  if (!isVerifiedPeer(peer)) throw new TypeError('not a peer that was verified')
+  const config = peer.keyConfig
+  if (config === undefined) throw new TypeError('this peer offers no sealed channel')
+  const channel: Omit<SealedChannel, typeof sealed> = {
+    peer,
+    fetch: async (request, transfer = {}) => {
+      const { message, exchange } = await seal(config, request, options.random)
+      return openAnswer(await carry(transport, message, transfer), exchange)
+    },
+  }
+  return Object.freeze(channel) as SealedChannel
+}
+
+type Answer = Awaited<ReturnType<Transport>>
+
+async function seal(
+  config: KeyConfig,
+  request: ChannelRequest,
+  random: Random,
+): Promise<{ readonly message: Uint8Array; readonly exchange: SealedExchange }> {
+  const encoded = encodeRequest({
+    method: request.method,
+    scheme: 'https',
+    // The peer is named by its evidence, not by a host.
+    authority: '',
+    path: request.path,
+    headers: Object.entries(request.headers ?? {}).map(
+      ([name, value]): Field => [name.toLowerCase(), value],
+    ),
+    body: request.body ?? new Uint8Array(),
+  })
+  const sealedRequest = await sealRequest({ config, request: encoded, random })
+  if (!sealedRequest.ok) throw new ChannelError(sealedRequest.problem)
+  return sealedRequest.value
+}
+
+async function carry(
+  transport: Transport,
+  message: Uint8Array,
+  transfer: TransferOptions,
+): Promise<Answer> {
+  try {
+    return await transport(message, transfer)
+  } catch (cause) {
+    if (transfer.signal?.aborted === true) throw transfer.signal.reason
+    const problem = { code: 'unavailable', at: 'transport', detail: 'nothing came back' } as const
+    throw new ChannelError(problem, { cause })
+  }
+}
+
+async function openAnswer(answer: Answer, exchange: SealedExchange): Promise<ChannelResponse> {
+  if (answer.status !== 200 || mediaTypeOf(answer) !== responseMediaType) {
+    throw new ChannelError(outerProblemOf(answer))
+  }
+  const opened = await openResponse({ exchange, message: answer.body })
+  if (!opened.ok) throw new ChannelError(opened.problem)
+  const response = decodeResponse(opened.value)
+  if (!response.ok) throw new ChannelError(response.problem)
+  const { status, headers, body } = response.value
+  return { status, headers: recordOf(headers), body }
+}
+
+function mediaTypeOf({ contentType }: Answer): string {
+  return (contentType.split(';')[0] ?? '').trim().toLowerCase()
+}
+
+const outerCodes: readonly OhttpCode[] = [
+  'malformed',
+  'too-large',
+  'stale-key',
+  'unsupported-suite',
+  'not-opened',
+  'replayed',
+  'replay-window-full',
+]
+
+/** An unsealed answer is anybody's word: nothing of it is taken over but a code that we know. */
+function outerProblemOf(answer: Answer): Problem<ChannelCode> {
+  const at = `status ${answer.status}`
+  const code = outerCodes.find((one) => one === statedCodeOf(answer))
+  if (code !== undefined) return { code, at, detail: 'the peer, or whoever is between, refused' }
+  return answer.status >= 500
+    ? { code: 'unavailable', at, detail: 'the peer cannot be had' }
+    : { code: 'unsealed-response', at, detail: 'an answer that is not sealed is not believed' }
+}
+
+function statedCodeOf(answer: Answer): string | undefined {
+  if (mediaTypeOf(answer) !== 'application/problem+json') return undefined
+  const json = jsonOf(answer.body, { bytesMax: 4096, depthMax: 4 })
+  const { type } = ((json.ok ? json.value : undefined) ?? {}) as { readonly type?: unknown }
+  const prefix = 'urn:sealward:problem:'
+  return typeof type === 'string' && type.startsWith(prefix) ? type.slice(prefix.length) : undefined
+}
+
+function recordOf(fields: readonly Field[]): Readonly<Record<string, string>> {
+  const joined = new Map<string, string>()
+  for (const [name, value] of fields) {
+    const before = joined.get(name)
+    joined.set(name, before === undefined ? value : `${before}, ${value}`)
+  }
+  return Object.fromEntries(joined)
 }

@@ -1,8 +1,54 @@
-import type { Result, UnixSeconds } from '../bytes/index.ts'
-import type { PeerExpectation } from '../evidence/index.ts'
-import type { SigningKeys } from '../token/index.ts'
-import type { PeerProblem, VerifiedPeer } from './peer.ts'
+/**
+ * Who a peer is: verified from its evidence here, and by the attestation service's token, and both agree.
+ *
+ * @see docs/spec/evidence-document.md, docs/spec/tokens.md
+ * @module
+ */
 
+import {
+  base64UrlOf,
+  bytesOfBase64Url,
+  equalBytes,
+  ok,
+  type Result,
+  type UnixSeconds,
+} from '../bytes/index.ts'
+import {
+  type AppraisalCode,
+  appraiseSgx,
+  referenceValuesOf,
+  type Verdict,
+} from '../claims/index.ts'
+import {
+  type EvidenceDocument,
+  encodeInitTimeData,
+  encodeRuntimeData,
+  type PeerExpectation,
+  parseEvidenceDocument,
+} from '../evidence/index.ts'
+import {
+  type AttestationToken,
+  claimNames,
+  collateralNames,
+  isSimulated,
+  type SigningKeys,
+  type TokenCode,
+  verifyAttestationToken,
+} from '../token/index.ts'
+import {
+  type BindingCode,
+  type BoundEvidence,
+  intelSgxRootSpki,
+  type VerificationCode,
+  type Verified,
+  verifyBindings,
+  verifySgxEvidence,
+} from '../verification/index.ts'
+import { decodeKeyConfigs, type KeyConfig } from './key-config.ts'
+import { channelLimits } from './limits.ts'
+import type { Check, CheckId, PeerFacts, PeerProblem, VerifiedPeer } from './peer.ts'
+
+/** What is asked of a peer, and whose word is taken for it. */
 export interface PeerTrust {
   /** The evidence document, as `JSON.parse` gave it. */
   readonly document: unknown
@@ -17,8 +63,9 @@ export interface PeerTrust {
   readonly attestation: {
     readonly issuer: string
     readonly jwks: SigningKeys
+    /** Base64url SHA-256 of the SPKI of each key whose tokens are believed. */
     readonly signers: readonly string[]
-    /** Policy hashes that are accepted; leave it out to accept whichever policy the pinned signer applied. */
+    /** Policies that are accepted, by hash; absent: whichever policy the pinned signer applied. */
     readonly policyHashes?: readonly string[]
   }
   readonly at: UnixSeconds
@@ -30,10 +77,351 @@ export interface PeerTrust {
   readonly certificateSha256?: string
 }
 
-export async function verifyPeer(_trust: PeerTrust): Promise<Result<VerifiedPeer, PeerProblem>> {
-  throw new Error('in progress')
+/**
+ * Verifies a peer, from its evidence and from its token.
+ *
+ * @returns the peer with every check that it passed, or a {@link PeerProblem}: the first check that failed,
+ *   its code (one of {@link PeerCode}, or passed through from verification of evidence or token), and
+ *   what had passed before.
+ */
+export async function verifyPeer(trust: PeerTrust): Promise<Result<VerifiedPeer, PeerProblem>> {
+  if (trust.nonce.length !== channelLimits.nonceBytes) throw new RangeError('nonce: 32 bytes')
+  const checks: Check[] = []
+  try {
+    const peer = (await verify(trust, checks)) as VerifiedPeer
+    verifiedPeers.add(peer)
+    return ok(peer)
+  } catch (error) {
+    if (error instanceof Refused)
+      return { ok: false, problem: { ...error.refusal, passed: checks } }
+    throw error
+  }
 }
 
-export function isVerifiedPeer(_value: unknown): _value is VerifiedPeer {
-  throw new Error('in progress')
+/** Whether {@link verifyPeer} made this very object. A cast or a copy does not make a peer. */
+export function isVerifiedPeer(value: unknown): value is VerifiedPeer {
+  return typeof value === 'object' && value !== null && verifiedPeers.has(value)
+}
+
+const verifiedPeers = new WeakSet<object>()
+
+type PeerRefusal = Omit<PeerProblem, 'passed'>
+
+/** Leaves a check, is caught in {@link verifyPeer}, and is seen by nobody else. */
+class Refused extends Error {
+  readonly refusal: PeerRefusal
+  constructor(refusal: PeerRefusal) {
+    super(refusal.detail)
+    this.refusal = refusal
+  }
+}
+
+function fail(check: CheckId, code: PeerProblem['code'], at: string, detail: string): never {
+  throw new Refused({ check, code, at, detail })
+}
+
+async function verify(trust: PeerTrust, checks: Check[]): Promise<PeerFacts> {
+  const pass = (id: CheckId, detail: string): void => {
+    checks.push({ id, passed: true, detail })
+  }
+
+  // 1. The evidence is well-formed, and genuine: see verification/ for the procedure.
+  const bound = await verifyEvidence(trust, pass)
+  const { evidence, runtimeData, initTimeData } = bound
+
+  // 2. It was made for us, now, and by the deployment that we mean.
+  const keyConfig = verifyFreshnessAndKeys(trust, bound, pass)
+  verifyWhereabouts(trust, bound, pass)
+
+  // 3. It is the software that we mean, in the state that we accept.
+  const verdict = appraise(trust, bound, pass)
+
+  // 4. The attestation service came to the same conclusions.
+  const { token, tokenText } = await verifyToken(trust, bound, pass)
+
+  return Object.freeze({
+    role: runtimeData.role,
+    deployment: runtimeData.deployment,
+    verifiedAt: trust.at,
+    // It was parsed, with unknown fields refused, so it is one.
+    document: trust.document as EvidenceDocument,
+    evidence,
+    runtimeData,
+    initTimeData,
+    token,
+    tokenText,
+    verdict,
+    simulated: isSimulated(evidence),
+    checks: Object.freeze([...checks]),
+    ...(keyConfig === undefined ? {} : { keyConfig }),
+  })
+}
+
+type Pass = (id: CheckId, detail: string) => void
+
+async function verifyEvidence(trust: PeerTrust, pass: Pass): Promise<Verified<BoundEvidence>> {
+  const document = parseEvidenceDocument(trust.document)
+  if (!document.ok) {
+    const { code, at, detail } = document.problem
+    return fail('document', 'document-malformed', at, `${code}: ${detail}`)
+  }
+  pass('document', 'quote, runtime data, init-time data and endorsements are there')
+  const evidence = await verifySgxEvidence({
+    quote: document.value.quote,
+    endorsements: document.value.endorsements,
+    roots: trust.roots,
+    at: trust.at,
+  })
+  if (!evidence.ok) {
+    const { code, at, detail } = evidence.problem
+    return fail(evidenceChecks[code], code, at, detail)
+  }
+  const root = isSimulated(evidence.value) ? 'the sample root' : 'Intel’s root'
+  const { rootSpkiSha256, tcbEvaluationDataNumber } = evidence.value
+  pass('certificate-chain', `all chains end in ${root}, ${rootSpkiSha256}`)
+  pass('revocation', 'no certificate is revoked, by lists that are current')
+  pass('tcb-info', `signed and current, evaluation ${tcbEvaluationDataNumber}`)
+  pass('qe-identity', 'the quoting enclave is the vendor’s, and its identity is signed and current')
+  pass('quote-signature', 'the quote is signed by a key of that quoting enclave')
+  const bound = await verifyBindings(evidence.value, document.value)
+  if (!bound.ok) {
+    const { code, at, detail } = bound.problem
+    return fail(bindingChecks[code], code, at, detail)
+  }
+  return bound.value
+}
+
+const evidenceChecks: Readonly<Record<VerificationCode, CheckId>> = {
+  'quote-malformed': 'document',
+  'endorsements-malformed': 'document',
+  'missing-endorsements': 'document',
+  chain: 'certificate-chain',
+  'root-not-trusted': 'certificate-chain',
+  'certificate-not-yet-valid': 'certificate-chain',
+  'certificate-expired': 'certificate-chain',
+  'crl-signature': 'revocation',
+  'crl-not-yet-valid': 'revocation',
+  'crl-expired': 'revocation',
+  revoked: 'revocation',
+  'tcb-info-signature': 'tcb-info',
+  'tcb-info-not-yet-valid': 'tcb-info',
+  'tcb-info-expired': 'tcb-info',
+  'qe-identity-signature': 'qe-identity',
+  'qe-identity-not-yet-valid': 'qe-identity',
+  'qe-identity-expired': 'qe-identity',
+  'qe-report-signature': 'qe-identity',
+  'qe-identity-mismatch': 'qe-identity',
+  'attestation-key-binding': 'quote-signature',
+  'quote-signature': 'quote-signature',
+  'fmspc-mismatch': 'tcb',
+  'pceid-mismatch': 'tcb',
+  'tcb-level-not-found': 'tcb',
+  'tcb-revoked': 'tcb',
+}
+
+const bindingChecks: Readonly<Record<BindingCode, CheckId>> = {
+  'quote-mismatch': 'document',
+  'runtime-data-binding': 'key-binding',
+  'identity-key-id': 'key-binding',
+  'init-time-data-binding': 'configuration',
+  'runtime-init-time-mismatch': 'configuration',
+}
+
+function verifyFreshnessAndKeys(
+  { nonce, certificateSha256 }: PeerTrust,
+  { runtimeData }: BoundEvidence,
+  pass: Pass,
+): KeyConfig | undefined {
+  const echoed = bytesOfBase64Url(runtimeData.nonce)
+  if (echoed === undefined || !equalBytes(nonce, echoed)) {
+    return fail(
+      'nonce',
+      'nonce-mismatch',
+      'runtimeData.nonce',
+      'evidence made for another question',
+    )
+  }
+  pass('nonce', 'the evidence was made for this very question')
+  if (certificateSha256 !== undefined && runtimeData.tls?.['x5t#S256'] !== certificateSha256) {
+    const at = 'runtimeData.tls'
+    return fail(
+      'key-binding',
+      'certificate-mismatch',
+      at,
+      'another certificate than on this connection',
+    )
+  }
+  const keyConfig = keyConfigOf(runtimeData.ohttp)
+  pass('key-binding', `keys of the evidence: ${runtimeData.keys[0].kid}`)
+  return keyConfig
+}
+
+function keyConfigOf(ohttp: string | undefined): KeyConfig | undefined {
+  if (ohttp === undefined) return undefined
+  const bytes = bytesOfBase64Url(ohttp)
+  const configs = bytes && decodeKeyConfigs(bytes)
+  return configs?.ok
+    ? configs.value[0]
+    : fail('key-binding', 'key-config', 'runtimeData.ohttp', 'no key that can be sealed to')
+}
+
+function verifyWhereabouts(
+  { deployment, expectation, development }: PeerTrust,
+  { runtimeData, initTimeData }: BoundEvidence,
+  pass: Pass,
+): void {
+  if (runtimeData.deployment !== deployment || initTimeData.deployment !== deployment) {
+    fail('deployment', 'wrong-deployment', 'runtimeData.deployment', 'another deployment')
+  }
+  pass('deployment', deployment)
+  if (runtimeData.role !== expectation.role || initTimeData.role !== expectation.role) {
+    fail('role', 'wrong-role', 'runtimeData.role', `${expectation.role} expected`)
+  }
+  pass('role', expectation.role)
+  if (initTimeData.development && !development) {
+    fail('configuration', 'configuration', 'initTimeData.development', 'configured for development')
+  }
+}
+
+/** The checks that appraisal stands for, each with the codes that fail it. */
+const appraisalChecks: Readonly<
+  Record<AppraisalCode, readonly [check: CheckId, code: PeerProblem['code']]>
+> = {
+  'wrong-config-id': ['configuration', 'configuration'],
+  'wrong-mr-enclave': ['measurement', 'measurement'],
+  'wrong-mr-signer': ['signer', 'signer'],
+  'wrong-isv-prod-id': ['product', 'product'],
+  'wrong-isv-svn': ['product', 'svn-too-low'],
+  debug: ['debug', 'debug'],
+  'wrong-tcb-status': ['tcb', 'tcb-status'],
+  // Neither is asked of a peer: the nonce and the dates of TCB info are what bounds age.
+  'wrong-report-data': ['key-binding', 'runtime-data-binding'],
+  'wrong-tcb-evaluation-data-number': ['tcb', 'tcb-status'],
+}
+
+function appraise(trust: PeerTrust, bound: BoundEvidence, pass: Pass): Verdict {
+  const { evidence, runtimeData } = bound
+  const { expectation, deployment, development } = trust
+  const verdict = appraiseSgx(evidence, referenceValuesOf(expectation, deployment))
+  if (verdict.kind === 'none')
+    return fail('measurement', 'measurement', '', 'nothing to compare with')
+  const problems = verdict.kind === 'contraindicated' ? verdict.problems : []
+  const ask = (id: CheckId, detail: string): void => {
+    const found = problems.find(({ code }) => appraisalChecks[code as AppraisalCode][0] === id)
+    if (found === undefined) pass(id, detail)
+    else fail(id, appraisalChecks[found.code as AppraisalCode][1], found.at, found.detail)
+  }
+  ask('configuration', configurationDetailOf(expectation, evidence.configId))
+  ask('measurement', evidence.mrEnclave)
+  ask('signer', evidence.mrSigner)
+  ask('product', `product ${evidence.isvProdId}, security version ${evidence.isvSvn}`)
+  ask('debug', evidence.debug ? 'a debug enclave, dangerously allowed' : 'not a debug enclave')
+  ask('tcb', [`the platform is ${evidence.tcbStatus}`, ...evidence.advisoryIds].join(', '))
+  const [other] = problems
+  // Nothing may be left that no check stands for.
+  if (other !== undefined) fail('measurement', 'measurement', other.at, other.detail)
+  if (isSimulated(evidence) && !development) {
+    const { sha256 } = intelSgxRootSpki
+    fail(
+      'simulated',
+      'simulated',
+      'rootSpkiSha256',
+      `a simulated TEE protects nothing; ${sha256} expected`,
+    )
+  }
+  pass('simulated', isSimulated(evidence) ? 'simulated, allowed in development' : 'real silicon')
+  if (expectation.model !== undefined) {
+    if (runtimeData.model?.sha256 !== expectation.model.sha256) {
+      fail('model', 'model', 'runtimeData.model', `${expectation.model.sha256} expected`)
+    }
+    pass('model', expectation.model.sha256)
+  }
+  return verdict
+}
+
+function configurationDetailOf({ configId }: PeerExpectation, found: string): string {
+  const measured = found.slice(0, 64)
+  return configId === undefined
+    ? `measured: ${measured}; none in particular is expected`
+    : `the configuration expected: ${measured}`
+}
+
+async function verifyToken(
+  trust: PeerTrust,
+  bound: BoundEvidence,
+  pass: Pass,
+): Promise<{ readonly token: Verified<AttestationToken>; readonly tokenText: string }> {
+  const { token: tokenText, attestation, at, clockSkewSeconds = 60 } = trust
+  if (tokenText === undefined) {
+    return fail('token-signature', 'token-missing', 'token', 'the attestation service said nothing')
+  }
+  const token = await verifyAttestationToken(tokenText, { ...attestation, at, clockSkewSeconds })
+  if (!token.ok) {
+    const { code, at: where, detail } = token.problem
+    return fail(tokenChecks[code] ?? 'token-signature', code, `token.${where}`, detail)
+  }
+  const { signer, issuer, expiresAt, policyHash } = token.value
+  pass('token-signature', `signed by ${signer}`)
+  pass('token-issuer', issuer)
+  pass('token-time', `valid until ${new Date(expiresAt * 1000).toISOString()}`)
+  if (attestation.policyHashes !== undefined && !attestation.policyHashes.includes(policyHash)) {
+    return fail(
+      'token-policy',
+      'token-policy',
+      claimNames.policyHash,
+      'issued under another policy',
+    )
+  }
+  pass('token-policy', policyHash)
+  const disagreement = disagreementOf(token.value, bound)
+  if (disagreement !== undefined) {
+    return fail('token-agrees', 'token-disagrees', disagreement, 'not what was verified here')
+  }
+  pass('token-agrees', 'every claim is what was verified here')
+  return { token: token.value, tokenText }
+}
+
+const tokenChecks: Readonly<Partial<Record<TokenCode, CheckId>>> = {
+  'wrong-issuer': 'token-issuer',
+  expired: 'token-time',
+  'not-yet-valid': 'token-time',
+}
+
+/** The first claim in which the token and our own verification differ. */
+function disagreementOf(
+  token: AttestationToken,
+  { evidence, runtimeData, initTimeData }: BoundEvidence,
+): string | undefined {
+  const collateral = token.claims[claimNames.collateral] as
+    | Readonly<Record<string, unknown>>
+    | undefined
+  const pairs: readonly (readonly [claim: string, said: unknown, found: unknown])[] = [
+    [claimNames.collateral, collateral?.[collateralNames.quote], evidence.hashes.quote],
+    [claimNames.mrEnclave, token.mrEnclave, evidence.mrEnclave],
+    [claimNames.mrSigner, token.mrSigner, evidence.mrSigner],
+    [claimNames.isvProdId, token.isvProdId, evidence.isvProdId],
+    [claimNames.isvSvn, token.isvSvn, evidence.isvSvn],
+    [claimNames.debug, token.debug, evidence.debug],
+    [claimNames.reportData, token.reportData, evidence.reportData],
+    [claimNames.configId, token.configId, evidence.configId],
+    [claimNames.tcbStatus, token.tcbStatus, evidence.tcbStatus],
+    [claimNames.advisoryIds, sorted(token.advisoryIds), sorted(evidence.advisoryIds)],
+    [claimNames.simulated, token.simulated, isSimulated(evidence)],
+    [claimNames.evidenceRoot, token.evidenceRoot, evidence.rootSpkiSha256],
+    [
+      claimNames.runtime,
+      token.runtimeData && base64UrlOf(encodeRuntimeData(token.runtimeData)),
+      base64UrlOf(encodeRuntimeData(runtimeData)),
+    ],
+    [
+      claimNames.initTime,
+      token.initTimeData && base64UrlOf(encodeInitTimeData(token.initTimeData)),
+      base64UrlOf(encodeInitTimeData(initTimeData)),
+    ],
+  ]
+  return pairs.find(([, said, found]) => said !== found)?.[0]
+}
+
+function sorted(texts: readonly string[]): string {
+  return [...texts].sort().join(',')
 }
