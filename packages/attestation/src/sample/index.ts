@@ -1,8 +1,10 @@
+export type { SampleEnclave } from './quote-writer.ts'
 export {
   createSampleVendor,
   importSampleVendor,
-  type SampleEnclave,
+  type SampleCertificateName,
   type SampleEndorsementOptions,
+  type SampleKeyName,
   type SamplePcsResponses,
   type SampleVendor,
   type SampleVendorState,
