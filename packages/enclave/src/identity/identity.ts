@@ -1,14 +1,31 @@
-import type { Problem, Result } from '@sealward/attestation/bytes'
-import type {
-  EvidenceDocument,
-  IdentityKeyJwk,
-  RuntimeData,
-  TeeRole,
+/**
+ * The keys of one run of a workload, and evidence about them.
+ *
+ * @see docs/spec/evidence-document.md
+ * @module
+ */
+
+import { createHash } from 'node:crypto'
+import {
+  base64UrlOf,
+  concat,
+  ok,
+  type Problem,
+  type Result,
+  refuse,
+  utf8Of,
+} from '@sealward/attestation/bytes'
+import {
+  type EvidenceDocument,
+  encodeRuntimeData,
+  type IdentityKeyJwk,
+  type RuntimeData,
+  type TeeRole,
 } from '@sealward/attestation/evidence'
 import type { Clock, Random } from '../effects/index.ts'
 import type { EndorsementsCode, PcsClient } from '../endorsements/index.ts'
 import type { Tee } from '../evidence/index.ts'
-import type { TlsIdentity } from './tls-identity.ts'
+import { createTlsIdentity, type TlsIdentity } from './tls-identity.ts'
 
 export interface IdentityOptions {
   readonly tee: Tee
@@ -24,12 +41,19 @@ export type EvidenceExtras = Pick<RuntimeData, 'ohttp' | 'model'>
 
 export type EvidenceCode = EndorsementsCode | 'nonce-length'
 
+/** A quote with the bytes that it binds. */
+export interface QuotedData {
+  readonly quote: Uint8Array
+  readonly runtimeData: Uint8Array
+  readonly initTimeData: Uint8Array
+}
+
 /** The keys of one run of a workload, and evidence about them. */
 export interface Identity {
   readonly role: TeeRole
   /** `urn:uuid:…` */
   readonly deployment: string
-  /** The identity key: ES256; its `kid` is its RFC 7638 thumbprint. */
+  /** The identity key: ES256; its `kid` is its RFC 7638 thumbprint. It never leaves this object. */
   readonly publicJwk: IdentityKeyJwk
   readonly kid: string
   readonly tls: TlsIdentity
@@ -37,11 +61,14 @@ export interface Identity {
   sign(bytes: Uint8Array): Promise<Uint8Array>
   /** Compact JWS, ES256, header `{alg, kid, typ}`. */
   signJws(payload: Readonly<Record<string, unknown>>, typ: string): Promise<string>
+  /** A quote over this workload's runtime data with `nonce`, 32 bytes, in it. */
+  quoted(nonce: Uint8Array, extras?: EvidenceExtras): Promise<QuotedData>
   /**
    * Evidence about this workload.
    *
    * @param nonce - 32 bytes, chosen by who asks.
    * @param extras - replaces those of {@link IdentityOptions}.
+   * @returns the document, or one of {@link EvidenceCode}.
    */
   evidence(
     nonce: Uint8Array,
@@ -50,6 +77,84 @@ export interface Identity {
 }
 
 /** Makes the keys of one run. Role and deployment are those of the measured init-time data. */
-export async function createIdentity(_options: IdentityOptions): Promise<Identity> {
-  throw new Error('under construction')
+export async function createIdentity(options: IdentityOptions): Promise<Identity> {
+  const { tee, random, clock } = options
+  const { role, deployment } = tee.initTimeData
+  const { privateKey, publicKey } = await crypto.subtle.generateKey(
+    { name: 'ECDSA', namedCurve: 'P-256' },
+    false,
+    ['sign', 'verify'],
+  )
+  const publicJwk = identityKeyOf(await crypto.subtle.exportKey('jwk', publicKey))
+  const tls = createTlsIdentity({ commonName: `sealward ${role}`, at: clock.now(), random })
+
+  const sign = async (bytes: Uint8Array): Promise<Uint8Array> =>
+    new Uint8Array(
+      await crypto.subtle.sign(
+        { name: 'ECDSA', hash: 'SHA-256' },
+        privateKey,
+        new Uint8Array(bytes),
+      ),
+    )
+  const quoted: Identity['quoted'] = async (nonce, extras = options.extras ?? {}) => {
+    if (nonce.length !== nonceBytes) throw new RangeError(`a nonce is ${nonceBytes} bytes`)
+    const runtimeData = encodeRuntimeData({
+      version: 1,
+      nonce: base64UrlOf(nonce),
+      deployment,
+      role,
+      keys: [publicJwk],
+      tls: { 'x5t#S256': tls.certificateSha256 },
+      ...extras,
+    })
+    const digest = createHash('sha256').update(runtimeData).digest()
+    const quote = await tee.quote(concat(digest, new Uint8Array(32)))
+    return { quote, runtimeData, initTimeData: tee.initTimeDataBytes }
+  }
+  return {
+    role,
+    deployment,
+    publicJwk,
+    kid: publicJwk.kid,
+    tls,
+    sign,
+    async signJws(payload, typ) {
+      const header = { alg: 'ES256', kid: publicJwk.kid, typ }
+      const input = `${jsonPart(header)}.${jsonPart(payload)}`
+      return `${input}.${base64UrlOf(await sign(utf8Of(input)))}`
+    },
+    quoted,
+    async evidence(nonce, extras) {
+      if (nonce.length !== nonceBytes) {
+        return refuse('nonce-length', 'nonce', `a nonce is ${nonceBytes} bytes`)
+      }
+      const { quote, runtimeData, initTimeData } = await quoted(nonce, extras)
+      const endorsements = await options.endorsements.endorsementsFor(quote)
+      if (!endorsements.ok) return endorsements
+      return ok({
+        kind: 'sgx',
+        quote: base64UrlOf(quote),
+        runtimeData: base64UrlOf(runtimeData),
+        initTimeData: base64UrlOf(initTimeData),
+        endorsements: endorsements.value,
+      })
+    },
+  }
+}
+
+const nonceBytes = 32
+
+function identityKeyOf(jwk: JsonWebKey): IdentityKeyJwk {
+  const { x, y } = jwk
+  if (x === undefined || y === undefined) throw new Error('not an elliptic curve key')
+  // RFC 7638, section 3.2: required members, in order of name.
+  const thumbprint = createHash('sha256')
+    .update(JSON.stringify({ crv: 'P-256', kty: 'EC', x, y }))
+    .digest()
+  const kid = base64UrlOf(thumbprint)
+  return { kty: 'EC', crv: 'P-256', x, y, use: 'sig', alg: 'ES256', kid }
+}
+
+function jsonPart(value: Readonly<Record<string, unknown>>): string {
+  return base64UrlOf(utf8Of(JSON.stringify(value)))
 }

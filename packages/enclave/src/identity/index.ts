@@ -10,6 +10,7 @@ export {
   type EvidenceExtras,
   type Identity,
   type IdentityOptions,
+  type QuotedData,
 } from './identity.ts'
 export {
   createPassport,

@@ -1,6 +1,26 @@
-import type { Problem, Result, UnixSeconds } from '@sealward/attestation/bytes'
+/**
+ * A workload's attestation token, and the access tokens it gets for that.
+ *
+ * @see RFC 8693, RFC 7523 section 2.2; docs/spec/token-exchange.md
+ * @module
+ */
+
+import {
+  base64UrlOf,
+  bytesOfBase64Url,
+  ok,
+  type Problem,
+  type Result,
+  refuse,
+  textOf,
+  type UnixSeconds,
+} from '@sealward/attestation/bytes'
+import * as z from 'zod'
 import type { Clock, Random } from '../effects/index.ts'
-import type { EvidenceCode, EvidenceExtras, Identity } from './identity.ts'
+import { createHttpClient, type HttpAnswer, type HttpRequest } from '../http/http-client.ts'
+import { singleFlight } from '../http/single-flight.ts'
+import type { EvidenceExtras, Identity } from './identity.ts'
+import { identityLimits } from './limits.ts'
 
 export interface PassportOptions {
   readonly identity: Identity
@@ -17,10 +37,15 @@ export interface PassportOptions {
 
 /** `attestation-unavailable` is the world's, and may be retried; `attestation-refused` is about us. */
 export type PassportCode =
-  | EvidenceCode
   | 'attestation-unavailable'
   | 'attestation-refused'
   | 'attestation-malformed'
+
+/** An access token and when it ends. */
+export interface TimedToken {
+  readonly token: string
+  readonly expiresAt: UnixSeconds
+}
 
 export interface Passport {
   /**
@@ -34,16 +59,172 @@ export interface Passport {
    *
    * @param purpose - why, in words of a fixed list; it is logged by others, and never names a person.
    */
-  accessToken(
-    audience: string,
-    purpose: string,
-  ): Promise<
-    Result<{ readonly token: string; readonly expiresAt: UnixSeconds }, Problem<PassportCode>>
-  >
+  accessToken(audience: string, purpose: string): Promise<Result<TimedToken, Problem<PassportCode>>>
   close(): Promise<void>
 }
 
 /** Keeps an attestation token for `identity`, and exchanges it. */
-export function createPassport(_options: PassportOptions): Passport {
-  throw new Error('under construction')
+export function createPassport(options: PassportOptions): Passport {
+  const { identity, clock, random } = options
+  const { issuer, url = issuer } = options.attestation
+  const http = createHttpClient({
+    secondsMax: identityLimits.answerSecondsMax,
+    answerBytesMax: identityLimits.answerBytesMax,
+  })
+  let held: HeldToken | undefined
+
+  const ask = async <T>(
+    request: HttpRequest,
+    schema: z.ZodType<T>,
+  ): Promise<Result<T, Problem<PassportCode>>> => {
+    const answer = await http.send(request)
+    return answer.ok
+      ? readAnswer(answer.value, schema)
+      : refuse('attestation-unavailable', '', answer.problem.detail)
+  }
+
+  const renew = singleFlight(async (): Promise<Result<HeldToken, Problem<PassportCode>>> => {
+    const { quote, runtimeData, initTimeData } = await identity.quoted(
+      random.bytes(32),
+      options.extras,
+    )
+    const json = (data: Uint8Array): object => ({ data: base64UrlOf(data), dataType: 'JSON' })
+    const answer = await ask(
+      {
+        method: 'POST',
+        url: `${url}/attest/SgxEnclave?api-version=2025-06-01`,
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({
+          quote: base64UrlOf(quote),
+          runtimeData: json(runtimeData),
+          initTimeData: json(initTimeData),
+        }),
+      },
+      z.object({ token: z.string() }),
+    )
+    if (!answer.ok) return answer
+    const expiresAt = expiryOf(answer.value.token)
+    const now = clock.now()
+    if (expiresAt === undefined || expiresAt <= now) {
+      return refuse('attestation-malformed', 'token', 'a token with time left expected')
+    }
+    // The last quarter of its life is for getting the next one, with an attestation service that is down.
+    held = {
+      token: answer.value.token,
+      expiresAt,
+      renewAt: expiresAt - Math.ceil((expiresAt - now) / 4),
+    }
+    return ok(held)
+  })
+
+  const current = async (): Promise<Result<HeldToken, Problem<PassportCode>>> => {
+    const now = clock.now()
+    if (held === undefined || now >= held.expiresAt) return renew()
+    // Whoever asks in the last quarter is served with what there is.
+    if (now >= held.renewAt) renew().catch(() => {})
+    return ok(held)
+  }
+
+  const exchange = async (
+    subjectToken: string,
+    audience: string,
+    purpose: string,
+  ): Promise<Result<TimedToken, Problem<PassportCode>>> => {
+    const now = clock.now()
+    const endpoint = `${issuer}/token`
+    const assertion = await identity.signJws(
+      {
+        iss: identity.kid,
+        sub: identity.kid,
+        aud: endpoint,
+        iat: now,
+        exp: now + 60,
+        jti: base64UrlOf(random.bytes(16)),
+      },
+      'JWT',
+    )
+    const answer = await ask(
+      {
+        method: 'POST',
+        url: `${url}/token`,
+        headers: { 'content-type': 'application/x-www-form-urlencoded' },
+        body: new URLSearchParams({
+          grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+          subject_token: subjectToken,
+          subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
+          audience,
+          client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+          client_assertion: assertion,
+          purpose,
+        }).toString(),
+      },
+      z.object({ access_token: z.string(), expires_in: z.number().positive() }),
+    )
+    if (!answer.ok) return answer
+    return ok({
+      token: answer.value.access_token,
+      expiresAt: now + Math.floor(answer.value.expires_in),
+    })
+  }
+
+  return {
+    async token() {
+      const result = await current()
+      return result.ok ? ok(result.value.token) : result
+    },
+    async accessToken(audience, purpose) {
+      const before = held
+      const subject = await current()
+      if (!subject.ok) return subject
+      const first = await exchange(subject.value.token, audience, purpose)
+      const refused = !first.ok && first.problem.code === 'attestation-refused'
+      if (!refused || subject.value !== before) return first
+      // The service may have changed its key or its policy since: once more, with a token of now.
+      const anew = await renew()
+      return anew.ok ? await exchange(anew.value.token, audience, purpose) : anew
+    },
+    close: () => http.close(),
+  }
+}
+
+interface HeldToken extends TimedToken {
+  readonly renewAt: UnixSeconds
+}
+
+function readAnswer<T>(answer: HttpAnswer, schema: z.ZodType<T>): Result<T, Problem<PassportCode>> {
+  const { status } = answer
+  const json = jsonOfBody(answer.body)
+  if (status === 200) {
+    const read = schema.safeParse(json)
+    if (read.success) return ok(read.data)
+    return refuse('attestation-malformed', '', 'an answer of another form')
+  }
+  // Their code is a word of theirs: passed on only where it is one.
+  const code = refusalSchema.safeParse(json).data?.error
+  const word = typeof code === 'string' ? code : code?.code
+  const said = word !== undefined && /^[A-Za-z0-9_-]{1,64}$/.test(word) ? word : 'without a code'
+  return status >= 400 && status < 500 && status !== 429
+    ? refuse('attestation-refused', '', `refused with ${status}, ${said}`)
+    : refuse('attestation-unavailable', '', `answered ${status}, ${said}`)
+}
+
+/** `{error: "invalid_grant"}` (RFC 6749) or `{error: {code, message}}` (Azure). */
+const refusalSchema = z.object({
+  error: z.union([z.string(), z.object({ code: z.string() })]),
+})
+
+function jsonOfBody(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(textOf(body) ?? '')
+  } catch {
+    return undefined
+  }
+}
+
+/** Reads a token of our own: only when it ends, to know when to get the next. */
+function expiryOf(token: string): UnixSeconds | undefined {
+  const payload = bytesOfBase64Url(token.split('.')[1] ?? '')
+  const claims = payload === undefined ? undefined : jsonOfBody(payload)
+  const exp = z.object({ exp: z.int() }).safeParse(claims)
+  return exp.data?.exp
 }

@@ -1,6 +1,10 @@
-import type { Problem, Result } from '@sealward/attestation/bytes'
-import type { SigningKeys } from '@sealward/attestation/token'
+import { ok, type Problem, type Result, refuse, textOf } from '@sealward/attestation/bytes'
+import type { SigningJwk, SigningKeys } from '@sealward/attestation/token'
+import * as z from 'zod'
 import type { Clock } from '../effects/index.ts'
+import { createHttpClient } from '../http/http-client.ts'
+import { singleFlight } from '../http/single-flight.ts'
+import { identityLimits } from './limits.ts'
 
 export interface SignerKeysOptions {
   /** The attestation service's pinned address: `/certs` is asked there and nowhere else. */
@@ -24,6 +28,53 @@ export interface SignerKeys {
 }
 
 /** Fetches the attestation service's keys and keeps them for a bounded time. No token's `jku` is ever followed. */
-export function createSignerKeys(_options: SignerKeysOptions): SignerKeys {
-  throw new Error('under construction')
+export function createSignerKeys(options: SignerKeysOptions): SignerKeys {
+  const { clock, freshSeconds = 300, staleSecondsMax = 3600 } = options
+  const http = createHttpClient({
+    secondsMax: identityLimits.answerSecondsMax,
+    answerBytesMax: identityLimits.answerBytesMax,
+  })
+  let known: { readonly keys: SigningKeys; readonly at: number } | undefined
+  let askedAt = Number.NEGATIVE_INFINITY
+
+  const ask = singleFlight(async () => {
+    askedAt = clock.now()
+    const answer = await http.send({
+      url: `${options.url}/certs`,
+      headers: { accept: 'application/jwk+json, application/json' },
+    })
+    const keys = answer.ok && answer.value.status === 200 ? keysOf(answer.value.body) : undefined
+    if (keys !== undefined) known = { keys, at: clock.now() }
+  })
+  const usable = (): Result<SigningKeys, Problem<'attestation-unavailable'>> =>
+    known !== undefined && clock.now() - known.at <= staleSecondsMax
+      ? ok(known.keys)
+      : refuse('attestation-unavailable', 'certs', 'signing keys could not be fetched')
+
+  return {
+    async keys() {
+      const fresh = known !== undefined && clock.now() - known.at < freshSeconds
+      if (!fresh) await ask()
+      return usable()
+    },
+    async refresh() {
+      if (clock.now() - askedAt >= 10) await ask()
+      return usable()
+    },
+    close: () => http.close(),
+  }
+}
+
+const keySetSchema: z.ZodType<SigningKeys> = z.object({
+  keys: z
+    .array(z.looseObject({ kty: z.string().max(16) }) as unknown as z.ZodType<SigningJwk>)
+    .max(identityLimits.signerKeysMax),
+})
+
+function keysOf(body: Uint8Array): SigningKeys | undefined {
+  try {
+    return keySetSchema.safeParse(JSON.parse(textOf(body) ?? '')).data
+  } catch {
+    return undefined
+  }
 }
