@@ -1,3 +1,5 @@
+import { createHash, hkdfSync } from 'node:crypto'
+import { utf8Of } from '@sealward/attestation/bytes'
 import type { Tee } from '../evidence/index.ts'
 
 declare const master: unique symbol
@@ -7,9 +9,28 @@ export type MasterKey = Uint8Array & { readonly [master]: true }
 
 /**
  * The key under which this workload seals: from the TEE's `mrsigner` key, and bound to deployment, role
- * and identity provider of the measured init-time data. The same code started with another identity
- * provider gets another key, so that whoever starts it cannot read by signing in elsewhere.
+ * and identity provider of the measured init-time data.
+ *
+ * A sealing key alone says who published the code, not how it was configured: the same code started
+ * with an identity provider of the operator's own would hand out everything to whoever signs in there.
+ * Bound like this it gets another key and opens nothing.
+ *
+ * @see docs/spec/sealing.md
  */
-export async function masterKeyOf(_tee: Tee): Promise<MasterKey> {
-  throw new Error('under construction')
+export async function masterKeyOf(tee: Tee): Promise<MasterKey> {
+  const { deployment, role, identity } = tee.initTimeData
+  const bound = JSON.stringify([
+    deployment,
+    role,
+    identity === undefined ? null : [identity.issuer, identity.audience, identity.roleClaim],
+  ])
+  const salt = createHash('sha256').update(bound).digest()
+  const key = hkdfSync(
+    'sha256',
+    await tee.sealingKey('mrsigner'),
+    salt,
+    utf8Of('sealward master key 1'),
+    32,
+  )
+  return new Uint8Array(key) as MasterKey
 }

@@ -10,6 +10,7 @@ export {
   type Counter,
   createMetrics,
   type Histogram,
+  type MetricLabels,
   type Metrics,
   metricLabelNames,
 } from './metrics.ts'

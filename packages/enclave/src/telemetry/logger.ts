@@ -70,8 +70,11 @@ function eventOf(text: string): string {
 
 function placeOf(error: unknown): LogFields {
   if (!(error instanceof Error)) return { errorName: 'NotAnError' }
-  // Frames only: the text above them is the message.
-  const frame = /^\s+at .*?([\w.-]+:\d+:\d+)\)?$/m.exec(error.stack ?? '')?.[1]
+  const stack = error.stack ?? ''
+  const message = stack.indexOf(error.message)
+  // Frames only: what stands above them is the message, and it may look like a frame.
+  const frames = message < 0 ? '' : stack.slice(message + error.message.length)
+  const frame = /^\s+at .*?([\w.-]+:\d+:\d+)\)?$/m.exec(frames)?.[1]
   return { errorName: error.constructor.name, ...(frame === undefined ? {} : { errorAt: frame }) }
 }
 
