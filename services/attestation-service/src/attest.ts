@@ -26,9 +26,11 @@ import {
 } from '@sealward/attestation/policy'
 import {
   type BoundData,
+  claimNames,
   policyClaimsOf,
   type SgxClaims,
   sgxClaimsOf,
+  withIssuedClaims,
 } from '@sealward/attestation/token'
 import {
   type SgxEvidence,
@@ -119,7 +121,6 @@ export async function attestSgxEnclave(deps: AttestDeps, body: Uint8Array): Prom
   }
 }
 
-/** What the service found stands above what a policy issued: a policy cannot say otherwise under the same name. */
 async function tokenClaims(
   deps: AttestDeps,
   at: UnixSeconds,
@@ -127,30 +128,29 @@ async function tokenClaims(
   claims: SgxClaims,
   issued: readonly Claim[],
   policy: Policy,
-): Promise<Readonly<Record<string, unknown>>> {
-  const issuedClaims = grouped(issued)
+): Promise<SgxClaims> {
   return {
-    ...issuedClaims,
-    ...(issued.length === 0 ? {} : { 'x-ms-policy': issuedClaims }),
-    ...claims,
-    'x-ms-policy-hash': await policyHashOf(policy.text),
-    iss: deps.issuer,
-    iat: at,
-    nbf: at,
-    exp: Math.min(at + limits.attestationLifetimeSeconds, evidence.earliestExpiry),
-    jti: hexOf(deps.random.bytes(32)),
+    ...withIssuedClaims(claims, issued),
+    ...deprecatedClaims(claims),
+    [claimNames.policyHash]: await policyHashOf(policy.text),
+    [claimNames.issuer]: deps.issuer,
+    [claimNames.issuedAt]: at,
+    [claimNames.notBefore]: at,
+    [claimNames.expiresAt]: Math.min(
+      at + limits.attestationLifetimeSeconds,
+      evidence.earliestExpiry,
+    ),
+    [claimNames.id]: hexOf(deps.random.bytes(32)),
   }
 }
 
-/** Several claims of one type become a list. */
-function grouped(claims: readonly Claim[]): Readonly<Record<string, unknown>> {
-  const values = Map.groupBy(claims, ({ type }) => type)
-  return Object.fromEntries(
-    [...values].map(([type, same]) => [
-      type,
-      same.length === 1 ? same[0]?.value : same.map(({ value }) => value),
-    ]),
-  )
+/** What Azure's first clients read. Its policy language cannot issue these, so the service itself does. */
+function deprecatedClaims(claims: SgxClaims): SgxClaims {
+  const heldData = claims[claimNames.enclaveHeldData]
+  return {
+    'maa-attestationcollateral': claims[claimNames.collateral],
+    ...(heldData === undefined ? {} : { 'aas-ehd': heldData, 'maa-ehd': heldData }),
+  }
 }
 
 interface AttestRequest {

@@ -1,0 +1,287 @@
+import { utf8Of } from '@sealward/attestation/bytes'
+import { verifyAttestationToken } from '@sealward/attestation/token'
+import fc from 'fast-check'
+import { decodeJwt, decodeProtectedHeader } from 'jose'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Answer } from './answer.ts'
+import { attestSgxEnclave } from './attest.ts'
+import {
+  type Attester,
+  attestBodyOf,
+  createAttester,
+  issuer,
+  nonce,
+  startOfTests,
+} from './attester.fixtures.ts'
+import { limits } from './limits.ts'
+
+let attester: Attester
+beforeAll(async () => {
+  attester = await createAttester()
+})
+afterAll(() => attester.close())
+
+function attest(body: unknown, deps = attester.deps): Promise<Answer> {
+  return attestSgxEnclave(deps, utf8Of(JSON.stringify(body)))
+}
+
+function tokenOf(answer: Answer): string {
+  expect(answer).toMatchObject({ status: 200 })
+  return (answer.body as { readonly token: string }).token
+}
+
+function refused(status: number, code: string, ours: string): object {
+  return {
+    status,
+    headers: { 'x-ms-error-code': code },
+    body: { error: { code, message: expect.any(String), innererror: { code: ours } } },
+  }
+}
+
+test('a workload gets a token that its relying parties accept, with the documented claims', async () => {
+  const workload = await attester.workload()
+  const token = tokenOf(await attest(await attestBodyOf(workload, { nonce: 'echo' })))
+  expect(decodeProtectedHeader(token)).toEqual({
+    alg: 'RS256',
+    jku: `${issuer}/certs`,
+    kid: attester.deps.signingKey.kid,
+    typ: 'JWT',
+  })
+  const claims = decodeJwt(token)
+  expect(claims).toMatchObject({
+    iss: issuer,
+    iat: startOfTests,
+    nbf: startOfTests,
+    exp: startOfTests + 3600,
+    jti: expect.stringMatching(/^[0-9a-f]{64}$/),
+    nonce: 'echo',
+    'x-ms-ver': '1.0',
+    'x-ms-attestation-type': 'sgx',
+    'x-ms-policy-hash': expect.stringMatching(/^[A-Za-z0-9_-]{43}$/),
+    'x-ms-runtime': { role: 'platform', keys: [{ kid: workload.kid }] },
+    'x-ms-inittime': { role: 'platform', version: 1 },
+    'x-ms-sgx-is-debuggable': false,
+    'x-ms-sgx-mrenclave': 'e1'.repeat(32),
+    'x-ms-sgx-mrsigner': '51'.repeat(32),
+    'x-ms-sgx-product-id': 1,
+    'x-ms-sgx-svn': 1,
+    'x-ms-sgx-report-data': expect.stringMatching(/^[0-9a-f]{64}0{64}$/),
+    'x-ms-sgx-config-id': expect.stringMatching(/^[0-9a-f]{64}0{64}$/),
+    'x-ms-sgx-collateral': { quotehash: expect.stringMatching(/^[0-9a-f]{64}$/) },
+    'x-sealward-tcb-status': 'UpToDate',
+    'x-sealward-advisory-ids': [],
+    'x-sealward-simulated': true,
+    'x-sealward-evidence-root': attester.vendor.rootSpkiSha256,
+    'x-ms-policy': { tee: 'sgx', svn: 1 },
+    tee: 'sgx',
+    'is-debuggable': false,
+    'sgx-mrenclave': 'e1'.repeat(32),
+    'maa-attestationcollateral': { quotehash: expect.any(String) },
+  })
+  const verified = await verifyAttestationToken(token, {
+    issuer,
+    jwks: { keys: [attester.deps.signingKey.jwk] },
+    signers: [attester.deps.signingKey.signer],
+    at: startOfTests,
+    clockSkewSeconds: 0,
+  })
+  expect(verified).toMatchObject({
+    ok: true,
+    value: { runtimeData: { nonce: expect.any(String) } },
+  })
+})
+
+test('bytes that are not said to be JSON come back as they were, undeciphered', async () => {
+  const body = await attestBodyOf(await attester.workload())
+  const { data } = body['runtimeData'] as { readonly data: string }
+  const claims = decodeJwt(
+    tokenOf(await attest({ quote: body['quote'], runtimeData: { data, dataType: 'Binary' } })),
+  )
+  expect(claims).toMatchObject({ 'x-ms-sgx-ehd': data, 'aas-ehd': data, 'maa-ehd': data })
+  expect(claims).not.toHaveProperty('x-ms-runtime')
+  expect(claims).not.toHaveProperty('x-ms-inittime')
+})
+
+test('a token does not outlive the evidence that it rests on', async () => {
+  const brief = await createAttester({ lifetimeSeconds: 1800 })
+  const claims = decodeJwt(
+    tokenOf(await attest(await attestBodyOf(await brief.workload()), brief.deps)),
+  )
+  expect(claims.exp).toBe(startOfTests + 1800)
+  expect(claims['x-sealward-evidence-expires']).toBe(startOfTests + 1800)
+  await brief.close()
+})
+
+test('data that the quote does not bind is refused', async () => {
+  const body = await attestBodyOf(await attester.workload())
+  const other = await attestBodyOf(
+    await attester.workload({
+      initTimeData: { deployment: 'urn:uuid:00000000-0000-4000-8000-000000000000' },
+    }),
+  )
+  expect(await attest({ ...body, runtimeData: other['runtimeData'] })).toMatchObject(
+    refused(400, 'InvalidParameter', 'runtime-data-binding'),
+  )
+  expect(await attest({ ...body, initTimeData: other['initTimeData'] })).toMatchObject(
+    refused(400, 'InvalidParameter', 'init-time-data-binding'),
+  )
+})
+
+test('one changed bit of a quote is refused', async () => {
+  const body = await attestBodyOf(await attester.workload())
+  const quote = Buffer.from(String(body['quote']), 'base64url')
+  const cases = [
+    [112, 'quote-signature'],
+    [200, 'quote-signature'],
+    [368, 'quote-signature'],
+    [440, 'quote-signature'],
+    [600, 'qe-report-signature'],
+  ] as const
+  for (const [offset, code] of cases) {
+    const changed = Buffer.from(quote)
+    changed[offset] = (changed[offset] ?? 0) ^ 1
+    expect(await attest({ ...body, quote: changed.toString('base64url') })).toMatchObject(
+      refused(400, 'InvalidParameter', code),
+    )
+  }
+})
+
+test('a debug enclave is refused by both built-in policies', async () => {
+  const body = await attestBodyOf(await attester.workload({ debug: true }))
+  const expected = refused(400, 'PolicyEvaluationError', 'not-permitted')
+  expect(await attest(body)).toMatchObject(expected)
+})
+
+test('the default policy refuses evidence of a sample root, even where the root is accepted', async () => {
+  const production = await createAttester({ development: false })
+  const body = await attestBodyOf(await production.workload())
+  expect(await attest(body, production.deps)).toMatchObject(
+    refused(400, 'PolicyEvaluationError', 'not-permitted'),
+  )
+  await production.close()
+})
+
+test('a root that is not accepted is refused', async () => {
+  const body = await attestBodyOf(await attester.workload())
+  const deps = { ...attester.deps, roots: ['0'.repeat(64)] }
+  expect(await attest(body, deps)).toMatchObject(
+    refused(400, 'InvalidParameter', 'root-not-trusted'),
+  )
+})
+
+test('expired TCB info is refused', async () => {
+  const expired = await createAttester({ issue: { expired: ['tcb-info'] } })
+  const body = await attestBodyOf(await expired.workload())
+  expect(await attest(body, expired.deps)).toMatchObject({
+    status: 400,
+    body: { error: { innererror: { code: 'tcb-info-expired' } } },
+  })
+  await expired.close()
+})
+
+test('when endorsements cannot be had, the service says that it is not the evidence', async () => {
+  const cut = await createAttester()
+  const body = await attestBodyOf(await cut.workload())
+  await cut.close()
+  expect(await attest(body, cut.deps)).toMatchObject(
+    refused(503, 'ServiceUnavailable', 'endorsements-unavailable'),
+  )
+})
+
+test('a draft policy gives a token that nothing accepts', async () => {
+  const workload = await attester.workload()
+  const draft =
+    'version=1.0; authorizationrules { => permit(); }; issuancerules { => issue(type="mine", value=true); };'
+  const token = tokenOf(
+    await attest(await attestBodyOf(workload, { draftPolicyForAttestation: draft })),
+  )
+  expect(decodeProtectedHeader(token)).toMatchObject({ alg: 'none' })
+  expect(token.endsWith('.')).toBe(true)
+  expect(decodeJwt(token)).toMatchObject({ mine: true })
+  const verified = await verifyAttestationToken(token, {
+    issuer,
+    jwks: { keys: [attester.deps.signingKey.jwk] },
+    signers: [attester.deps.signingKey.signer],
+    at: startOfTests,
+    clockSkewSeconds: 0,
+  })
+  expect(verified).toMatchObject({ ok: false, problem: { code: 'unsecured' } })
+})
+
+test('a draft policy that denies or cannot be read is refused in the words that clients know', async () => {
+  const body = await attestBodyOf(await attester.workload())
+  const draft = (draftPolicyForAttestation: string): Promise<Answer> =>
+    attest({ ...body, draftPolicyForAttestation })
+  expect(
+    await draft('version=1.0; authorizationrules { => permit(); => deny(); }; issuancerules { };'),
+  ).toMatchObject({
+    ...refused(400, 'PolicyEvaluationError', 'denied'),
+    body: { error: { message: 'A Deny claim was issued, authorization failed.' } },
+  })
+  expect(await draft('version=1.0; authorizationrules { permit }')).toMatchObject({
+    status: 400,
+    headers: { 'x-ms-error-code': 'PolicyParsingError' },
+  })
+})
+
+test('a policy cannot replace what the service found', async () => {
+  const lying = await createAttester({
+    policy: `version=1.0; authorizationrules { => permit(); };
+      issuancerules { => issue(type="iss", value="somebody else"); => issue(type="x-ms-sgx-svn", value=99);
+        => issue(type="x-sealward-simulated", value=false); };`,
+  })
+  const claims = decodeJwt(
+    tokenOf(await attest(await attestBodyOf(await lying.workload()), lying.deps)),
+  )
+  expect(claims).toMatchObject({ iss: issuer, 'x-ms-sgx-svn': 1, 'x-sealward-simulated': true })
+  await lying.close()
+})
+
+test('every field has its form and its limit', async () => {
+  const body = await attestBodyOf(await attester.workload())
+  const cases: readonly (readonly [object, string])[] = [
+    [{ quote: undefined }, 'field-missing'],
+    [{ quote: 5 }, 'wrong-type'],
+    [{ quote: 'AA==' }, 'wrong-value'],
+    [{ quote: 'A'.repeat(limits.quoteCharactersMax + 1) }, 'too-long'],
+    [{ runtimeData: { data: 'e30' } }, 'field-missing'],
+    [{ runtimeData: { data: 'e30', dataType: 'json' } }, 'wrong-value'],
+    [
+      { runtimeData: { data: 'A'.repeat(limits.boundDataCharactersMax + 1), dataType: 'JSON' } },
+      'too-long',
+    ],
+    [{ nonce: 'n'.repeat(limits.nonceCharactersMax + 1) }, 'too-long'],
+  ]
+  for (const [change, code] of cases) {
+    expect(await attest({ ...body, ...change })).toMatchObject(
+      refused(400, 'InvalidParameter', code),
+    )
+  }
+  const twice = `{"quote":"AA","quote":"AA"}`
+  expect(await attestSgxEnclave(attester.deps, utf8Of(twice))).toMatchObject(
+    refused(400, 'InvalidParameter', 'json-duplicate-key'),
+  )
+})
+
+test('no bytes make it throw', async () => {
+  const value = fc.oneof(fc.string(), fc.integer(), fc.constant(null), fc.base64String())
+  const body = fc.oneof(
+    fc.uint8Array({ maxLength: 64 }),
+    fc
+      .record({ quote: value, runtimeData: value, nonce: value })
+      .map((json) => utf8Of(JSON.stringify(json))),
+  )
+  await fc.assert(
+    fc.asyncProperty(body, async (bytes) => {
+      expect((await attestSgxEnclave(attester.deps, bytes)).status).toBe(400)
+    }),
+  )
+})
+
+test('the nonce of a request is not mistaken for freshness: it is beside the evidence', async () => {
+  const token = tokenOf(await attest(await attestBodyOf(await attester.workload())))
+  expect(decodeJwt(token)).not.toHaveProperty('nonce')
+  expect(decodeJwt(token)['x-ms-runtime']).toMatchObject({
+    nonce: Buffer.from(nonce).toString('base64url'),
+  })
+})

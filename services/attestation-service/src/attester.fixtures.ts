@@ -1,0 +1,129 @@
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { base64UrlOf, type UnixSeconds, utf8Of } from '@sealward/attestation/bytes'
+import { encodeInitTimeData, type InitTimeData } from '@sealward/attestation/evidence'
+import { defaultPolicy, developmentPolicy, parsePolicy } from '@sealward/attestation/policy'
+import {
+  createSampleVendor,
+  type SampleEndorsementOptions,
+  type SampleVendor,
+} from '@sealward/attestation/sample'
+import { createPcsClient } from '@sealward/enclave/endorsements'
+import { createSampleTee, startSamplePcs } from '@sealward/enclave/evidence'
+import { createIdentity, type Identity } from '@sealward/enclave/identity'
+import { type Clock, type Random, systemRandom } from '@sealward/enclave/server'
+import { createLogger } from '@sealward/enclave/telemetry'
+import type { AttestationServiceDeps } from './app.ts'
+import { openSigningKey } from './signing-key.ts'
+
+export const issuer = 'http://127.0.0.1:4400/attestation'
+export const deployment = 'urn:uuid:6f1c7f6e-8d3b-4a52-9a53-0b4a4f0c9f11'
+
+/** 2026-11-23T00:00:00Z */
+export const startOfTests: UnixSeconds = 1_795_392_000
+
+/** A clock that tests move. */
+export function movableClock(): Clock & { move(seconds: number): void } {
+  let now = startOfTests
+  return {
+    now: () => now,
+    move: (seconds) => {
+      now += seconds
+    },
+  }
+}
+
+export interface Attester {
+  readonly vendor: SampleVendor
+  readonly clock: ReturnType<typeof movableClock>
+  readonly deps: AttestationServiceDeps
+  /** A workload of the vendor's making. */
+  workload(options?: {
+    readonly debug?: boolean
+    readonly initTimeData?: Partial<InitTimeData>
+  }): Promise<Identity>
+  close(): Promise<void>
+}
+
+/** A sample vendor with its PCS, and what an attestation service needs to believe or refuse it. */
+export async function createAttester(
+  options: {
+    readonly development?: boolean
+    readonly policy?: string
+    readonly issue?: Omit<SampleEndorsementOptions, 'at' | 'lifetimeSeconds'>
+    /** How long endorsements last. */
+    readonly lifetimeSeconds?: number
+  } = {},
+): Promise<Attester> {
+  const clock = movableClock()
+  const random: Random = systemRandom
+  const vendor = await createSampleVendor({ at: startOfTests })
+  const pcs = await startSamplePcs({
+    vendor,
+    clock,
+    issue: () => options.issue ?? {},
+    ...(options.lifetimeSeconds === undefined ? {} : { lifetimeSeconds: options.lifetimeSeconds }),
+  })
+  const endorsements = createPcsClient({ baseUrl: pcs.url, clock })
+  const { development = true } = options
+  const policy = parsePolicy(options.policy ?? (development ? developmentPolicy : defaultPolicy))
+  if (!policy.ok) throw new Error(policy.problem.code)
+  const folder = await mkdtemp(join(tmpdir(), 'sealward-attestation-'))
+  return {
+    vendor,
+    clock,
+    deps: {
+      issuer,
+      signingKey: await openSigningKey({ folder, issuer, at: startOfTests, random }),
+      endorsements,
+      policy: policy.value,
+      roots: [vendor.rootSpkiSha256],
+      clock,
+      random,
+      log: createLogger('test', { level: 'silent' }),
+    },
+    async workload({ debug = false, initTimeData } = {}) {
+      const tee = await createSampleTee({
+        vendor,
+        initTimeData: encodeInitTimeData({
+          version: 1,
+          deployment,
+          role: 'platform',
+          attestation: { issuer, signers: [base64UrlOf(new Uint8Array(32))] },
+          peers: [],
+          development: true,
+          roots: [vendor.rootSpkiSha256],
+          ...initTimeData,
+        }),
+        mrEnclave: new Uint8Array(32).fill(0xe1),
+        mrSigner: new Uint8Array(32).fill(0x51),
+        isvProdId: 1,
+        isvSvn: 1,
+        debug,
+        hostSecret: utf8Of('a host secret of thirty-two bytes'.slice(0, 32)),
+      })
+      return createIdentity({ tee, endorsements, random, clock })
+    },
+    async close() {
+      await endorsements.close()
+      await pcs.close()
+    },
+  }
+}
+
+export const nonce: Uint8Array = new Uint8Array(32).fill(7)
+
+/** The body of a request to `/attest/SgxEnclave`, as our own workloads send it. */
+export async function attestBodyOf(
+  identity: Identity,
+  more: Readonly<Record<string, unknown>> = {},
+): Promise<Readonly<Record<string, unknown>>> {
+  const { quote, runtimeData, initTimeData } = await identity.quoted(nonce)
+  return {
+    quote: base64UrlOf(quote),
+    runtimeData: { data: base64UrlOf(runtimeData), dataType: 'JSON' },
+    initTimeData: { data: base64UrlOf(initTimeData), dataType: 'JSON' },
+    ...more,
+  }
+}
