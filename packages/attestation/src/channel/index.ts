@@ -4,6 +4,7 @@
  * @module
  */
 
+export { disagreementOf } from './agreement.ts'
 export {
   type BinaryHttpCode,
   type BinaryHttpProblem,

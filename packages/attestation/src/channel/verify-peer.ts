@@ -29,7 +29,6 @@ import {
 import {
   type AttestationToken,
   claimNames,
-  collateralNames,
   isSimulated,
   type SigningKeys,
   type TokenCode,
@@ -44,6 +43,7 @@ import {
   verifyBindings,
   verifySgxEvidence,
 } from '../verification/index.ts'
+import { disagreementOf } from './agreement.ts'
 import { decodeKeyConfigs, type KeyConfig } from './key-config.ts'
 import { channelLimits } from './limits.ts'
 import type { Check, CheckId, PeerFacts, PeerProblem, VerifiedPeer } from './peer.ts'
@@ -385,43 +385,4 @@ const tokenChecks: Readonly<Partial<Record<TokenCode, CheckId>>> = {
   'wrong-issuer': 'token-issuer',
   expired: 'token-time',
   'not-yet-valid': 'token-time',
-}
-
-/** The first claim in which the token and our own verification differ. */
-function disagreementOf(
-  token: AttestationToken,
-  { evidence, runtimeData, initTimeData }: BoundEvidence,
-): string | undefined {
-  const collateral = token.claims[claimNames.collateral] as
-    | Readonly<Record<string, unknown>>
-    | undefined
-  const pairs: readonly (readonly [claim: string, said: unknown, found: unknown])[] = [
-    [claimNames.collateral, collateral?.[collateralNames.quote], evidence.hashes.quote],
-    [claimNames.mrEnclave, token.mrEnclave, evidence.mrEnclave],
-    [claimNames.mrSigner, token.mrSigner, evidence.mrSigner],
-    [claimNames.isvProdId, token.isvProdId, evidence.isvProdId],
-    [claimNames.isvSvn, token.isvSvn, evidence.isvSvn],
-    [claimNames.debug, token.debug, evidence.debug],
-    [claimNames.reportData, token.reportData, evidence.reportData],
-    [claimNames.configId, token.configId, evidence.configId],
-    [claimNames.tcbStatus, token.tcbStatus, evidence.tcbStatus],
-    [claimNames.advisoryIds, sorted(token.advisoryIds), sorted(evidence.advisoryIds)],
-    [claimNames.simulated, token.simulated, isSimulated(evidence)],
-    [claimNames.evidenceRoot, token.evidenceRoot, evidence.rootSpkiSha256],
-    [
-      claimNames.runtime,
-      token.runtimeData && base64UrlOf(encodeRuntimeData(token.runtimeData)),
-      base64UrlOf(encodeRuntimeData(runtimeData)),
-    ],
-    [
-      claimNames.initTime,
-      token.initTimeData && base64UrlOf(encodeInitTimeData(token.initTimeData)),
-      base64UrlOf(encodeInitTimeData(initTimeData)),
-    ],
-  ]
-  return pairs.find(([, said, found]) => said !== found)?.[0]
-}
-
-function sorted(texts: readonly string[]): string {
-  return [...texts].sort().join(',')
 }

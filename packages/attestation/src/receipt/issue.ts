@@ -1,23 +1,36 @@
-import type { EvidenceDocument } from '../evidence/index.ts'
-import type { Receipt, ReceiptAttachments, ReceiptPayload } from './receipt.ts'
+import { base64UrlOf, utf8Of } from '../bytes/index.ts'
+import {
+  type Receipt,
+  type ReceiptAttachments,
+  type ReceiptPayload,
+  receiptJwsType,
+} from './receipt.ts'
 
-export async function issueReceipt(_input: {
+/**
+ * Issues a receipt.
+ *
+ * @param input - `kid` is the platform identity key's; `sign` makes an ES256 signature with that key: r ‖ s, 64
+ *   bytes. Whether the parts fit together is the caller's business; {@link verifyReceipt} tells.
+ * @see RFC 7515, section 7.2.2
+ */
+export async function issueReceipt(input: {
   readonly payload: ReceiptPayload
   readonly attachments: ReceiptAttachments
-  /** Identifier of the platform's identity key: its RFC 7638 thumbprint. */
   readonly kid: string
-  /** ES256 over the given bytes by the platform's identity key: r ‖ s, 64 bytes. */
   readonly sign: (bytes: Uint8Array) => Promise<Uint8Array>
 }): Promise<Receipt> {
-  throw new Error('in progress')
+  const payload = encoded(input.payload)
+  const header = encoded({ alg: 'ES256', kid: input.kid, typ: receiptJwsType })
+  const signature = await input.sign(utf8Of(`${header}.${payload}`))
+  if (signature.length !== 64) throw new RangeError('signature: 64 bytes, r ‖ s')
+  return {
+    payload,
+    protected: header,
+    signature: base64UrlOf(signature),
+    header: input.attachments,
+  }
 }
 
-/** Base64url SHA-256 of quote ‖ runtime data, as a receipt names a piece of evidence. */
-export async function evidenceDigestOf(_document: EvidenceDocument): Promise<string> {
-  throw new Error('in progress')
-}
-
-/** Base64url SHA-256(salt ‖ bytes). */
-export async function saltedDigestOf(_salt: Uint8Array, _bytes: Uint8Array): Promise<string> {
-  throw new Error('in progress')
+function encoded(value: unknown): string {
+  return base64UrlOf(utf8Of(JSON.stringify(value)))
 }

@@ -7,7 +7,9 @@
 
 import type { Problem, UnixSeconds } from '../bytes/index.ts'
 import type { EvidenceDocument } from '../evidence/index.ts'
-import type { SigningKeys } from '../token/index.ts'
+import type { SigningKeys, TokenCode } from '../token/index.ts'
+import type { BindingCode, VerificationCode } from '../verification/index.ts'
+import type { Statement, StatementCode } from './statement.ts'
 
 /** What the receipt says of one TEE that touched the data. */
 export interface ReceiptParty {
@@ -69,6 +71,9 @@ export interface Receipt {
 
 export const receiptMediaType = 'application/vnd.sealward.receipt+json'
 
+/** `typ` of a receipt's protected header. */
+export const receiptJwsType = 'sealward-receipt+jws'
+
 /** Steps of verification, in order. */
 export type ReceiptStep =
   | 'format'
@@ -82,17 +87,40 @@ export type ReceiptStep =
   | 'attestation-tokens'
   | 'times'
 
-export interface ReceiptProblem extends Problem<string> {
+/** Why a receipt was refused, beyond what verification of evidence, tokens and statements has codes for. */
+export type ReceiptCode =
+  | 'receipt-malformed'
+  | 'receipt-signature'
+  | 'evidence-digest'
+  | 'claim-mismatch'
+  | 'role-mismatch'
+  | 'model-mismatch'
+  | 'provider-not-accepted'
+  | 'deployment-mismatch'
+  | 'statement-digest'
+  | 'statement-mismatch'
+  | 'policy-hash'
+  | 'token-disagrees'
+  | 'time-order'
+  | 'evidence-too-old'
+  | 'from-the-future'
+
+/** Why a receipt was refused: the step that failed, its code, and the steps that had passed. */
+export interface ReceiptProblem
+  extends Problem<ReceiptCode | StatementCode | VerificationCode | BindingCode | TokenCode> {
   readonly step: ReceiptStep
   readonly passed: readonly ReceiptStep[]
 }
 
+/** What a verified receipt says, and what it was believed for. */
 export interface ReceiptReport {
   readonly payload: ReceiptPayload
+  readonly statement: Statement
   readonly steps: readonly { readonly step: ReceiptStep; readonly detail: string }[]
   /** Hex SHA-256 of the SPKI of the roots that the two pieces of evidence ended in. */
   readonly roots: { readonly platform: string; readonly diagnostics: string }
+  /** Whether either TEE was a simulated one: then the receipt proves nothing about who saw what. */
   readonly simulated: boolean
-  /** Whether the attestation service's key was pinned by the caller, or only by the platform's measured configuration. */
+  /** Whether the caller named the attestation service's keys, or only the platform's measured configuration did. */
   readonly signersPinnedBy: 'caller' | 'platform-configuration'
 }
