@@ -3,7 +3,7 @@ import { jsonOf, textOf, utf8Of } from '@sealward/attestation/bytes'
 import { ChannelError, type ChannelResponse } from '@sealward/attestation/channel'
 import { sealedResponseBytesMax } from '../limits.ts'
 import type { Session } from '../sign-in/session.ts'
-import type { Connection } from '../verification/connection.ts'
+import { type Connection, NotVerified } from '../verification/connection.ts'
 
 /** Why the platform did not do what was asked. */
 export interface PlatformProblem extends Problem {
@@ -106,6 +106,9 @@ export function bodyOf<T>(response: ChannelResponse): T {
 function problemOfFailure(error: unknown, signal: AbortSignal | undefined): PlatformProblem {
   if (signal?.aborted) return { code: 'cancelled', at: 'request', detail: 'cancelled by the user' }
   if (error instanceof ChannelError) return error.problem
+  if (error instanceof NotVerified) {
+    return { code: 'not-verified', at: 'platform', detail: 'nothing was sent' }
+  }
   return { code: 'unavailable', at: 'platform', detail: 'the platform did not answer' }
 }
 

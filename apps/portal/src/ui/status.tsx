@@ -5,14 +5,17 @@ import type { Tone } from './notice.tsx'
 export function Status({
   tone,
   children,
+  value,
   testId,
 }: {
   readonly tone: Tone | 'plain'
   readonly children: ReactNode
+  /** What the words stand for, for programs. */
+  readonly value?: string
   readonly testId?: string
 }): ReactElement {
   return (
-    <span className={`status status-${tone}`} data-testid={testId}>
+    <span className={`status status-${tone}`} data-testid={testId} data-status={value}>
       {children}
     </span>
   )

@@ -1,4 +1,3 @@
-import type { Problem } from '@sealward/attestation/bytes'
 import {
   type ChannelRequest,
   type ChannelResponse,
@@ -33,11 +32,14 @@ export interface Connection {
   verify(): Promise<void>
   /**
    * Sends a request sealed to the verified platform, and verifies first where that is due.
-   * Rejects with {@link ChannelError}; `not-verified` where there is no platform to send it to.
+   * Rejects with {@link ChannelError}, or with {@link NotVerified} where there is nobody to send it to.
    */
   fetch(request: ChannelRequest, options?: TransferOptions): Promise<ChannelResponse>
   close(): void
 }
+
+/** Nothing was sent, since there is no verified platform. */
+export class NotVerified extends Error {}
 
 /** Calls back once, after so many milliseconds; returns how to prevent it. */
 export type After = (milliseconds: number, call: () => void) => () => void
@@ -99,7 +101,7 @@ export function openConnection(
     async fetch(request, options) {
       if (running !== undefined && !isCurrent()) await running
       if (!isCurrent() && state.get().kind === 'verified') await verifyOnce(true)
-      if (channel === undefined) throw notVerified()
+      if (channel === undefined) throw new NotVerified()
       try {
         return await channel.fetch(request, options)
       } catch (error) {
@@ -107,18 +109,9 @@ export function openConnection(
       }
       // The platform has changed its key, so it could not open the request: verify again, send again.
       await verifyOnce(true)
-      if (channel === undefined) throw notVerified()
+      if (channel === undefined) throw new NotVerified()
       return await channel.fetch(request, options)
     },
     close: () => cancelTimer(),
   }
-}
-
-function notVerified(): ChannelError {
-  const problem: Problem = {
-    code: 'not-verified',
-    at: 'platform',
-    detail: 'the platform is not verified, so nothing was sent',
-  }
-  return new ChannelError(problem)
 }

@@ -1,0 +1,25 @@
+import { QueryClient } from '@tanstack/react-query'
+import { PlatformError } from '../sealed-channel/platform.ts'
+
+const retriesMax = 2
+
+/** What is worth asking again: a service that was away for a moment. */
+function isPassing(error: Error): boolean {
+  return (
+    error instanceof PlatformError &&
+    (error.problem.code === 'unavailable' || error.problem.status === 503)
+  )
+}
+
+export function createQueryClient(): QueryClient {
+  return new QueryClient({
+    defaultOptions: {
+      queries: {
+        staleTime: 5_000,
+        networkMode: 'always',
+        retry: (failures, error) => failures < retriesMax && isPassing(error),
+      },
+      mutations: { networkMode: 'always', retry: false },
+    },
+  })
+}

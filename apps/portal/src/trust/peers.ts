@@ -1,0 +1,19 @@
+/** What the platform found out about whom it works with: `GET /trust`. */
+export interface PlatformTrust {
+  readonly peers: readonly PeerTrust[]
+}
+
+export interface PeerTrust {
+  readonly role: 'cache-gateway' | 'diagnostics'
+  readonly audience: string
+  /** Unix seconds. */
+  readonly verifiedAt: number
+  readonly mrEnclave: string
+  readonly mrSigner: string
+  readonly tcbStatus: string
+  readonly simulated: boolean
+  readonly model?: { readonly name: string; readonly version: string; readonly sha256: string }
+  /** Unix seconds. */
+  readonly tokenExpires: number
+  readonly store?: 'redis' | 'in-process'
+}

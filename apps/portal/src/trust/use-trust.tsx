@@ -1,0 +1,30 @@
+import { type ReactElement, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { usePortal } from '../app/portal.ts'
+import { useStore } from '../app/store.ts'
+import { Icon } from '../ui/icon.tsx'
+import { TrustPanel } from './trust-panel.tsx'
+
+/** The button that tells whether the platform is verified, and the panel that it opens. */
+export function useTrust(): { readonly button: ReactElement; readonly panel: ReactElement | null } {
+  const { t } = useTranslation()
+  const { connection } = usePortal()
+  const { kind } = useStore(connection.state)
+  const [open, setOpen] = useState(false)
+  const verified = kind === 'verified'
+  return {
+    button: (
+      <button
+        type="button"
+        className={`trust-button trust-button-${verified ? 'good' : 'pending'}`}
+        aria-haspopup="dialog"
+        data-testid="trust-open"
+        onClick={() => setOpen(true)}
+      >
+        {verified ? <Icon name="shield" /> : <span className="spinner" aria-hidden="true" />}
+        <span>{t(verified ? 'trust.verified' : 'trust.verifying')}</span>
+      </button>
+    ),
+    panel: open ? <TrustPanel onClose={() => setOpen(false)} /> : null,
+  }
+}
