@@ -19,9 +19,7 @@
  */
 
 import {
-  bytesOf,
   bytesOfHex,
-  concat,
   equalBytes,
   hexOf,
   type Result,
@@ -44,15 +42,20 @@ import {
   parseCertificateChain,
   parseCrl,
   type SgxExtension,
-  uncompressedPointOf,
   type VerifyP256,
   webCryptoP256,
 } from '../x509/index.ts'
 import { type TrustedChain, verifyChain } from './chain.ts'
+import {
+  verifyAttestationKeyBinding,
+  verifyQeReportSignature,
+  verifyQuoteSignature,
+} from './quote-signatures.ts'
 import { refuseOtherEnclave } from './quoting-enclave.ts'
 import { accepted, refused, settling, type VerificationProblem } from './refusal.ts'
 import { refuseRevoked, verifyCrl } from './revocation.ts'
 import type { SgxEvidence, SgxEvidenceHashes } from './sgx-evidence.ts'
+import { refuseOutsideDates, verifyDocumentSignature } from './signed-documents.ts'
 import { mergedTcbStatus, qeTcbLevelOf, tcbLevelOf } from './tcb.ts'
 import type { Verified } from './verified.ts'
 
@@ -77,6 +80,8 @@ export async function verifySgxEvidence(
   { quote: quoteBytes, endorsements: texts, roots, at: instant }: SgxVerificationInput,
   verifyP256: VerifyP256 = webCryptoP256,
 ): Promise<Result<Verified<SgxEvidence>, VerificationProblem>> {
+  // Every comparison with NaN is false, so that nothing would ever have expired.
+  if (!Number.isFinite(instant)) throw new RangeError('at: whole Unix seconds expected')
   return settling(async () => {
     // 1. Quote and endorsements can be read.
     const quote = accepted(parseSgxQuote(quoteBytes), 'quote-malformed', 'quote')
@@ -97,7 +102,7 @@ export async function verifySgxEvidence(
     await verifyRevocation(endorsements, pckChain, chains, instant, verifyP256)
 
     // 4. TCB info and QE identity are signed and in force.
-    await verifySignedJson(texts, chains, verifyP256)
+    await verifyDocuments(texts, chains, verifyP256)
     refuseOutsideDates('tcb-info', endorsements.tcbInfo, instant)
     refuseOutsideDates('qe-identity', endorsements.qeIdentity, instant)
 
@@ -241,61 +246,23 @@ async function verifyRevocation(
   }
 }
 
-async function verifySignedJson(
+async function verifyDocuments(
   texts: Endorsements,
   chains: IssuerChains,
   verifyP256: VerifyP256,
 ): Promise<void> {
-  const isSignedBy = async (text: string, hex: string, { leaf }: TrustedChain): Promise<boolean> =>
-    isP256Signature(leaf, bytesOfHex(hex), utf8Of(text), verifyP256)
-  if (!(await isSignedBy(texts.tcb_info, texts.tcb_info_signature, chains.tcbInfo))) {
-    refused('tcb-info-signature', 'tcb_info', 'the signature does not verify')
-  }
-  if (!(await isSignedBy(texts.qe_identity, texts.qe_identity_signature, chains.qeIdentity))) {
-    refused('qe-identity-signature', 'qe_identity', 'the signature does not verify')
-  }
-}
-
-function refuseOutsideDates(
-  name: 'tcb-info' | 'qe-identity',
-  { issueDate, nextUpdate }: TcbInfo | QeIdentity,
-  instant: UnixSeconds,
-): void {
-  const at = name === 'tcb-info' ? 'tcb_info' : 'qe_identity'
-  if (instant < issueDate) refused(`${name}-not-yet-valid`, `${at}.issueDate`, 'begins later')
-  if (instant > nextUpdate) refused(`${name}-expired`, `${at}.nextUpdate`, 'ended before')
-}
-
-async function verifyQeReportSignature(
-  { qeReportBytes, qeReportSignature }: SgxQuote,
-  pck: Certificate,
-  verifyP256: VerifyP256,
-): Promise<void> {
-  if (!(await isP256Signature(pck, qeReportSignature, qeReportBytes, verifyP256))) {
-    refused('qe-report-signature', 'quote', 'the signature does not verify')
-  }
-}
-
-/** REPORTDATA of the quoting enclave is SHA-256 of attestation key and authentication data, and zeros. */
-async function verifyAttestationKeyBinding({
-  attestationKey,
-  qeAuthData,
-  qeReport,
-}: SgxQuote): Promise<void> {
-  const bound = await sha256(concat(attestationKey, qeAuthData))
-  if (!equalBytes(qeReport.reportData, concat(bound, new Uint8Array(32)))) {
-    refused('attestation-key-binding', 'quote', 'the attestation key is not the one certified')
-  }
-}
-
-async function verifyQuoteSignature(
-  { attestationKey, signature, signedBytes }: SgxQuote,
-  verifyP256: VerifyP256,
-): Promise<void> {
-  const publicKey = uncompressedPointOf(attestationKey)
-  if (!(await verifyP256({ publicKey, signature, message: signedBytes }))) {
-    refused('quote-signature', 'quote', 'the signature does not verify')
-  }
+  await verifyDocumentSignature(
+    'tcb-info',
+    { text: texts.tcb_info, signature: texts.tcb_info_signature },
+    chains.tcbInfo.leaf,
+    verifyP256,
+  )
+  await verifyDocumentSignature(
+    'qe-identity',
+    { text: texts.qe_identity, signature: texts.qe_identity_signature },
+    chains.qeIdentity.leaf,
+    verifyP256,
+  )
 }
 
 function refuseOtherPlatform(platform: SgxExtension, tcbInfo: TcbInfo): void {
@@ -380,15 +347,4 @@ async function hashesOf(
     tcbInfoIssuerChain: await hash(utf8Of(texts.tcb_info_issuer_chain)),
     qeIdentityIssuerChain: await hash(utf8Of(texts.qe_identity_issuer_chain)),
   }
-}
-
-async function isP256Signature(
-  { p256 }: Certificate,
-  rawSignature: Uint8Array | undefined,
-  message: Uint8Array,
-  verifyP256: VerifyP256,
-): Promise<boolean> {
-  const signature = rawSignature && bytesOf(64, rawSignature)
-  if (p256 === undefined || signature === undefined) return false
-  return verifyP256({ publicKey: p256, signature, message })
 }
