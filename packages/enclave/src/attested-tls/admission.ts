@@ -1,10 +1,25 @@
+/**
+ * Letting an attested peer in: its access token, on the connection that shows it.
+ *
+ * @see RFC 8705, section 3; docs/spec/token-exchange.md
+ * @module
+ */
+
 import type { TLSSocket } from 'node:tls'
-import type { Problem, Result } from '@sealward/attestation/bytes'
+import {
+  ok,
+  type Problem,
+  type Result,
+  refuse,
+  type UnixSeconds,
+} from '@sealward/attestation/bytes'
 import type { PeerExpectation } from '@sealward/attestation/evidence'
-import type { AccessToken, TokenCode } from '@sealward/attestation/token'
+import { type AccessToken, type TokenCode, verifyAccessToken } from '@sealward/attestation/token'
 import type { Verified } from '@sealward/attestation/verification'
 import type { Clock } from '../effects/index.ts'
 import type { SignerKeys } from '../identity/signer-keys.ts'
+import { attestedTlsLimits } from './limits.ts'
+import { peerCertificateSha256 } from './listen.ts'
 
 export interface AdmissionOptions {
   readonly signerKeys: SignerKeys
@@ -16,9 +31,11 @@ export interface AdmissionOptions {
   readonly audience: string
   readonly expectation: PeerExpectation
   readonly clock: Clock
+  /** 30 unless said. */
   readonly clockSkewSeconds?: number
 }
 
+/** `attestation-unavailable` and `admission-full` are the world's, and may be retried. */
 export type AdmissionCode =
   | TokenCode
   | 'attestation-unavailable'
@@ -30,6 +47,8 @@ export interface Admission {
    * Verifies a bearer token for the connection that showed it: signature by a pinned signer, audience,
    * time, measurement, and that this connection's client holds the certificate that it is bound to. The
    * first connection that shows a token keeps it; on any other it is `replayed`.
+   *
+   * @returns the token's claims, or one of {@link AdmissionCode}.
    */
   admit(
     socket: TLSSocket,
@@ -38,6 +57,96 @@ export interface Admission {
 }
 
 /** Admits attested peers of one kind to one audience. */
-export function createAdmission(_options: AdmissionOptions): Admission {
-  throw new Error('under construction')
+export function createAdmission(options: AdmissionOptions): Admission {
+  const { clock, signerKeys, clockSkewSeconds = 30 } = options
+  const admitted = new WeakMap<TLSSocket, { token: string; claims: Verified<AccessToken> }>()
+  const owners = createOwners(clock, clockSkewSeconds)
+
+  const verify = async (
+    socket: TLSSocket,
+    token: string,
+    certificateSha256: string,
+  ): Promise<Result<Verified<AccessToken>, Problem<AdmissionCode>>> => {
+    let isFull = false
+    const verifyWith = async (
+      keys: Awaited<ReturnType<SignerKeys['keys']>>,
+    ): Promise<Result<Verified<AccessToken>, Problem<AdmissionCode>>> =>
+      keys.ok
+        ? verifyAccessToken(token, {
+            issuer: options.issuer,
+            jwks: keys.value,
+            signers: options.signers,
+            audience: options.audience,
+            peerCertificateSha256: certificateSha256,
+            expectation: options.expectation,
+            deployment: options.deployment,
+            development: options.development,
+            at: clock.now(),
+            clockSkewSeconds,
+            admitJti(jti, expiresAt) {
+              const claim = owners.claim(jti, expiresAt, socket)
+              isFull = claim === 'full'
+              return claim === 'granted'
+            },
+          })
+        : keys
+    const first = await verifyWith(await signerKeys.keys())
+    const unknownSigner = !first.ok && first.problem.code === 'unknown-signer'
+    // The attestation service may have begun to sign with another of the pinned keys.
+    const result = unknownSigner ? await verifyWith(await signerKeys.refresh()) : first
+    return isFull ? refuse('admission-full', 'jti', 'too many access tokens are in use') : result
+  }
+
+  return {
+    async admit(socket, token) {
+      const known = admitted.get(socket)
+      if (known?.token === token) {
+        return clock.now() < known.claims.expiresAt
+          ? ok(known.claims)
+          : refuse('expired', 'exp', 'the access token has ended')
+      }
+      const certificateSha256 = peerCertificateSha256(socket)
+      if (certificateSha256 === undefined) {
+        return refuse('certificate-missing', 'tls', 'the connection has no client certificate')
+      }
+      if (token.length > attestedTlsLimits.tokenCharactersMax) {
+        return refuse('token-too-large', 'token', 'larger than any access token')
+      }
+      const result = await verify(socket, token, certificateSha256)
+      if (result.ok) admitted.set(socket, { token, claims: result.value })
+      return result
+    },
+  }
+}
+
+/** Which connection showed a token first. */
+interface Owners {
+  claim(jti: string, expiresAt: UnixSeconds, socket: TLSSocket): 'granted' | 'taken' | 'full'
+}
+
+function createOwners(clock: Clock, clockSkewSeconds: number): Owners {
+  const owners = new Map<
+    string,
+    { readonly socket: WeakRef<TLSSocket>; readonly forgetAt: UnixSeconds }
+  >()
+  let sweepAt = 0
+  const sweep = (now: UnixSeconds): void => {
+    for (const [jti, { forgetAt }] of owners) if (forgetAt <= now) owners.delete(jti)
+    sweepAt = now + 60
+  }
+  return {
+    claim(jti, expiresAt, socket) {
+      const now = clock.now()
+      if (now >= sweepAt) sweep(now)
+      const owner = owners.get(jti)
+      if (owner !== undefined) return owner.socket.deref() === socket ? 'granted' : 'taken'
+      if (owners.size >= attestedTlsLimits.admittedTokensMax) return 'full'
+      owners.set(jti, {
+        socket: new WeakRef(socket),
+        // As long as the token could still be accepted, and a second more for the rounding of clocks.
+        forgetAt: expiresAt + clockSkewSeconds + 1,
+      })
+      return 'granted'
+    },
+  }
 }

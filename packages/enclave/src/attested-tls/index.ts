@@ -16,6 +16,7 @@ export {
   type AttestedRequest,
   type AttestedResponse,
   createAttestedClient,
+  type RequestCode,
 } from './attested-client.ts'
 export {
   type AttestedConnection,

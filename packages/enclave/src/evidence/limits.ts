@@ -7,7 +7,7 @@ export const evidenceLimits = {
   /** How long a workload waits for the host's answer. */
   pipeAnswerSecondsMax: 30,
   /** How long a workload may drain once the host has gone, before it ends itself. */
-  orphanSecondsMax: 15,
+  orphanSecondsMax: 20,
   initTimeDataBytesMax: 65_536,
   measuredFilesMax: 20_000,
   measuredBytesMax: 4_294_967_296,

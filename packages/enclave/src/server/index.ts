@@ -6,13 +6,12 @@
 
 export { type Clock, type Random, systemClock, systemRandom } from '../effects/index.ts'
 export { type ServerLimits, serverLimits } from './limits.ts'
-export { problemOf, sendProblem } from './problem.ts'
+export { type ProblemDocument, problemOf, sendProblem } from './problem.ts'
 export {
-  type PlainServiceOptions,
   type Running,
   runPlainService,
   runService,
   type ServiceOptions,
   type ServiceStart,
 } from './run-service.ts'
-export { createServer, type Server, type ServerOptions } from './server.ts'
+export { createServer, type Server, type ServerCode, type ServerOptions } from './server.ts'

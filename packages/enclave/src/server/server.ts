@@ -1,7 +1,20 @@
-import type { FastifyInstance } from 'fastify'
+/**
+ * The HTTP shell of every service.
+ *
+ * @module
+ */
+
+import { createServer as createHttpServer, type Server as HttpServer } from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import type { Problem } from '@sealward/attestation/bytes'
+import { type FastifyError, type FastifyInstance, type FastifyReply, fastify } from 'fastify'
+import { attestedServerOptions, peerCertificateSha256 } from '../attested-tls/index.ts'
 import type { TlsIdentity } from '../identity/tls-identity.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
-import type { ServerLimits } from './limits.ts'
+import { type ServerLimits, serverLimits } from './limits.ts'
+import { sendProblem } from './problem.ts'
 
 export interface ServerOptions {
   readonly name: string
@@ -24,7 +37,148 @@ export interface Server {
   close(): Promise<void>
 }
 
+/** Codes of problems that the shell itself answers with. */
+export type ServerCode =
+  | 'malformed'
+  | 'not-found'
+  | 'body-too-large'
+  | 'media-type-unsupported'
+  | 'stopping'
+  | 'internal'
+
 /** An HTTP server with limits, time-outs, `/healthz`, problems as answers, and no request data in logs. */
-export function createServer(_options: ServerOptions): Server {
-  throw new Error('under construction')
+export function createServer(options: ServerOptions): Server {
+  const limits = { ...serverLimits, ...options.limits }
+  const { logger, healthy = () => true } = options
+  let rawServer: HttpServer | undefined
+
+  const app = fastify({
+    logger: false,
+    bodyLimit: limits.bodyBytesMax,
+    requestTimeout: limits.requestSecondsMax * 1000,
+    keepAliveTimeout: limits.keepAliveSeconds * 1000,
+    maxRequestsPerSocket: limits.requestsPerConnectionMax,
+    forceCloseConnections: 'idle',
+    return503OnClosing: true,
+    routerOptions: { maxParamLength: limits.pathCharactersMax, ignoreTrailingSlash: false },
+    frameworkErrors: (error, _request, reply) => {
+      sendProblem(reply as unknown as FastifyReply, statusOf(error), shellProblemOf(error))
+    },
+    clientErrorHandler: (_error, socket) => {
+      if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n')
+      else socket.destroy()
+    },
+    serverFactory: (handler) => {
+      rawServer = createRawServer(options.tls, limits, handler)
+      return rawServer
+    },
+  })
+
+  app.setErrorHandler((error: FastifyError, _request, reply) => {
+    const status = statusOf(error)
+    if (status >= 500) logger.thrown('request-failed', error)
+    return sendProblem(reply, status, shellProblemOf(error))
+  })
+  app.setNotFoundHandler((_request, reply) =>
+    sendProblem(reply, 404, { code: 'not-found', at: '', detail: 'There is nothing here.' }),
+  )
+  app.addHook('onSend', async (_request, reply) => {
+    if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store')
+    reply.header('x-content-type-options', 'nosniff')
+  })
+  const requests = options.metrics?.counter('sealward_http_requests_total', 'Requests answered.')
+  const seconds = options.metrics?.histogram(
+    'sealward_http_request_seconds',
+    'From the first byte of a request to the last of its answer.',
+    [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10],
+  )
+  app.addHook('onResponse', async (request, reply) => {
+    // The pattern, never the path: a path may name a patient.
+    const route = request.routeOptions.url
+    const { method } = request
+    const status = reply.statusCode
+    requests?.add({ method, status: String(status), ...(route === undefined ? {} : { route }) })
+    seconds?.observe(reply.elapsedTime / 1000, route === undefined ? {} : { route })
+    const fields = {
+      method,
+      status,
+      durationMs: Math.round(reply.elapsedTime * 10) / 10,
+      ...(route === undefined ? {} : { route }),
+    }
+    if (route === '/healthz') logger.debug('request', fields)
+    else logger.info('request', fields)
+  })
+  app.get('/healthz', async (_request, reply) => {
+    const isHealthy = healthy()
+    return reply.code(isHealthy ? 200 : 503).send({ status: isHealthy ? 'ok' : 'unavailable' })
+  })
+
+  return {
+    app,
+    async listen(port = 0) {
+      await app.listen({ port, host: '127.0.0.1' })
+      return { port: (app.server.address() as AddressInfo).port }
+    },
+    async close() {
+      const timer = setTimeout(
+        () => rawServer?.closeAllConnections(),
+        limits.drainSecondsMax * 1000,
+      )
+      await app.close()
+      clearTimeout(timer)
+    },
+  }
+}
+
+function createRawServer(
+  tls: TlsIdentity | undefined,
+  limits: ServerLimits,
+  handler: (request: never, response: never) => void,
+): HttpServer {
+  const http = {
+    maxHeaderSize: limits.headerBytesMax,
+    headersTimeout: limits.headersSecondsMax * 1000,
+    requestTimeout: limits.requestSecondsMax * 1000,
+    keepAliveTimeout: limits.keepAliveSeconds * 1000,
+    connectionsCheckingInterval: 1000,
+  }
+  const listener = handler as unknown as Parameters<typeof createHttpServer>[1]
+  const server =
+    tls === undefined
+      ? createHttpServer(http, listener)
+      : (createHttpsServer(
+          { ...http, ...attestedServerOptions(tls) },
+          listener,
+        ) as unknown as HttpServer)
+  server.maxConnections = limits.connectionsMax
+  server.maxRequestsPerSocket = limits.requestsPerConnectionMax
+  if (tls !== undefined) {
+    server.prependListener('secureConnection', (socket: TLSSocket) => {
+      if (peerCertificateSha256(socket) === undefined) socket.destroy()
+    })
+    server.on('tlsClientError', (_error: Error, socket: TLSSocket) => socket.destroy())
+  }
+  return server
+}
+
+function statusOf(error: FastifyError): number {
+  const { statusCode = 500 } = error
+  return statusCode >= 400 && statusCode <= 599 ? statusCode : 500
+}
+
+/** Fastify's own messages repeat what was asked for; these never do. */
+function shellProblemOf(error: FastifyError): Problem<ServerCode> {
+  const status = statusOf(error)
+  if (status === 413)
+    return { code: 'body-too-large', at: 'body', detail: 'The body is too large.' }
+  if (status === 415) {
+    return {
+      code: 'media-type-unsupported',
+      at: 'content-type',
+      detail: 'No route here takes this media type.',
+    }
+  }
+  if (status === 503) return { code: 'stopping', at: '', detail: 'The service is stopping.' }
+  if (status < 500) return { code: 'malformed', at: '', detail: 'The request cannot be read.' }
+  return { code: 'internal', at: '', detail: 'Something is wrong on our side.' }
 }

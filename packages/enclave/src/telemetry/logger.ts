@@ -43,7 +43,7 @@ export function createLogger(name: string, options: LoggerOptions = {}): Logger 
     warn: (event, fields) => target.warn(listed(fields), eventOf(event)),
     error: (event, fields) => target.error(listed(fields), eventOf(event)),
     thrown: (event, error, fields) =>
-      target.error(listed({ ...fields, ...placeOf(error) }), eventOf(event)),
+      target.error(listed({ ...placeOf(error), ...fields }), eventOf(event)),
   }
 }
 
@@ -75,7 +75,12 @@ function placeOf(error: unknown): LogFields {
   // Frames only: what stands above them is the message, and it may look like a frame.
   const frames = message < 0 ? '' : stack.slice(message + error.message.length)
   const frame = /^\s+at .*?([\w.-]+:\d+:\d+)\)?$/m.exec(frames)?.[1]
-  return { errorName: error.constructor.name, ...(frame === undefined ? {} : { errorAt: frame }) }
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
+  return {
+    errorName: error.constructor.name,
+    ...(frame === undefined ? {} : { errorAt: frame }),
+    ...(code === undefined ? {} : { code: code.toLowerCase().replaceAll('_', '-') }),
+  }
 }
 
 function streamTo(write: (line: string) => void): Writable {

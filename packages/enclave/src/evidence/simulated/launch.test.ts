@@ -1,0 +1,226 @@
+import { spawn } from 'node:child_process'
+import { createHash, generateKeyPairSync } from 'node:crypto'
+import { appendFile, cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { base64UrlOf, bytesOfBase64Url, hexOf } from '@sealward/attestation/bytes'
+import { encodeInitTimeData } from '@sealward/attestation/evidence'
+import { createSampleVendor, type SampleVendor } from '@sealward/attestation/sample'
+import { verifySgxEvidence } from '@sealward/attestation/verification'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { systemClock } from '../../effects/index.ts'
+import { bundleWorkload } from '../../testing/bundle.ts'
+import { sampleInitTimeData } from '../../testing/sample.ts'
+import { type LaunchOptions, launch, type SimulatedEnclave } from './launch.ts'
+import { measureTree } from './measure-tree.ts'
+
+const initTimeData = encodeInitTimeData(sampleInitTimeData())
+const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+const signerPublicKey = new Uint8Array(publicKey.export({ type: 'spki', format: 'der' }))
+const running: SimulatedEnclave[] = []
+let folder: string
+let state: string
+let vendor: SampleVendor
+
+beforeAll(async () => {
+  folder = await bundleWorkload('workload')
+  await writeFile(join(folder, '..', 'outside.mjs'), 'export {}\n')
+  state = await mkdtemp(join(tmpdir(), 'sealward-state-'))
+  await writeFile(join(state, 'config.json'), '{"greeting": "hello"}')
+  await writeFile(join(state, 'throw.json'), '{"greeting": "throw"}')
+  vendor = await createSampleVendor({ at: systemClock.now() })
+})
+afterAll(async () => {
+  await Promise.all(running.map((enclave) => enclave.stop(1)))
+  await rm(dirname(folder), { recursive: true })
+  await rm(state, { recursive: true })
+})
+
+async function start(changes: Partial<LaunchOptions> = {}): Promise<SimulatedEnclave> {
+  const enclave = await launch({
+    name: 'workload',
+    folder,
+    isvProdId: 7,
+    isvSvn: 2,
+    signerPublicKey,
+    vendor,
+    initTimeData,
+    stateFolder: join(state, 'host'),
+    env: { SEALWARD_CONFIG: join(state, 'config.json') },
+    ...changes,
+  })
+  running.push(enclave)
+  return enclave
+}
+
+async function ask(enclave: SimulatedEnclave, path: string, body?: object): Promise<unknown> {
+  const response = await fetch(`http://127.0.0.1:${enclave.ports['http']}${path}`, {
+    signal: AbortSignal.timeout(5000),
+    ...(body === undefined
+      ? {}
+      : {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify(body),
+        }),
+  })
+  return response.json()
+}
+
+test('a workload is measured, started, quoted, confined and stopped', async () => {
+  const lines: string[] = []
+  const enclave = await start({ onLog: (line) => lines.push(line) })
+  expect(enclave.mrEnclave).toBe((await measureTree(folder)).mrEnclave)
+  expect(enclave.mrSigner).toBe(createHash('sha256').update(signerPublicKey).digest('hex'))
+
+  // It knows itself by its own quote.
+  const configId = createHash('sha256').update(initTimeData).digest('hex') + '0'.repeat(64)
+  expect(await ask(enclave, '/self')).toEqual({
+    mrEnclave: enclave.mrEnclave,
+    mrSigner: enclave.mrSigner,
+    isvProdId: 7,
+    isvSvn: 2,
+    configId,
+    debug: false,
+    greeting: 'hello',
+  })
+
+  // Its quote verifies by the procedure for silicon; only the root differs.
+  const reportData = new Uint8Array(64).fill(5)
+  const { quote } = (await ask(enclave, '/quote', { reportData: base64UrlOf(reportData) })) as {
+    quote: string
+  }
+  const at = systemClock.now()
+  const evidence = await verifySgxEvidence({
+    quote: bytesOfBase64Url(quote) ?? new Uint8Array(),
+    endorsements: await vendor.endorsements({ at, lifetimeSeconds: 3600 }),
+    roots: [vendor.rootSpkiSha256],
+    at,
+  })
+  expect(evidence).toMatchObject({
+    ok: true,
+    value: {
+      mrEnclave: enclave.mrEnclave,
+      mrSigner: enclave.mrSigner,
+      configId,
+      reportData: hexOf(reportData),
+      debug: false,
+      tcbStatus: 'UpToDate',
+    },
+  })
+
+  // What was not measured is closed to it.
+  expect(await ask(enclave, '/read')).toEqual({ outcome: 'ERR_ACCESS_DENIED' })
+  expect(await ask(enclave, '/import-file')).toEqual({ outcome: 'ERR_ACCESS_DENIED' })
+  await ask(enclave, '/debug')
+  expect(await ask(enclave, '/self')).toMatchObject({ greeting: 'hello' })
+
+  expect(await enclave.stop()).toEqual({ code: 0, signal: null })
+  expect(lines.map((line) => JSON.parse(line).event)).toEqual(
+    expect.arrayContaining(['ready', 'request', 'stopping', 'stopped']),
+  )
+  expect(lines.join('\n')).not.toContain('Debugger')
+})
+
+test('one byte changed in the folder changes MRENCLAVE of the next launch', async () => {
+  const tampered = await mkdtemp(join(tmpdir(), 'sealward-tampered-'))
+  await cp(folder, tampered, { recursive: true })
+  const honest = await start()
+  await appendFile(join(tampered, 'main.js'), ' ')
+  const other = await start({ folder: tampered })
+  expect(await ask(other, '/self')).toMatchObject({ mrEnclave: other.mrEnclave })
+  expect(other.mrEnclave).not.toBe(honest.mrEnclave)
+
+  // Another code by the same publisher: one sealing key in common, one of its own.
+  const keys = (await ask(honest, '/keys')) as Record<string, string>
+  const otherKeys = (await ask(other, '/keys')) as Record<string, string>
+  expect(otherKeys['mrsigner']).toBe(keys['mrsigner'])
+  expect(otherKeys['mrenclave']).not.toBe(keys['mrenclave'])
+  await rm(tampered, { recursive: true })
+})
+
+test('sealing keys outlive the process, and are others for debug, for another product, on another host', async () => {
+  const keysOf = async (changes: Partial<LaunchOptions>): Promise<unknown> => {
+    const enclave = await start(changes)
+    const keys = await ask(enclave, '/keys')
+    await enclave.stop()
+    return keys
+  }
+  const before = await keysOf({})
+  expect(await keysOf({})).toEqual(before)
+  expect(await keysOf({ debug: true })).not.toEqual(before)
+  expect(await keysOf({ isvProdId: 8 })).not.toEqual(before)
+  expect(await keysOf({ stateFolder: join(state, 'other-host') })).not.toEqual(before)
+})
+
+test('a workload that throws when it starts ends early, and its message is not in the log', async () => {
+  const lines: string[] = []
+  await expect(
+    start({
+      env: { SEALWARD_CONFIG: join(state, 'throw.json') },
+      onLog: (line) => lines.push(line),
+    }),
+  ).rejects.toMatchObject({ code: 'ended-early' })
+  expect(lines.join('\n')).toContain('"errorName":"TypeError"')
+  expect(lines.join('\n')).not.toContain('CANARY')
+})
+
+test('a workload that nobody catches ends with 1, and the message is not in the log', async () => {
+  const lines: string[] = []
+  const enclave = await start({ onLog: (line) => lines.push(line) })
+  await ask(enclave, '/uncaught')
+  expect(await enclave.exited).toEqual({ code: 1, signal: null })
+  expect(lines.join('\n')).not.toContain('CANARY')
+})
+
+test('a workload without a configuration says so in a sentence', async () => {
+  const lines: string[] = []
+  await expect(start({ env: {}, onLog: (line) => lines.push(line) })).rejects.toMatchObject({
+    code: 'ended-early',
+  })
+  expect(lines.join('\n')).toContain('Set SEALWARD_CONFIG')
+})
+
+test('init-time data of production is refused by the workload', async () => {
+  const lines: string[] = []
+  await expect(
+    start({
+      initTimeData: encodeInitTimeData(sampleInitTimeData({ development: false })),
+      onLog: (line) => lines.push(line),
+    }),
+  ).rejects.toMatchObject({ code: 'ended-early' })
+  expect(lines.join('\n')).toContain('"code":"not-development"')
+})
+
+test('names that would change what is loaded are refused', async () => {
+  for (const name of ['NODE_OPTIONS', 'LD_PRELOAD', 'NODE_EXTRA_CA_CERTS', 'OPENSSL_CONF']) {
+    await expect(start({ env: { [name]: 'x' } })).rejects.toMatchObject({
+      code: 'environment-refused',
+    })
+  }
+})
+
+test('a workload does not outlive its host', async () => {
+  const host = spawn(process.execPath, [
+    fileURLToPath(new URL('../../testing/host.ts', import.meta.url)),
+    folder,
+    state,
+  ])
+  const pid = await new Promise<number>((resolve, reject) => {
+    host.stdout.once('data', (chunk) => resolve(Number(chunk)))
+    host.once('exit', () => reject(new Error('the host ended')))
+  })
+  expect(isAlive(pid)).toBe(true)
+  host.kill('SIGKILL')
+  await expect.poll(() => isAlive(pid), { timeout: 10_000 }).toBe(false)
+})
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}

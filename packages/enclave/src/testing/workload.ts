@@ -1,0 +1,55 @@
+/**
+ * A workload for tests: answers over HTTP what its TEE tells it.
+ *
+ * @module
+ */
+
+import { readFile } from 'node:fs/promises'
+import { base64UrlOf, bytesOfBase64Url } from '@sealward/attestation/bytes'
+import * as z from 'zod'
+import { createServer, runService } from '../server/index.ts'
+
+await runService(
+  { name: 'workload', config: z.strictObject({ greeting: z.string() }) },
+  async ({ tee, config, log }) => {
+    if (config.greeting === 'throw') throw new TypeError('CANARY in a message')
+    const server = createServer({ name: 'workload', logger: log })
+    server.app.get('/self', async () => ({ ...tee.self, greeting: config.greeting }))
+    server.app.post<{ Body: { reportData: string } }>('/quote', async (request) => ({
+      quote: base64UrlOf(
+        await tee.quote(bytesOfBase64Url(request.body.reportData) ?? new Uint8Array(64)),
+      ),
+    }))
+    server.app.get('/keys', async () => ({
+      mrsigner: base64UrlOf(await tee.sealingKey('mrsigner')),
+      mrenclave: base64UrlOf(await tee.sealingKey('mrenclave')),
+    }))
+    // Each tries what a measured workload must not be able to do.
+    server.app.get('/read', async () => outcome(() => readFile('/etc/hosts')))
+    server.app.get('/import-file', async () =>
+      outcome(() => import(new URL('../outside.mjs', import.meta.url).href)),
+    )
+    server.app.get('/debug', async () => {
+      process.kill(process.pid, 'SIGUSR1')
+      return {}
+    })
+    server.app.get('/uncaught', async () => {
+      setTimeout(() => {
+        throw new Error('CANARY in a message')
+      })
+      return {}
+    })
+    server.app.get('/hang', () => new Promise(() => {}))
+    const { port } = await server.listen()
+    return { ports: { http: port }, close: () => server.close() }
+  },
+)
+
+async function outcome(work: () => Promise<unknown>): Promise<{ readonly outcome: string }> {
+  try {
+    await work()
+    return { outcome: 'done' }
+  } catch (error) {
+    return { outcome: error instanceof Error && 'code' in error ? String(error.code) : 'failed' }
+  }
+}
