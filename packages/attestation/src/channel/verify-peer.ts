@@ -5,14 +5,7 @@
  * @module
  */
 
-import {
-  base64UrlOf,
-  bytesOfBase64Url,
-  equalBytes,
-  ok,
-  type Result,
-  type UnixSeconds,
-} from '../bytes/index.ts'
+import { bytesOfBase64Url, equalBytes, ok, type Result, type UnixSeconds } from '../bytes/index.ts'
 import {
   type AppraisalCode,
   appraiseSgx,
@@ -21,8 +14,6 @@ import {
 } from '../claims/index.ts'
 import {
   type EvidenceDocument,
-  encodeInitTimeData,
-  encodeRuntimeData,
   type PeerExpectation,
   parseEvidenceDocument,
 } from '../evidence/index.ts'

@@ -1,0 +1,403 @@
+import { beforeAll, describe, expect, test } from 'vitest'
+import { base64UrlOf, bytesOfBase64Url, hexOf, sha256, utf8Of } from '../bytes/index.ts'
+import { claimNames } from '../token/index.ts'
+import {
+  at,
+  certificateSha256,
+  createDeployment,
+  createServiceKey,
+  type Deployment,
+  expectationOf,
+  random,
+  signToken,
+  type Tee,
+  type TeeChanges,
+} from './deployment.fixtures.ts'
+import {
+  ChannelError,
+  createReplayWindow,
+  decodeRequest,
+  encodeResponse,
+  isVerifiedPeer,
+  openChannel,
+  openRequest,
+  type PeerTrust,
+  sealResponse,
+  type Transport,
+  type VerifiedPeer,
+  verifyPeer,
+} from './index.ts'
+
+const nonce = random.bytes(32)
+
+let world: Deployment
+let tee: Tee
+let token: string
+let trust: PeerTrust
+
+beforeAll(async () => {
+  world = await createDeployment()
+  tee = await world.tee('platform', nonce)
+  token = await world.token(tee)
+  trust = world.trust(tee, nonce, token)
+})
+
+/** What came of verifying: `verified`, or the check that failed and its code. */
+async function outcome(changed: PeerTrust): Promise<string> {
+  const result = await verifyPeer(changed)
+  return result.ok ? 'verified' : `${result.problem.check}: ${result.problem.code}`
+}
+
+async function outcomeFor(changes: TeeChanges, trusting: Partial<PeerTrust> = {}): Promise<string> {
+  const changedTee = await world.tee('platform', nonce, changes)
+  // The token is for the changed TEE, as an attestation service without a policy would give it.
+  const changedToken = await world.token(changedTee).catch(() => token)
+  return outcome({ ...world.trust(changedTee, nonce, changedToken), ...trusting })
+}
+
+async function verifiedPeer(): Promise<VerifiedPeer> {
+  const result = await verifyPeer(trust)
+  if (!result.ok)
+    throw new Error(`${result.problem.code} at ${result.problem.at}: ${result.problem.detail}`)
+  return result.value
+}
+
+describe('a peer that is what it should be', () => {
+  test('is verified, with every check named in order', async () => {
+    const peer = await verifiedPeer()
+    expect(peer.checks.map(({ id }) => id)).toEqual([
+      'document',
+      'certificate-chain',
+      'revocation',
+      'tcb-info',
+      'qe-identity',
+      'quote-signature',
+      'nonce',
+      'key-binding',
+      'deployment',
+      'role',
+      'configuration',
+      'measurement',
+      'signer',
+      'product',
+      'debug',
+      'tcb',
+      'simulated',
+      'token-signature',
+      'token-issuer',
+      'token-time',
+      'token-policy',
+      'token-agrees',
+    ])
+    expect(peer).toMatchObject({
+      role: 'platform',
+      simulated: true,
+      verdict: { kind: 'affirming' },
+    })
+  })
+
+  test('of each role, with its model where it has one', async () => {
+    for (const role of ['cache-gateway', 'diagnostics'] as const) {
+      const other = await world.tee(role, nonce)
+      const result = await verifyPeer(world.trust(other, nonce, await world.token(other)))
+      expect(result).toMatchObject({ ok: true, value: { role } })
+      if (result.ok) {
+        expect(result.value.checks.some(({ id }) => id === 'model')).toBe(role === 'diagnostics')
+      }
+    }
+  })
+
+  test('met over TLS with the certificate of its evidence', async () => {
+    expect(await outcome({ ...trust, certificateSha256 })).toBe('verified')
+  })
+
+  test('with the configuration that is expected', async () => {
+    const initTimeData = bytesOfBase64Url(tee.document.initTimeData) ?? new Uint8Array()
+    const configId = [hexOf(await sha256(initTimeData))]
+    expect(await outcome({ ...trust, expectation: expectationOf('platform', { configId }) })).toBe(
+      'verified',
+    )
+  })
+})
+
+describe('a peer is refused', () => {
+  test.each<[string, TeeChanges, Partial<PeerTrust>]>([
+    ['tcb-info: tcb-info-expired', { endorsements: { expired: ['tcb-info'] } }, {}],
+    ['qe-identity: qe-identity-expired', { endorsements: { expired: ['qe-identity'] } }, {}],
+    ['revocation: crl-expired', { endorsements: { expired: ['pck-crl'] } }, {}],
+    ['revocation: revoked', { endorsements: { revoked: ['pck'] } }, {}],
+    ['certificate-chain: root-not-trusted', {}, { roots: ['00'.repeat(32)] }],
+    [
+      'deployment: wrong-deployment',
+      {},
+      { deployment: 'urn:uuid:00000000-0000-4000-8000-000000000000' },
+    ],
+    ['role: wrong-role', {}, { expectation: expectationOf('diagnostics') }],
+    ['measurement: measurement', { mrEnclave: new Uint8Array(32).fill(1) }, {}],
+    ['signer: signer', { mrSigner: new Uint8Array(32).fill(1) }, {}],
+    ['product: product', { isvProdId: 77 }, {}],
+    ['product: svn-too-low', { isvSvn: 1 }, {}],
+    ['debug: debug', { debug: true }, {}],
+    ['tcb: tcb-status', { endorsements: { tcbStatus: 'OutOfDate' } }, {}],
+    ['configuration: configuration', {}, { development: false }],
+    ['simulated: simulated', { initTimeData: { development: false } }, { development: false }],
+    [
+      'configuration: configuration',
+      {},
+      { expectation: expectationOf('platform', { configId: ['ab'.repeat(32)] }) },
+    ],
+    [
+      'key-binding: certificate-mismatch',
+      {},
+      { certificateSha256: base64UrlOf(new Uint8Array(32)) },
+    ],
+    ['key-binding: key-config', { runtimeData: { ohttp: 'AAAA' } }, {}],
+    [
+      'model: model',
+      {},
+      { expectation: expectationOf('platform', { model: { sha256: '00'.repeat(32) } }) },
+    ],
+    ['measurement: measurement', {}, { expectation: expectationOf('platform', { mrEnclave: [] }) }],
+  ])('%s', async (expected, changes, trusting) => {
+    expect(await outcomeFor(changes, trusting)).toBe(expected)
+  })
+
+  test('for evidence that was made for another question', async () => {
+    expect(await outcome({ ...trust, nonce: random.bytes(32) })).toBe('nonce: nonce-mismatch')
+  })
+
+  test('for runtime data that the quote does not bind', async () => {
+    const other = await world.tee('platform', nonce)
+    const { runtimeData } = other.document
+    expect(await outcome({ ...trust, document: { ...tee.document, runtimeData } })).toBe(
+      'key-binding: runtime-data-binding',
+    )
+  })
+
+  test('for init-time data that the quote does not bind', async () => {
+    const other = await world.tee('platform', nonce, { initTimeData: { peers: [] } })
+    const { initTimeData } = other.document
+    expect(await outcome({ ...trust, document: { ...tee.document, initTimeData } })).toBe(
+      'configuration: init-time-data-binding',
+    )
+  })
+
+  test('for any change of its quote that the signatures cover', async () => {
+    const quote = bytesOfBase64Url(tee.document.quote) ?? new Uint8Array()
+    for (let index = 0; index < 432; index += 37) {
+      const changed = quote.slice()
+      changed[index] = (changed[index] ?? 0) ^ 1
+      const document = { ...tee.document, quote: base64UrlOf(changed) }
+      expect(await outcome({ ...trust, document }), `byte ${index}`).not.toBe('verified')
+    }
+  })
+
+  test('for a document that is not one', async () => {
+    for (const document of [undefined, null, [], {}, { ...tee.document, more: 1 }, 'text']) {
+      expect(await outcome({ ...trust, document })).toBe('document: document-malformed')
+    }
+  })
+
+  test('and what had passed before is said', async () => {
+    const result = await verifyPeer({ ...trust, nonce: random.bytes(32) })
+    expect(result.ok ? [] : result.problem.passed.map(({ id }) => id)).toEqual([
+      'document',
+      'certificate-chain',
+      'revocation',
+      'tcb-info',
+      'qe-identity',
+      'quote-signature',
+    ])
+  })
+})
+
+describe('a peer whose evidence is right is refused for its token', () => {
+  const withToken = async (changed: string | undefined): Promise<string> =>
+    outcome({ ...trust, token: changed })
+
+  test('when there is none', async () => {
+    expect(await withToken(undefined)).toBe('token-signature: token-missing')
+  })
+
+  test('when a key signed it that is not pinned', async () => {
+    const other = await createServiceKey()
+    const { attestation } = trust
+    const signed = await signToken(other, 'JWT', { iss: attestation.issuer })
+    expect(await withToken(signed)).toBe('token-signature: bad-signature')
+    expect(
+      await outcome({ ...trust, token: signed, attestation: { ...attestation, jwks: other.jwks } }),
+    ).toBe('token-signature: unknown-signer')
+  })
+
+  test('when its time is over', async () => {
+    const old = await world.token(tee, { exp: at - 61 })
+    expect(await withToken(old)).toBe('token-time: expired')
+  })
+
+  test('when somebody else issued it', async () => {
+    expect(await withToken(await world.token(tee, { iss: 'https://else.example' }))).toBe(
+      'token-issuer: wrong-issuer',
+    )
+  })
+
+  test('when another policy than an accepted one was applied', async () => {
+    const attestation = { ...trust.attestation, policyHashes: ['another'] }
+    expect(await outcome({ ...trust, attestation })).toBe('token-policy: token-policy')
+  })
+
+  test('when it is for other evidence of the same software', async () => {
+    const other = await world.tee('platform', nonce)
+    expect(await withToken(await world.token(other))).toBe('token-agrees: token-disagrees')
+  })
+
+  test.each([
+    [claimNames.mrEnclave, '00'.repeat(32)],
+    [claimNames.mrSigner, '00'.repeat(32)],
+    [claimNames.isvProdId, 9],
+    [claimNames.isvSvn, 9],
+    [claimNames.debug, true],
+    [claimNames.reportData, '00'.repeat(64)],
+    [claimNames.configId, '00'.repeat(64)],
+    [claimNames.configId, undefined],
+    [claimNames.tcbStatus, 'OutOfDate'],
+    [claimNames.advisoryIds, ['INTEL-SA-00001']],
+    [claimNames.simulated, false],
+    [claimNames.evidenceRoot, '00'.repeat(32)],
+    [claimNames.runtime, undefined],
+    [claimNames.initTime, undefined],
+    [claimNames.collateral, undefined],
+  ])('when it differs in %s', async (claim, value) => {
+    const result = await verifyPeer({ ...trust, token: await world.token(tee, { [claim]: value }) })
+    expect(result).toMatchObject({
+      ok: false,
+      problem: { check: 'token-agrees', code: 'token-disagrees', at: claim },
+    })
+  })
+})
+
+describe('a sealed channel', () => {
+  /** The platform's side: opens, answers with what it was asked, seals. */
+  const platform = (): { transport: Transport; seen: Uint8Array[] } => {
+    const replay = createReplayWindow()
+    const seen: Uint8Array[] = []
+    const transport: Transport = async (message) => {
+      seen.push(message)
+      const opened = await openRequest({ keys: [tee.ohttpKey], message, replay })
+      if (!opened.ok) throw new Error(opened.problem.code)
+      const request = decodeRequest(opened.value.request)
+      if (!request.ok) throw new Error(request.problem.code)
+      const { method, path, headers } = request.value
+      const response = encodeResponse({
+        status: 201,
+        headers: [
+          ['content-type', 'text/plain'],
+          ['x-a', '1'],
+          ['x-a', '2'],
+        ],
+        body: utf8Of(`${method} ${path} ${JSON.stringify(headers)}`),
+      })
+      const body = await sealResponse({ exchange: opened.value.exchange, response, random })
+      return { status: 200, contentType: 'message/ohttp-res', body }
+    }
+    return { transport, seen }
+  }
+
+  test('carries a request and its answer, and nothing in clear', async () => {
+    const { transport, seen } = platform()
+    const channel = openChannel(await verifiedPeer(), transport, { random })
+    const answer = await channel.fetch({
+      method: 'POST',
+      path: '/fhir/Patient?family=Nobody',
+      headers: { 'Content-Type': 'application/fhir+json' },
+      body: utf8Of('a name'),
+    })
+    expect(answer).toMatchObject({
+      status: 201,
+      headers: { 'content-type': 'text/plain', 'x-a': '1, 2' },
+    })
+    expect(new TextDecoder().decode(answer.body)).toBe(
+      'POST /fhir/Patient?family=Nobody [["content-type","application/fhir+json"]]',
+    )
+    const wire = new TextDecoder('latin1').decode(seen[0])
+    for (const clear of ['Nobody', 'a name', 'fhir']) expect(wire).not.toContain(clear)
+  })
+
+  test('is not opened to a copy or a cast of a verified peer', async () => {
+    const peer = await verifiedPeer()
+    expect(isVerifiedPeer(peer)).toBe(true)
+    for (const pretended of [{ ...peer }, structuredClone({ checks: peer.checks }), {}, null]) {
+      expect(isVerifiedPeer(pretended)).toBe(false)
+      expect(() =>
+        openChannel(pretended as VerifiedPeer, platform().transport, { random }),
+      ).toThrow('not a peer that was verified')
+    }
+  })
+
+  test('is not opened to what was not verified: it does not compile', () => {
+    const pretended = { role: 'platform', checks: [] }
+    // @ts-expect-error a VerifiedPeer comes from verifyPeer and from nowhere else
+    expect(() => openChannel(pretended, platform().transport, { random })).toThrow(TypeError)
+  })
+
+  test('is not opened to a peer that offers none', async () => {
+    const gateway = await world.tee('cache-gateway', nonce)
+    const peer = await verifyPeer(world.trust(gateway, nonce, await world.token(gateway)))
+    if (!peer.ok) throw new Error(peer.problem.code)
+    expect(() => openChannel(peer.value, platform().transport, { random })).toThrow(
+      'no sealed channel',
+    )
+  })
+
+  const answers = (answer: Partial<Awaited<ReturnType<Transport>>>): Transport => {
+    const whole = { status: 200, contentType: 'message/ohttp-res', body: new Uint8Array(64) }
+    return async () => ({ ...whole, ...answer })
+  }
+  const problemJson = (code: string): Uint8Array =>
+    utf8Of(JSON.stringify({ type: `urn:sealward:problem:${code}` }))
+
+  test.each<[string, Transport]>([
+    ['unavailable', () => Promise.reject(new TypeError('fetch failed'))],
+    ['unavailable', answers({ status: 503, contentType: 'text/plain' })],
+    ['unsealed-response', answers({ contentType: 'application/json' })],
+    ['unsealed-response', answers({ status: 404, contentType: 'text/html' })],
+    ['not-opened', answers({})],
+    ['malformed', answers({ body: new Uint8Array(3) })],
+    [
+      'stale-key',
+      answers({
+        status: 422,
+        contentType: 'application/problem+json',
+        body: problemJson('stale-key'),
+      }),
+    ],
+    [
+      'unsealed-response',
+      answers({
+        status: 422,
+        contentType: 'application/problem+json',
+        body: problemJson('made-up'),
+      }),
+    ],
+    [
+      'unsealed-response',
+      answers({ status: 400, contentType: 'application/problem+json', body: utf8Of('null') }),
+    ],
+  ])('refuses with %s what is not a sealed answer', async (code, transport) => {
+    const channel = openChannel(await verifiedPeer(), transport, { random })
+    const error: unknown = await channel.fetch({ method: 'GET', path: '/me' }).catch((e) => e)
+    expect(error).toBeInstanceOf(ChannelError)
+    expect(error).toMatchObject({ problem: { code } })
+  })
+
+  test('rejects with its signal’s reason when it is aborted', async () => {
+    const abort = new AbortController()
+    const transport: Transport = () => {
+      abort.abort(new Error('enough'))
+      return Promise.reject(new DOMException('aborted', 'AbortError'))
+    }
+    const channel = openChannel(await verifiedPeer(), transport, { random })
+    await expect(
+      channel.fetch({ method: 'GET', path: '/me' }, { signal: abort.signal }),
+    ).rejects.toThrow('enough')
+  })
+})
