@@ -66,3 +66,7 @@ export const renderedSidePixelsMax = 1024
 export const filmDecodeMsMax = 30_000
 /** Highest versions remembered against rows rolled back, in this process. */
 export const rememberedVersionsMax = 100_000
+/** Sealed requests that are opened at once. */
+export const sealedRequestsAtOnceMax = 64
+/** From the first byte of a sealed request to the last of its answer. Seconds. */
+export const sealedRequestSecondsMax = 120

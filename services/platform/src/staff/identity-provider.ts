@@ -21,6 +21,8 @@ const KeySet = z.object({ keys: z.array(z.record(z.string(), z.unknown())).max(6
  */
 export function createStaffKeys(options: {
   readonly issuer: string
+  /** Where the issuer is reached: itself, but for a development deployment. */
+  readonly url: string
   readonly development: boolean
   readonly now: () => number
   readonly fetch: typeof fetch
@@ -31,12 +33,17 @@ export function createStaffKeys(options: {
   const load: () => ReturnType<StaffKeys> = async () => {
     const metadata = await read(
       options,
-      `${options.issuer.replace(/\/$/, '')}/.well-known/openid-configuration`,
+      `${options.url.replace(/\/$/, '')}/.well-known/openid-configuration`,
       Metadata,
     )
     if (!metadata.ok) return metadata
     if (metadata.value.issuer !== options.issuer) return unavailable('issuer')
-    const keys = await read(options, metadata.value.jwks_uri, KeySet)
+    // Below the issuer it is reached as the issuer is.
+    const { jwks_uri: published } = metadata.value
+    const keysUrl = published.startsWith(`${options.issuer}/`)
+      ? options.url + published.slice(options.issuer.length)
+      : published
+    const keys = await read(options, keysUrl, KeySet)
     if (!keys.ok) return keys
     const value = keys.value as unknown as JSONWebKeySet
     held = { keys: value, at: options.now() }

@@ -18,7 +18,7 @@ const jwks: JSONWebKeySet = {
 const keys: StaffKeys = async () => ok(jwks)
 
 function token(
-  changes: JWTPayload = {},
+  changes: { readonly [claim: string]: unknown } = {},
   {
     key = pair.privateKey,
     kid = 'k1',
@@ -60,14 +60,15 @@ test('roles may lie below a dotted claim', async () => {
   ).toMatchObject({ ok: true, value: { roles: ['radiologist'] } })
 })
 
-test.each([
+const wrong: readonly (readonly [string, { readonly [claim: string]: unknown }, string])[] = [
   ['another issuer', { iss: 'https://elsewhere.example' }, 'token-refused'],
   ['another audience', { aud: 'urn:other' }, 'token-refused'],
   ['a time that has passed', { exp: now - 31 }, 'token-expired'],
   ['no role of ours', { roles: ['janitor'] }, 'role-missing'],
   ['no roles at all', { roles: undefined }, 'role-missing'],
   ['no expiry', { exp: undefined }, 'token-refused'],
-])('a token with %s is refused', async (_, changes, code) => {
+]
+test.each(wrong)('a token with %s is refused', async (_, changes, code) => {
   expect(await verify(await token(changes))).toMatchObject({ ok: false, problem: { code } })
 })
 

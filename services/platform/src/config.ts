@@ -1,0 +1,28 @@
+import * as z from 'zod'
+
+const Port = z.number().int().min(0).max(65_535)
+
+/** What the operator says. None of it is trusted: what is, comes in the measured init-time data. */
+export interface PlatformConfig {
+  /** Of the public listener; 0 for any free one. */
+  readonly port: number
+  readonly databaseUrl: string
+  /** Intel's PCS, or a cache of it. */
+  readonly pcsUrl: string
+  /** Where the attestation service is reached; its issuer and signers are pinned elsewhere. */
+  readonly attestationUrl: string
+  readonly cacheGateway: { readonly host: string; readonly port: number }
+  readonly diagnostics: { readonly url: string }
+  /** Where the pinned identity provider is reached in a development deployment; ignored in others. */
+  readonly identityUrl?: string | undefined
+}
+
+export const platformConfig: z.ZodType<PlatformConfig> = z.strictObject({
+  port: Port.default(0),
+  databaseUrl: z.url({ protocol: /^postgres(ql)?$/ }),
+  pcsUrl: z.url(),
+  attestationUrl: z.url(),
+  cacheGateway: z.strictObject({ host: z.string().min(1), port: Port }),
+  diagnostics: z.strictObject({ url: z.url({ protocol: /^https$/ }) }),
+  identityUrl: z.url().optional(),
+})

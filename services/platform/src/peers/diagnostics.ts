@@ -1,0 +1,298 @@
+import { jsonOf, ok, type Result, sha256 } from '@sealward/attestation/bytes'
+import type { VerifiedPeer } from '@sealward/attestation/channel'
+import {
+  type AttestedClient,
+  type AttestedRequest,
+  type AttestedResponse,
+  contactPeer,
+  createAttestedClient,
+} from '@sealward/enclave/attested-tls'
+import type { Passport, TlsIdentity } from '@sealward/enclave/identity'
+import { compactVerify, errors, importJWK } from 'jose'
+import { z } from 'zod'
+import {
+  inferenceAnswerBytesMax,
+  modelCardBytesMax,
+  peerVerificationLifetimeSeconds,
+} from '../limits.ts'
+import { type Outputs, parseInference, printInference, refusalCode } from './inference.ts'
+import { failure, type PeerFailure, type PeerTrust, verifyAttested } from './verify-attested.ts'
+
+const model = '/v2/models/chest-pneumonia'
+
+/** One reading of one film, with all that proves who made it. */
+export interface Interpretation extends Outputs {
+  readonly requestId: string
+  /** The provider as it was verified before the pixels were sent. */
+  readonly peer: VerifiedPeer
+  readonly model: { readonly name: string; readonly version: string; readonly sha256: string }
+  /** When it was here, by our clock. The statement has the provider's. Unix seconds. */
+  readonly interpretedAt: number
+}
+
+/** What is known of the provider now, for whoever wants to see why it is believed. */
+export interface PeerStatus {
+  readonly peer: VerifiedPeer
+  readonly audience: string
+  /** Unix seconds; undefined before the first exchange. */
+  readonly tokenExpires: number | undefined
+}
+
+export interface Diagnostics {
+  /** Has pixels interpreted, after the provider's evidence has been verified, and verifies what it signed. */
+  interpret(requestId: string, image: Uint8Array): Promise<Result<Interpretation, PeerFailure>>
+  /** The provider's card of its model. */
+  card(): Promise<Result<ModelCard, PeerFailure>>
+  /** Verifies the provider if need be. */
+  status(): Promise<Result<PeerStatus, PeerFailure>>
+  close(): Promise<void>
+}
+
+/** What we read of a model card; the rest is passed on as it is. */
+export interface ModelCard {
+  readonly [name: string]: unknown
+  readonly operatingPoint: {
+    readonly threshold: number
+    readonly sensitivity: number
+    readonly specificity: number
+  }
+}
+
+const Card: z.ZodType<ModelCard> = z.looseObject({
+  operatingPoint: z.looseObject({
+    threshold: z.number(),
+    sensitivity: z.number(),
+    specificity: z.number(),
+  }),
+})
+
+const Statement = z.object({
+  deployment: z.string(),
+  role: z.literal('diagnostics'),
+  model: z.object({ name: z.string(), version: z.string(), sha256: z.string() }),
+  requestId: z.string(),
+  input: z.string(),
+  output: z.string(),
+  iat: z.number().int(),
+})
+
+interface Contacted {
+  readonly peer: VerifiedPeer
+  readonly client: AttestedClient
+  readonly until: number
+}
+
+/** The diagnostic provider, over attested mutual TLS. */
+export function createDiagnostics(options: {
+  /** `https://host:port` */
+  readonly url: string
+  readonly tls: TlsIdentity
+  readonly passport: Pick<Passport, 'accessToken'>
+  readonly trust: PeerTrust
+}): Diagnostics {
+  const { tls, trust, url } = options
+  const { clock, initTimeData, random } = trust
+  const audience = `${initTimeData.deployment}:diagnostics`
+  let contacted: Contacted | undefined
+  let contacting: Promise<Result<Contacted, PeerFailure>> | undefined
+  let tokenExpires: number | undefined
+  let card: ModelCard | undefined
+
+  const contact = async (): Promise<Result<Contacted, PeerFailure>> => {
+    const nonce = random.bytes(32)
+    const introduction = await contactPeer({ tls, origin: url, nonce })
+    if (!introduction.ok) return asFailure(introduction.problem)
+    const { document, certificateSha256 } = introduction.value
+    const peer = await verifyAttested(trust, {
+      role: 'diagnostics',
+      document,
+      nonce,
+      certificateSha256,
+    })
+    if (!peer.ok) return peer
+    const client = createAttestedClient({
+      tls,
+      origin: url,
+      pinnedCertificateSha256: certificateSha256,
+      clock,
+      responseBytesMax: Math.max(inferenceAnswerBytesMax, modelCardBytesMax),
+      accessToken: async () => {
+        const token = await options.passport.accessToken(audience, 'interpretation')
+        if (token.ok) tokenExpires = token.value.expiresAt
+        return token
+      },
+    })
+    const now = clock.now()
+    const until = Math.min(
+      now + peerVerificationLifetimeSeconds,
+      peer.value.evidence.earliestExpiry,
+    )
+    return ok({ peer: peer.value, client, until })
+  }
+
+  const present = async (): Promise<Result<Contacted, PeerFailure>> => {
+    if (contacted !== undefined && clock.now() < contacted.until) return ok(contacted)
+    contacting ??= contact().finally(() => {
+      contacting = undefined
+    })
+    const fresh = await contacting
+    if (fresh.ok && fresh.value !== contacted) {
+      void contacted?.client.close()
+      contacted = fresh.value
+      card = undefined
+    }
+    return fresh
+  }
+
+  const send = async (
+    request: AttestedRequest,
+  ): Promise<
+    Result<{ readonly peer: VerifiedPeer; readonly response: AttestedResponse }, PeerFailure>
+  > => {
+    for (let attempt = 0; ; attempt++) {
+      const who = await present()
+      if (!who.ok) return who
+      const response = await who.value.client.request(request)
+      // A restarted provider has new keys: it has to say who it is again before it gets anything.
+      if (!response.ok && attempt === 0 && goneCodes.has(response.problem.code)) {
+        if (contacted === who.value) {
+          contacted = undefined
+          void who.value.client.close()
+        }
+        continue
+      }
+      if (!response.ok) return asFailure(response.problem)
+      return ok({ peer: who.value.peer, response: response.value })
+    }
+  }
+
+  const readCard = async (): Promise<Result<ModelCard, PeerFailure>> => {
+    if (card !== undefined && contacted !== undefined && clock.now() < contacted.until)
+      return ok(card)
+    const answer = await send({ method: 'GET', path: `${model}/card` })
+    if (!answer.ok) return answer
+    const { status, body } = answer.value.response
+    if (status !== 200) return refusedBy(status, body)
+    const json = jsonOf(body, { bytesMax: modelCardBytesMax, depthMax: 16 })
+    const parsed = Card.safeParse(json.ok ? json.value : undefined)
+    if (!parsed.success) {
+      return failure(
+        'refused',
+        'card-malformed',
+        'operatingPoint',
+        'The model card lacks something.',
+      )
+    }
+    card = parsed.data
+    return ok(parsed.data)
+  }
+
+  return {
+    async interpret(requestId, image) {
+      const { headers, body } = printInference(requestId, image)
+      const answer = await send({ method: 'POST', path: `${model}/infer`, headers, body })
+      if (!answer.ok) return answer
+      const { peer, response } = answer.value
+      if (response.status !== 200) return refusedBy(response.status, response.body)
+      const outputs = parseInference(
+        requestId,
+        response.headers['inference-header-content-length'],
+        response.body,
+      )
+      if (!outputs.ok) return outputs
+      const statement = await verifyStatement(peer, {
+        statement: outputs.value.statement,
+        requestId,
+        image,
+        signedBytes: outputs.value.signedBytes,
+        now: clock.now(),
+      })
+      if (!statement.ok) return statement
+      const interpretedAt = clock.now()
+      return ok({ ...outputs.value, requestId, peer, model: statement.value.model, interpretedAt })
+    },
+    card: readCard,
+    async status() {
+      const who = await present()
+      return who.ok ? ok({ peer: who.value.peer, audience, tokenExpires }) : who
+    },
+    async close() {
+      await contacted?.client.close()
+    },
+  }
+}
+
+/** Codes of a connection that nothing came through. */
+const goneCodes: ReadonlySet<string> = new Set(['peer-unreachable', 'certificate-mismatch'])
+
+const unavailableCodes: ReadonlySet<string> = new Set([
+  'attestation-unavailable',
+  'endorsements-unavailable',
+  'peer-unreachable',
+  'timed-out',
+])
+
+function asFailure(problem: {
+  readonly code: string
+  readonly at: string
+  readonly detail: string
+}): { readonly ok: false; readonly problem: PeerFailure } {
+  const kind = unavailableCodes.has(problem.code) ? 'unavailable' : 'refused'
+  return failure(kind, problem.code, problem.at, problem.detail)
+}
+
+function refusedBy(
+  status: number,
+  body: Uint8Array,
+): { readonly ok: false; readonly problem: PeerFailure } {
+  if (status >= 500 || status === 429) {
+    return failure('unavailable', 'provider-unavailable', 'status', 'The provider cannot work now.')
+  }
+  const code = refusalCode(body) ?? 'provider-refused'
+  return failure('refused', code, 'status', 'The provider refuses the request.')
+}
+
+/** Verifies that the attested provider signed exactly this reading of exactly these pixels. */
+async function verifyStatement(
+  peer: VerifiedPeer,
+  expected: {
+    readonly statement: string
+    readonly requestId: string
+    readonly image: Uint8Array
+    readonly signedBytes: Uint8Array
+    readonly now: number
+  },
+): Promise<Result<z.infer<typeof Statement>, PeerFailure>> {
+  const [jwk] = peer.runtimeData.keys
+  let payload: Uint8Array
+  try {
+    const key = await importJWK({ ...jwk }, 'ES256')
+    payload = (await compactVerify(expected.statement, key, { algorithms: ['ES256'] })).payload
+  } catch (error) {
+    if (!(error instanceof errors.JOSEError) && !(error instanceof TypeError)) throw error
+    return failure('refused', 'statement-signature', 'statement', 'The provider did not sign this.')
+  }
+  const json = jsonOf(payload, { bytesMax: 8192, depthMax: 8 })
+  const claims = Statement.safeParse(json.ok ? json.value : undefined)
+  if (!claims.success) {
+    return failure('refused', 'statement-malformed', 'statement', 'The statement lacks something.')
+  }
+  const { data } = claims
+  const given = peer.runtimeData.model
+  const digest = async (bytes: Uint8Array): Promise<string> =>
+    Buffer.from(await sha256(bytes)).toString('base64url')
+  const same: readonly (readonly [at: string, one: unknown, other: unknown])[] = [
+    ['deployment', data.deployment, peer.deployment],
+    ['requestId', data.requestId, expected.requestId],
+    ['model.sha256', data.model.sha256, given?.sha256],
+    ['model.version', data.model.version, given?.version],
+    ['model.name', data.model.name, given?.name],
+    ['input', data.input, await digest(expected.image)],
+    ['output', data.output, await digest(expected.signedBytes)],
+    ['iat', Math.abs(data.iat - expected.now) <= 120, true],
+  ]
+  const wrong = same.find(([, one, other]) => one !== other)
+  return wrong === undefined
+    ? ok(data)
+    : failure('refused', 'statement-mismatch', wrong[0], 'The statement is about something else.')
+}

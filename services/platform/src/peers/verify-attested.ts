@@ -1,0 +1,185 @@
+import { ok, type Problem, type Result, textOf, utf8Of } from '@sealward/attestation/bytes'
+import { type VerifiedPeer, verifyPeer } from '@sealward/attestation/channel'
+import {
+  type InitTimeData,
+  type PeerExpectation,
+  parseEvidenceDocument,
+  type TeeRole,
+} from '@sealward/attestation/evidence'
+import type { SignerKeys } from '@sealward/enclave/identity'
+import type { Clock, Random } from '@sealward/enclave/server'
+import { type Dispatcher, request } from 'undici'
+import { attestationAnswerBytesMax } from '../limits.ts'
+
+/**
+ * Why nothing came of talking with a peer: `unavailable` is the world's and is tried again, `refused` is
+ * about the peer and is not.
+ */
+export interface PeerFailure extends Problem {
+  readonly kind: 'unavailable' | 'refused'
+}
+
+/** What the platform believes, all of it from its measured init-time data, and how it asks. */
+export interface PeerTrust {
+  readonly initTimeData: InitTimeData
+  /** Where the attestation service is reached; what it says counts by the pinned signers only. */
+  readonly attestationUrl: string
+  readonly signerKeys: SignerKeys
+  readonly clock: Clock
+  readonly random: Random
+  readonly dispatcher?: Dispatcher
+}
+
+/** What a peer sent when it was asked who it is. */
+export interface Introduction {
+  readonly role: TeeRole
+  readonly document: unknown
+  /** The 32 bytes that we chose. */
+  readonly nonce: Uint8Array
+  /** Of the certificate that the peer proved to hold on the same connection. */
+  readonly certificateSha256: string
+}
+
+/**
+ * Verifies a peer both ways: its evidence here, and the attestation service's token about that evidence.
+ * Both must agree with each other and with what the measured configuration expects.
+ */
+export async function verifyAttested(
+  trust: PeerTrust,
+  introduction: Introduction,
+): Promise<Result<VerifiedPeer, PeerFailure>> {
+  const expectation = expectationOf(trust.initTimeData, introduction.role)
+  if (expectation === undefined) {
+    return failure('refused', 'configuration', 'peers', 'No such peer is expected.')
+  }
+  const token = await attest(trust, introduction.document)
+  if (!token.ok) return token
+  const { initTimeData } = trust
+  const verified = async (fresh: boolean): ReturnType<typeof verifyPeer> => {
+    const jwks = fresh ? await trust.signerKeys.refresh() : await trust.signerKeys.keys()
+    return verifyPeer({
+      document: introduction.document,
+      token: token.value,
+      nonce: introduction.nonce,
+      deployment: initTimeData.deployment,
+      expectation,
+      roots: initTimeData.roots,
+      attestation: {
+        issuer: initTimeData.attestation.issuer,
+        jwks: jwks.ok ? jwks.value : { keys: [] },
+        signers: initTimeData.attestation.signers,
+      },
+      at: trust.clock.now(),
+      development: initTimeData.development,
+      certificateSha256: introduction.certificateSha256,
+    })
+  }
+  const keys = await trust.signerKeys.keys()
+  if (!keys.ok)
+    return failure('unavailable', keys.problem.code, keys.problem.at, keys.problem.detail)
+  const first = await verified(false)
+  // The attestation service may have a new key since its keys were fetched.
+  const peer = !first.ok && first.problem.code === 'unknown-signer' ? await verified(true) : first
+  if (peer.ok) return peer
+  return failure('refused', peer.problem.code, peer.problem.at, peer.problem.detail)
+}
+
+function expectationOf(initTimeData: InitTimeData, role: TeeRole): PeerExpectation | undefined {
+  return initTimeData.peers.find((peer) => peer.role === role)
+}
+
+/** Has the attestation service appraise evidence, as a background check. */
+export async function attest(
+  trust: PeerTrust,
+  document: unknown,
+): Promise<Result<string, PeerFailure>> {
+  const parsed = parseEvidenceDocument(document)
+  if (!parsed.ok)
+    return failure('refused', parsed.problem.code, parsed.problem.at, parsed.problem.detail)
+  const { quote, runtimeDataBytes, initTimeDataBytes } = parsed.value
+  const base64Url = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64url')
+  const url = `${trust.attestationUrl}/attest/SgxEnclave?api-version=2025-06-01`
+  let status: number
+  let text: string
+  try {
+    const response = await request(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      headersTimeout: 10_000,
+      bodyTimeout: 10_000,
+      body: JSON.stringify({
+        quote: base64Url(quote),
+        runtimeData: { data: base64Url(runtimeDataBytes), dataType: 'JSON' },
+        initTimeData: { data: base64Url(initTimeDataBytes), dataType: 'JSON' },
+      }),
+      ...(trust.dispatcher === undefined ? {} : { dispatcher: trust.dispatcher }),
+    })
+    status = response.statusCode
+    text = await boundedText(response.body, attestationAnswerBytesMax)
+  } catch {
+    return failure(
+      'unavailable',
+      'attestation-unavailable',
+      'attest',
+      'The attestation service does not answer.',
+    )
+  }
+  if (status >= 500 || status === 429) {
+    return failure(
+      'unavailable',
+      'attestation-unavailable',
+      'attest',
+      'The attestation service cannot work now.',
+    )
+  }
+  const token = tokenIn(text)
+  return status === 200 && token !== undefined
+    ? ok(token)
+    : failure(
+        'refused',
+        'attestation-refused',
+        'attest',
+        'The attestation service refuses the evidence.',
+      )
+}
+
+function tokenIn(text: string): string | undefined {
+  try {
+    const answer: unknown = JSON.parse(text)
+    const token =
+      typeof answer === 'object' && answer !== null ? Reflect.get(answer, 'token') : undefined
+    return typeof token === 'string' ? token : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Reads a body of at most `bytesMax`; throws beyond. */
+export async function boundedText(
+  body: AsyncIterable<Uint8Array>,
+  bytesMax: number,
+): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of body) {
+    bytes += chunk.length
+    if (bytes > bytesMax) throw new Error('the answer is too large')
+    chunks.push(chunk)
+  }
+  return textOf(Buffer.concat(chunks)) ?? ''
+}
+
+/** A {@link PeerFailure} as a result. */
+export function failure(
+  kind: PeerFailure['kind'],
+  code: string,
+  at: string,
+  detail: string,
+): { readonly ok: false; readonly problem: PeerFailure } {
+  return { ok: false, problem: { kind, code, at, detail } }
+}
+
+/** The bytes of JSON, as they go to a peer. */
+export function jsonBytes(value: object): Uint8Array {
+  return utf8Of(JSON.stringify(value))
+}

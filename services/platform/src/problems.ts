@@ -1,0 +1,110 @@
+/**
+ * Every code with which this service itself refuses, its HTTP status and its title. Documented in
+ * docs/spec/problem-codes.md; a code is never reused.
+ *
+ * @module
+ */
+import type { OperationOutcomeIssue } from '@medplum/fhirtypes'
+import type { Problem } from '@sealward/attestation/bytes'
+
+export type PlatformCode =
+  | 'malformed'
+  | 'stale-key'
+  | 'replayed'
+  | 'too-large'
+  | 'unsupported-media-type'
+  | 'not-found'
+  | 'evidence-unavailable'
+  | 'overloaded'
+  | 'broken-program'
+  | 'token-missing'
+  | 'token-malformed'
+  | 'token-refused'
+  | 'token-expired'
+  | 'role-missing'
+  | 'role-insufficient'
+  | 'identity-provider-unavailable'
+  | 'method-not-allowed'
+  | 'body-malformed'
+  | 'wrong-resource-type'
+  | 'resource-invalid'
+  | 'resource-id'
+  | 'search-unsupported'
+  | 'reference-unknown'
+  | 'identifier-in-use'
+  | 'version-conflict'
+  | 'order-incomplete'
+  | 'already-final'
+  | 'conclusion-invalid'
+  | 'film-empty'
+  | 'film-too-large'
+  | 'record-refused'
+  | 'store-unavailable'
+  | 'provider-unavailable'
+
+export const problems: Readonly<Record<PlatformCode, readonly [status: number, title: string]>> = {
+  // Outside the sealed channel.
+  malformed: [400, 'The message cannot be read'],
+  'stale-key': [422, 'The message is sealed to a key that is not in use'],
+  replayed: [409, 'The message has been received before'],
+  'too-large': [413, 'The message is too large'],
+  'unsupported-media-type': [415, 'The media type is not one that is taken here'],
+  'not-found': [404, 'There is nothing here'],
+  'evidence-unavailable': [503, 'Evidence cannot be had at the moment'],
+  overloaded: [503, 'Too many requests at once'],
+  'broken-program': [500, 'Something is broken on our side'],
+  // Who asks.
+  'token-missing': [401, 'Sign in first'],
+  'token-malformed': [401, 'The access token cannot be read'],
+  'token-refused': [401, 'The access token is not accepted'],
+  'token-expired': [401, 'The access token has expired'],
+  'role-missing': [403, 'The account has no role here'],
+  'role-insufficient': [403, 'The account may not do this'],
+  'identity-provider-unavailable': [503, 'Staff cannot be identified at the moment'],
+  // What is asked.
+  'method-not-allowed': [405, 'The method is not one that is taken here'],
+  'body-malformed': [400, 'The body cannot be read'],
+  'wrong-resource-type': [422, 'Another kind of resource was expected'],
+  'resource-invalid': [422, 'The resource does not meet FHIR R4'],
+  'resource-id': [400, 'The id in the body is not the one in the path'],
+  'search-unsupported': [400, 'This search is not offered'],
+  'reference-unknown': [422, 'A resource that is referred to is not here'],
+  'identifier-in-use': [409, 'Another patient has this identifier'],
+  'version-conflict': [412, 'The resource has changed since it was read'],
+  'order-incomplete': [422, 'The order lacks something'],
+  'already-final': [409, 'The report has been signed before'],
+  'conclusion-invalid': [422, 'The conclusion cannot be taken'],
+  'film-empty': [400, 'There is no film in the request'],
+  'film-too-large': [413, 'The film is too large'],
+  // What is behind.
+  'record-refused': [500, 'A stored record is not what was written'],
+  'store-unavailable': [503, 'The database is unavailable'],
+  'provider-unavailable': [503, 'The diagnostic provider is unavailable'],
+}
+
+/** A refusal of ours. `issues` are for the sender of a resource only, and never logged. */
+export interface PlatformProblem extends Problem<PlatformCode> {
+  readonly issues?: readonly OperationOutcomeIssue[]
+}
+
+/** A refusal with a status of its own, for codes of other packages, such as an unreadable film's. */
+export interface ForeignProblem extends Problem {
+  readonly status: number
+}
+
+export type ApiProblem = PlatformProblem | ForeignProblem
+
+/** Title for a person. */
+export function titleOf(problem: ApiProblem): string {
+  return isOurs(problem.code) ? problems[problem.code][1] : problem.detail
+}
+
+/** HTTP status. */
+export function statusOf(problem: ApiProblem): number {
+  if ('status' in problem) return problem.status
+  return problems[problem.code][0]
+}
+
+function isOurs(code: string): code is PlatformCode {
+  return Object.hasOwn(problems, code)
+}

@@ -1,0 +1,157 @@
+import { ok, type Result } from '@sealward/attestation/bytes'
+import { createPcsClient } from '@sealward/enclave/endorsements'
+import type { Tee } from '@sealward/enclave/evidence'
+import { createIdentity, createPassport, createSignerKeys } from '@sealward/enclave/identity'
+import { createSealer, masterKeyOf } from '@sealward/enclave/sealing'
+import { createServer, type Running, systemClock, systemRandom } from '@sealward/enclave/server'
+import type { Logger } from '@sealward/enclave/telemetry'
+import { createImagingWorkerPool } from '@sealward/imaging'
+import { createApp } from './app.ts'
+import type { PlatformConfig } from './config.ts'
+import { loadDefinitions } from './fhir/definitions.ts'
+import { createFilms, filmLimits } from './films/films.ts'
+import { innerPathCharactersMax, sealedRequestBytesMax, sealedRequestSecondsMax } from './limits.ts'
+import { createOrderWork } from './orders/interpret-order.ts'
+import { openOrderQueue } from './orders/queue.ts'
+import { createCache } from './peers/cache.ts'
+import { createDiagnostics } from './peers/diagnostics.ts'
+import type { PeerFailure } from './peers/verify-attested.ts'
+import type { Platform } from './platform.ts'
+import type { ApiProblem } from './problems.ts'
+import { createOwnProof } from './receipts/own-proof.ts'
+import { createChannelKeys } from './sealed-http/channel-keys.ts'
+import { addPublicRoutes } from './sealed-http/public-app.ts'
+import { createStaffKeys } from './staff/identity-provider.ts'
+import { verifyStaff } from './staff/staff-token.ts'
+import { openStore } from './store/store.ts'
+import { gatherTrust } from './trust/trust.ts'
+
+/** Starts the platform in the TEE that `tee` is. */
+export async function startPlatform(service: {
+  readonly tee: Tee
+  readonly config: PlatformConfig
+  readonly log: Logger
+  /** Where the imaging worker's program is, when it lies beside a bundle. */
+  readonly imagingWorkerUrl?: URL
+}): Promise<Running> {
+  const { config, log, tee } = service
+  const { initTimeData } = tee
+  const { identity: provider } = initTimeData
+  if (provider === undefined) throw new Error('the init-time data names no identity provider')
+  const [clock, random] = [systemClock, systemRandom]
+  loadDefinitions()
+
+  // Who we are.
+  const endorsements = createPcsClient({ baseUrl: config.pcsUrl, clock })
+  const identity = await createIdentity({ tee, endorsements, random, clock })
+  const passport = createPassport({
+    identity,
+    attestation: { issuer: initTimeData.attestation.issuer, url: config.attestationUrl },
+    clock,
+    random,
+  })
+  const signerKeys = createSignerKeys({ url: config.attestationUrl, clock })
+
+  // Whom we work with.
+  const trust = { initTimeData, attestationUrl: config.attestationUrl, signerKeys, clock, random }
+  const diagnostics = createDiagnostics({
+    url: config.diagnostics.url,
+    tls: identity.tls,
+    passport,
+    trust,
+  })
+  const cache = createCache({ ...config.cacheGateway, tls: identity.tls, passport, trust, log })
+  const ownProof = createOwnProof({ identity, trust })
+
+  // What we keep.
+  const sealer = createSealer(await masterKeyOf(tee), { random })
+  const store = await openStore({
+    url: config.databaseUrl,
+    sealer,
+    cache,
+    onConnectionLost: () => log.warn('database-connection-lost'),
+  })
+  const queue = await openOrderQueue(config.databaseUrl, log)
+  const pool = createImagingWorkerPool({
+    workers: 2,
+    waitingMax: 16,
+    limits: filmLimits,
+    ...(service.imagingWorkerUrl === undefined ? {} : { workerUrl: service.imagingWorkerUrl }),
+  })
+  const films = createFilms(pool, random)
+
+  const platform: Platform = {
+    deployment: initTimeData.deployment,
+    identityIssuer: provider.issuer,
+    store,
+    films,
+    queue,
+    clock,
+    random,
+    trust: () => gatherTrust({ deployment: initTimeData.deployment, ownProof, diagnostics, cache }),
+    modelCard: async () => {
+      const card = await diagnostics.card()
+      return card.ok ? ok(card.value) : behind(card.problem)
+    },
+  }
+  await queue.start(
+    createOrderWork({
+      platform,
+      diagnostics,
+      identity,
+      ownProof,
+      certs: () => signerKeys.keys(),
+      log,
+    }),
+  )
+
+  // Who asks.
+  const staffKeys = createStaffKeys({
+    issuer: provider.issuer,
+    url: initTimeData.development ? (config.identityUrl ?? provider.issuer) : provider.issuer,
+    development: initTimeData.development,
+    now: clock.now,
+    fetch,
+  })
+  const inner = createApp({
+    platform,
+    log,
+    verifyStaff: (authorization) => verifyStaff(authorization, provider, staffKeys, clock.now()),
+  })
+  await inner.ready()
+  const server = createServer({
+    name: 'platform',
+    logger: log,
+    limits: {
+      bodyBytesMax: sealedRequestBytesMax,
+      requestSecondsMax: sealedRequestSecondsMax,
+      pathCharactersMax: innerPathCharactersMax,
+    },
+  })
+  addPublicRoutes(server.app, {
+    inner,
+    keys: await createChannelKeys({ clock, random }),
+    evidence: (nonce, extras) => identity.evidence(nonce, extras),
+    random,
+  })
+  const { port } = await server.listen(config.port)
+  return {
+    ports: { public: port },
+    async close() {
+      await server.close()
+      await queue.close()
+      await films.close()
+      await Promise.all([diagnostics.close(), cache.close(), passport.close(), signerKeys.close()])
+      await endorsements.close()
+      await store.close()
+    },
+  }
+}
+
+/** A peer's failure as an answer to staff. */
+function behind(problem: PeerFailure): Result<never, ApiProblem> {
+  const { at, code, detail, kind } = problem
+  return kind === 'unavailable'
+    ? { ok: false, problem: { code: 'provider-unavailable', at, detail } }
+    : { ok: false, problem: { code, at, detail, status: 502 } }
+}
