@@ -68,7 +68,7 @@ test('the trust core has no clock, no randomness, no network and no console of i
   // The sample vendor stands for silicon: it draws its own keys and serial numbers.
   const pure = core.filter((file) => !file.path.includes('/sample/'))
   const forbidden =
-    /\b(Date\.now|new Date\(\)|Math\.random|getRandomValues|randomUUID|fetch\(|console\.|process\.|localStorage)/
+    /(\bDate\.now|new Date\(\)|Math\.random|getRandomValues|randomUUID|(await|return|=) fetch\(|globalThis\.fetch|console\.|process\.|localStorage)/
   expect(
     pure.filter((file) => forbidden.test(withoutComments(file.text))).map((file) => file.path),
   ).toEqual([])
@@ -103,11 +103,12 @@ test('the sample vendor is imported by the simulated driver, the local stack and
   expect(users.filter((file) => !allowed.test(file.path)).map((file) => file.path)).toEqual([])
 })
 
-test('only verification, tokens and the peer check make a Verified value', () => {
+test('only verification, tokens, the peer check and statements make a Verified value', () => {
   const makers = all.filter((file) =>
     /\bas (unknown as )?(Verified<|Verified[A-Z])/.test(file.text),
   )
-  const allowed = /^packages\/attestation\/src\/(verification|token|channel\/verify-peer)/
+  const allowed =
+    /^packages\/attestation\/src\/(verification\/|token\/|channel\/verify-peer|receipt\/statement)/
   expect(makers.length).toBeGreaterThan(0)
   expect(makers.filter((file) => !allowed.test(file.path)).map((file) => file.path)).toEqual([])
 })

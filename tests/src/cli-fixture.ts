@@ -15,10 +15,14 @@ export function runCli(
   parameters: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<CliResult> {
-  const child = spawn(process.execPath, [join(projectRoot, 'apps/cli/bin/sealward.js'), ...parameters], {
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const child = spawn(
+    process.execPath,
+    [join(projectRoot, 'apps/cli/bin/sealward.js'), ...parameters],
+    {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  )
   let [stdout, stderr] = ['', '']
   child.stdout.on('data', (chunk: Buffer) => {
     stdout += chunk.toString()
@@ -28,6 +32,8 @@ export function runCli(
   })
   return new Promise((resolve, reject) => {
     child.once('error', reject)
-    child.once('close', (code) => resolve({ code: code ?? -1, stdout, stderr, output: stdout + stderr }))
+    child.once('close', (code) =>
+      resolve({ code: code ?? -1, stdout, stderr, output: stdout + stderr }),
+    )
   })
 }

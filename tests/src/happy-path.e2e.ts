@@ -1,12 +1,24 @@
 import { readFileSync } from 'node:fs'
+import AxeBuilder from '@axe-core/playwright'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import AxeBuilder from '@axe-core/playwright'
 import { found } from './recorder.ts'
-import { aFilm, openBrowser, openPage, signIn, startTestStack, type TestStack } from './stack-fixture.ts'
+import {
+  aFilm,
+  openBrowser,
+  openPage,
+  signIn,
+  startTestStack,
+  type TestStack,
+} from './stack-fixture.ts'
 
 /** A patient that nobody has: searched for in everything that leaves the browser or is written down. */
-const patient = { identifier: 'CANARY-7731-QX', family: 'Zzyzxcanary', given: 'Quillon', birthDate: '1987-03-09' }
+const patient = {
+  identifier: 'CANARY-7731-QX',
+  family: 'Zzyzxcanary',
+  given: 'Quillon',
+  birthDate: '1987-03-09',
+}
 
 let on: TestStack
 let browser: Browser

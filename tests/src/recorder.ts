@@ -50,7 +50,9 @@ export function traces(text: string): readonly Buffer[] {
   const utf8 = Buffer.from(text)
   const base64 = [0, 1, 2].map((shift) =>
     // Base64 of a text depends on where in a group of three it starts; the stable middle is looked for.
-    Buffer.concat([Buffer.alloc(shift), utf8]).toString('base64').slice(shift === 0 ? 0 : 4, -4),
+    Buffer.concat([Buffer.alloc(shift), utf8])
+      .toString('base64')
+      .slice(shift === 0 ? 0 : 4, -4),
   )
   return [
     utf8,

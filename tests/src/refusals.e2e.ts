@@ -6,8 +6,8 @@ import type { Browser, Page } from 'playwright-core'
 import { afterEach, describe, expect, test } from 'vitest'
 import { runCli } from './cli-fixture.ts'
 import { found } from './recorder.ts'
-import { openBrowser, openPage, signIn, startTestStack, type TestStack } from './stack-fixture.ts'
 import { projectRoot } from './sources.ts'
+import { openBrowser, openPage, signIn, startTestStack, type TestStack } from './stack-fixture.ts'
 
 let on: TestStack | undefined
 let browser: Browser | undefined
@@ -23,7 +23,11 @@ const film = join(projectRoot, 'models', 'synthetic-films', 'synthetic-1.dcm')
 const nameInFilm = 'Synthetic^'
 
 const cases: readonly (readonly [what: string, tampering: () => Tampering, code: string])[] = [
-  ['one byte changed in the built platform', () => ({ folders: { platform: changedPlatform() } }), 'measurement'],
+  [
+    'one byte changed in the built platform',
+    () => ({ folders: { platform: changedPlatform() } }),
+    'measurement',
+  ],
   ['an expired TCB info', () => ({ endorsements: { expired: ['tcb-info'] } }), 'tcb-info-expired'],
   ['a revoked platform certificate', () => ({ endorsements: { revoked: ['pck'] } }), 'revoked'],
   ['a TCB that is out of date', () => ({ endorsements: { tcbStatus: 'OutOfDate' } }), 'tcb-status'],
@@ -70,7 +74,9 @@ test('evidence for another nonce is refused as nonce-mismatch, and no patient by
   })
   expect(earlier.status).toBe(200)
   const body = await earlier.text()
-  await page.route('**/platform/evidence', (route) => route.fulfill({ body, contentType: 'application/json' }))
+  await page.route('**/platform/evidence', (route) =>
+    route.fulfill({ body, contentType: 'application/json' }),
+  )
   await signIn(page, on.stack.url, 'clerk')
   await expectRefusal(page, 'nonce-mismatch')
   expect(on.recorder.sent().includes('/platform/sealed')).toBe(false)

@@ -16,9 +16,9 @@ export interface Source {
   readonly imports: readonly string[]
 }
 
-const leftOut = new Set(['node_modules', 'dist', 'dist.new', '.vite'])
+const leftOut = new Set(['node_modules', 'dist', 'dist.new', 'testing', '.vite'])
 
-/** Every TypeScript file below `folder` that is not a test. */
+/** Every TypeScript file below `folder` that is neither a test nor in a folder of tests' tools. */
 export function sourcesBelow(folder: string): readonly Source[] {
   return readdirSync(join(projectRoot, folder), { withFileTypes: true })
     .filter((entry) => !leftOut.has(entry.name))

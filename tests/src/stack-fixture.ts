@@ -1,8 +1,8 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePort } from '@sealward/local/children'
 import { type Stack, startStack, type Tampering } from '@sealward/local'
+import { freePort } from '@sealward/local/children'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
 import { chromium as chromiumProgram } from '../../deploy/local/bootstrap/test-programs.mjs'
 import { type Recorder, startRecorder } from './recorder.ts'
@@ -67,7 +67,10 @@ export async function openPage(browser: Browser): Promise<{
   /** What the page complained of: uncaught errors, and violations of its own content policy. */
   readonly complaints: readonly string[]
 }> {
-  const context = await browser.newContext({ locale: 'en-GB', viewport: { width: 1280, height: 900 } })
+  const context = await browser.newContext({
+    locale: 'en-GB',
+    viewport: { width: 1280, height: 900 },
+  })
   const page = await context.newPage()
   const complaints: string[] = []
   page.on('pageerror', (error) => complaints.push(error.message))
