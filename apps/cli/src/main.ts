@@ -1,0 +1,27 @@
+import { randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { run } from './program.ts'
+
+const interrupt = new AbortController()
+// The first Ctrl-C asks for an end; the second does not ask.
+process.once('SIGINT', () => interrupt.abort(new Error('interrupted')))
+
+const { version } = JSON.parse(
+  await readFile(new URL('../package.json', import.meta.url), 'utf8'),
+) as { readonly version: string }
+
+process.exitCode = await run(process.argv.slice(2), {
+  effects: {
+    fetch: globalThis.fetch,
+    clock: { now: () => Math.floor(Date.now() / 1000) },
+    random: { bytes: (length) => new Uint8Array(randomBytes(length)) },
+    sleep: (ms, signal) => sleep(ms, undefined, { signal }),
+  },
+  out: (text) => process.stdout.write(text),
+  err: (text) => process.stderr.write(text),
+  ...(process.stderr.isTTY === true ? { terminal: process.stderr } : {}),
+  env: process.env,
+  version,
+  interrupted: interrupt.signal,
+})
