@@ -4,7 +4,14 @@
  * @module
  */
 
-import { base64UrlOf, bufferSourceOf, bytesOfBase64, equalBytes, sha256 } from '../bytes/index.ts'
+import {
+  base64UrlOf,
+  bufferSourceOf,
+  bytesOfBase64,
+  bytesOfBase64Url,
+  equalBytes,
+  sha256,
+} from '../bytes/index.ts'
 import { parseCertificate } from '../x509/index.ts'
 import { tokenLimits } from './limits.ts'
 import type { SigningJwk, SigningKeys } from './token.ts'
@@ -49,10 +56,7 @@ export async function verificationKeyOf(
   signer: Signer,
   algorithm: TokenAlgorithm,
 ): Promise<CryptoKey | undefined> {
-  const parameters =
-    algorithm === 'RS256'
-      ? { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' }
-      : { name: 'ECDSA', namedCurve: 'P-256' }
+  const parameters = algorithm === 'RS256' ? rs256 : es256
   try {
     const spki = bufferSourceOf(signer.spki)
     const key = await crypto.subtle.importKey('spki', spki, parameters, false, ['verify'])
@@ -82,27 +86,30 @@ function spkiOfCertificate(x5c: string | undefined): Uint8Array | undefined {
   return certificate?.ok ? certificate.value.spki : undefined
 }
 
-async function spkiOfNumbers(jwk: SigningJwk): Promise<Uint8Array | undefined> {
-  const { kty, n, e, crv, x, y } = jwk
-  const [numbers, parameters] =
-    kty === 'RSA'
-      ? [
-          { kty, n, e },
-          { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' },
-        ]
-      : [
-          { kty, crv, x, y },
-          { name: 'ECDSA', namedCurve: 'P-256' },
-        ]
+async function spkiOfNumbers({
+  kty,
+  n,
+  e,
+  crv,
+  x,
+  y,
+}: SigningJwk): Promise<Uint8Array | undefined> {
+  const isRsa = kty === 'RSA'
+  // Engines differ in what they take for a number that is not base64url.
+  const areNumbers = (isRsa ? [n, e] : [x, y]).every((text) => text && bytesOfBase64Url(text))
+  if (!areNumbers) return undefined
+  const jwk = (isRsa ? { kty, n, e } : { kty, crv, x, y }) as JsonWebKey
+  const parameters = isRsa ? rs256 : es256
   try {
-    const key = await crypto.subtle.importKey('jwk', numbers as JsonWebKey, parameters, true, [
-      'verify',
-    ])
+    const key = await crypto.subtle.importKey('jwk', jwk, parameters, true, ['verify'])
     return new Uint8Array(await crypto.subtle.exportKey('spki', key))
   } catch (error) {
     return refusedByWebCrypto(error)
   }
 }
+
+const rs256 = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' } as const
+const es256 = { name: 'ECDSA', namedCurve: 'P-256' } as const
 
 /** Bytes that Web Crypto does not take for a key are somebody's input, not a broken program. */
 function refusedByWebCrypto(error: unknown): undefined {
