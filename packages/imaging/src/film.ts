@@ -35,11 +35,12 @@ export interface FilmWarning {
 }
 
 export type FilmWarningCode =
+  | 'bits-outside-stored'
   | 'burned-in-annotation'
-  | 'colour-picture'
   | 'first-frame-of-many'
   | 'length-of-pixels'
   | 'lossy'
+  | 'mislabelled'
   | 'presentation-shape'
   | 'damaged-after-pixels'
   | 'transparency-ignored'
@@ -82,7 +83,11 @@ export type FilmProblemCode =
 export type FilmProblem = Problem<FilmProblemCode>
 
 /** Why a film is not interpreted although it was read. */
-export type GateCode = 'not-a-chest-radiograph' | 'too-small' | 'more-than-one-frame'
+export type GateCode =
+  | 'not-a-chest-radiograph'
+  | 'not-a-frontal-view'
+  | 'more-than-one-frame'
+  | 'too-small'
 
 export type GateProblem = Problem<GateCode>
 
