@@ -281,5 +281,6 @@ test('no bytes make it throw', async () => {
       const answer = await exchange({ subject_token: subject, client_assertion: client })
       expect(answer.status).toBe(400)
     }),
+    { numRuns: 30 },
   )
 })

@@ -57,7 +57,10 @@ test('a key whose certificate is of another key is not used', async () => {
 test('a signed token verifies with the published key, and a draft has no signature', async () => {
   const key = await open()
   const token = await signToken(key, issuer, 'JWT', { claim: 'ünïcode' })
-  const verified = await compactVerify(token, await importJWK({ kty: 'RSA', n: key.jwk.n ?? '', e: key.jwk.e ?? '' }, 'RS256'))
+  const verified = await compactVerify(
+    token,
+    await importJWK({ kty: 'RSA', n: key.jwk.n ?? '', e: key.jwk.e ?? '' }, 'RS256'),
+  )
   expect(JSON.parse(Buffer.from(verified.payload).toString())).toEqual({ claim: 'ünïcode' })
   expect(draftToken(key, issuer, {}).split('.')[2]).toBe('')
 })

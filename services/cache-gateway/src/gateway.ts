@@ -51,8 +51,11 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   return {
     port: listener.port,
     close: async () => {
-      await listener.close()
+      await listener.close(drainSeconds)
       await store.close()
     },
   }
 }
+
+/** Clients keep idle connections open; what they wait for takes milliseconds. */
+const drainSeconds = 1
