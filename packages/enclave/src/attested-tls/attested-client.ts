@@ -38,6 +38,11 @@ export interface AttestedRequest {
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: Uint8Array | string
   readonly signal?: AbortSignal
+  /**
+   * Whether it may be sent twice. If so, it is sent again when a connection that was kept open turns out
+   * to have ended. True unless said for all methods but POST.
+   */
+  readonly idempotent?: boolean
 }
 
 export interface AttestedResponse {
@@ -135,10 +140,9 @@ export function createAttestedClient<Code extends string>(
       const lane = await take()
       if (lane === undefined) return refuse('busy', '', 'too many requests wait for this peer')
       try {
+        const wasOpen = lane.token !== undefined
         const first = await sendOn(lane, request)
-        if (!first.ok || first.value.status !== 401) return first
-        // The connection may have changed between token and request, or the token may have just ended.
-        // It was not admitted, so nothing was done with the request: once more, with a token of now.
+        if (!needsSecond(first, wasOpen, request)) return first
         lane.token = undefined
         return await sendOn(lane, request)
       } finally {
@@ -149,6 +153,21 @@ export function createAttestedClient<Code extends string>(
       await Promise.all(lanes.map(({ client }) => client.destroy()))
     },
   }
+}
+
+/**
+ * Whether to send once more, with a token of now. After 401, since nothing was done with a request that
+ * was not admitted: the connection had changed, or the token had just ended. And after a connection that
+ * was kept open was found to have ended, if the request may be sent twice.
+ */
+function needsSecond(
+  first: Result<AttestedResponse, Problem>,
+  wasOpen: boolean,
+  { method, idempotent = method !== 'POST', signal }: AttestedRequest,
+): boolean {
+  if (first.ok) return first.value.status === 401
+  if (first.problem.code !== 'peer-unreachable' || signal?.aborted) return false
+  return wasOpen && idempotent
 }
 
 /** One connection, used by one request at a time. */

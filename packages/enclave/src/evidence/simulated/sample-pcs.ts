@@ -16,6 +16,8 @@ import type {
 } from '@sealward/attestation/sample'
 import type { Clock } from '../../effects/index.ts'
 
+type SampleIssue = Omit<SampleEndorsementOptions, 'at' | 'lifetimeSeconds'>
+
 export interface SamplePcsOptions {
   readonly vendor: SampleVendor
   readonly clock: Clock
@@ -23,8 +25,8 @@ export interface SamplePcsOptions {
   readonly port?: number
   /** How long what it issues lasts; 7 days unless said. */
   readonly lifetimeSeconds?: number
-  /** Changes what is issued: a TCB status, revoked certificates. Asked for each request. */
-  readonly issue?: () => Omit<SampleEndorsementOptions, 'at' | 'lifetimeSeconds'>
+  /** Changes what is issued: a TCB status, revoked certificates. A function is asked for each request. */
+  readonly issue?: SampleIssue | (() => SampleIssue)
 }
 
 export interface SamplePcs {
@@ -41,9 +43,13 @@ export interface SamplePcs {
  * @see docs/spec/simulated-tee.md
  */
 export async function startSamplePcs(options: SamplePcsOptions): Promise<SamplePcs> {
-  const { vendor, clock, lifetimeSeconds = 7 * 24 * 3600, issue = () => ({}) } = options
+  const { vendor, clock, lifetimeSeconds = 7 * 24 * 3600, issue = {} } = options
   const issued = (): Promise<SamplePcsResponses> =>
-    vendor.pcsResponses({ ...issue(), at: clock.now(), lifetimeSeconds })
+    vendor.pcsResponses({
+      ...(typeof issue === 'function' ? issue() : issue),
+      at: clock.now(),
+      lifetimeSeconds,
+    })
 
   const server = createServer(
     { headersTimeout: 5000, requestTimeout: 5000 },

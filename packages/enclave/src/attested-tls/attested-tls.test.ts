@@ -1,0 +1,414 @@
+import { createHash } from 'node:crypto'
+import { connect as connectPlain } from 'node:net'
+import { connect, type TLSSocket } from 'node:tls'
+import type { PeerExpectation } from '@sealward/attestation/evidence'
+import type { SampleVendor } from '@sealward/attestation/sample'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { type Clock, systemClock, systemRandom } from '../effects/index.ts'
+import {
+  createPassport,
+  createSignerKeys,
+  type Identity,
+  type Passport,
+  type SignerKeys,
+} from '../identity/index.ts'
+import { createServer, type Server, sendProblem } from '../server/index.ts'
+import { createLogger } from '../telemetry/index.ts'
+import {
+  startAttestationService,
+  type TestAttestationService,
+} from '../testing/attestation-service.ts'
+import { sampleIdentity } from '../testing/sample.ts'
+import {
+  type Admission,
+  type AdmissionOptions,
+  type AttestedClient,
+  type AttestedConnection,
+  connectAttested,
+  connectUnverified,
+  contactPeer,
+  createAdmission,
+  createAttestedClient,
+  createAttestedDispatcher,
+  listenAttested,
+  peerCertificateSha256,
+} from './index.ts'
+
+const start = systemClock.now()
+let at = start
+const clock: Clock = { now: () => at }
+const audience = 'urn:uuid:00000000-0000-4000-8000-000000000001:diagnostics'
+const logger = createLogger('diagnostics', { level: 'silent' })
+const expectation: PeerExpectation = {
+  role: 'platform',
+  mrEnclave: [createHash('sha256').update('code').digest('hex')],
+  mrSigner: [createHash('sha256').update('publisher').digest('hex')],
+  isvProdId: 1,
+  isvSvnMin: 1,
+  debug: 'refused',
+  tcbStatuses: ['UpToDate'],
+}
+
+let vendor: SampleVendor
+/** Who asks, who answers, and a third workload. */
+let platform: Identity
+let provider: Identity
+let other: Identity
+let service: TestAttestationService
+let passport: Passport
+let signerKeys: SignerKeys
+const opened: { close(): Promise<unknown> }[] = []
+
+beforeAll(async () => {
+  const first = await sampleIdentity({})
+  vendor = first.vendor
+  platform = first.identity
+  provider = (await sampleIdentity({ vendor, initTimeData: { role: 'diagnostics' } })).identity
+  other = (await sampleIdentity({ vendor })).identity
+  service = await startAttestationService(vendor, clock)
+  passport = createPassport({
+    identity: platform,
+    attestation: { issuer: service.issuer },
+    clock,
+    random: systemRandom,
+  })
+  signerKeys = createSignerKeys({ url: service.issuer, clock })
+})
+afterAll(async () => {
+  await passport.close()
+  await signerKeys.close()
+  await service.close()
+})
+afterEach(async () => {
+  at = start
+  await Promise.all(opened.splice(0).map((one) => one.close()))
+})
+
+function opening<T extends { close(): Promise<unknown> }>(one: T): T {
+  opened.push(one)
+  return one
+}
+
+function admissionOf(changes: Partial<AdmissionOptions> = {}): Admission {
+  return createAdmission({
+    signerKeys,
+    issuer: service.issuer,
+    signers: [service.signer],
+    development: true,
+    deployment: platform.deployment,
+    audience,
+    expectation,
+    clock,
+    ...changes,
+  })
+}
+
+/** A provider that answers with who asked, and on which connection. */
+async function providerOf(
+  changes: Partial<AdmissionOptions> = {},
+): Promise<{ readonly origin: string; readonly server: Server; readonly port: number }> {
+  const admission = admissionOf(changes)
+  const server = opening(createServer({ name: 'diagnostics', logger, tls: provider.tls }))
+  server.app.post('/evidence', async (request, reply) => {
+    const { nonce } = request.body as { nonce: string }
+    const document = await provider.evidence(Buffer.from(nonce, 'base64url'))
+    return document.ok ? document.value : sendProblem(reply, 503, document.problem)
+  })
+  server.app.get('/whoami', async (request, reply) => {
+    const socket = request.raw.socket as TLSSocket
+    const token = request.headers.authorization?.replace(/^Bearer /, '') ?? ''
+    const admitted = await admission.admit(socket, token)
+    if (!admitted.ok) return sendProblem(reply, 401, admitted.problem)
+    return { role: admitted.value.subject, jti: admitted.value.id, from: socket.remotePort }
+  })
+  server.app.get('/large', async () => 'x'.repeat(100_000))
+  server.app.get('/slow', () => new Promise(() => {}))
+  const { port } = await server.listen()
+  return { origin: `https://127.0.0.1:${port}`, server, port }
+}
+
+function clientOf(origin: string, changes: object = {}): AttestedClient {
+  return opening(
+    createAttestedClient({
+      tls: platform.tls,
+      origin,
+      pinnedCertificateSha256: provider.tls.certificateSha256,
+      accessToken: () => passport.accessToken(audience, 'interpret'),
+      clock,
+      ...changes,
+    }),
+  )
+}
+
+async function tokenOf(forAudience = audience): Promise<string> {
+  const token = await passport.accessToken(forAudience, 'interpret')
+  if (!token.ok) throw new Error(token.problem.code)
+  return token.value.token
+}
+
+/** One request on a connection of its own. */
+async function askOver(connection: AttestedConnection, token: string): Promise<string> {
+  const { socket } = connection
+  socket.write(`GET /whoami HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${token}\r\n\r\n`)
+  let text = ''
+  for await (const chunk of socket.iterator({ destroyOnReturn: false })) {
+    text += chunk
+    const length = /content-length: (\d+)/i.exec(text)?.[1]
+    const body = text.split('\r\n\r\n')[1]
+    if (length !== undefined && body?.length === Number(length)) return body
+  }
+  throw new Error('the connection ended')
+}
+
+async function connected(port: number, who: Identity): Promise<AttestedConnection> {
+  const connection = await connectAttested({
+    tls: who.tls,
+    host: '127.0.0.1',
+    port,
+    pinnedCertificateSha256: provider.tls.certificateSha256,
+  })
+  if (!connection.ok) throw new Error(connection.problem.code)
+  const { socket } = connection.value
+  opening({ close: async () => socket.destroy() })
+  return connection.value
+}
+
+test('an attested peer is admitted, with one token for all requests of one connection', async () => {
+  const { origin } = await providerOf()
+  const client = clientOf(origin, { connectionsMax: 1 })
+  const answers = []
+  for (let count = 0; count < 3; count++) {
+    const answer = await client.request({ method: 'GET', path: '/whoami' })
+    if (!answer.ok) throw new Error(answer.problem.code)
+    answers.push(JSON.parse(Buffer.from(answer.value.body).toString()))
+  }
+  expect(answers[0]).toMatchObject({ role: 'platform' })
+  expect(new Set(answers.map(({ jti }) => jti)).size).toBe(1)
+  expect(new Set(answers.map(({ from }) => from)).size).toBe(1)
+})
+
+test('requests at once go over connections with a token each, no more than are allowed', async () => {
+  const { origin } = await providerOf()
+  const client = clientOf(origin, { connectionsMax: 3 })
+  const answers = await Promise.all(
+    Array.from({ length: 12 }, () => client.request({ method: 'GET', path: '/whoami' })),
+  )
+  const bodies = answers.map((answer) => {
+    if (!answer.ok) throw new Error(answer.problem.code)
+    expect(answer.value.status).toBe(200)
+    return JSON.parse(Buffer.from(answer.value.body).toString())
+  })
+  expect(new Set(bodies.map(({ jti, from }) => `${jti} ${from}`)).size).toBe(3)
+  expect(new Set(bodies.map(({ jti }) => jti)).size).toBe(3)
+})
+
+test('a connection that ended is replaced, with a new token', async () => {
+  const { origin, server } = await providerOf()
+  const client = clientOf(origin, { connectionsMax: 1 })
+  const first = await client.request({ method: 'GET', path: '/whoami' })
+  server.app.server.closeAllConnections()
+  const second = await client.request({ method: 'GET', path: '/whoami' })
+  if (!first.ok || !second.ok) throw new Error('refused')
+  expect(second.value.status).toBe(200)
+  expect(second.value.body).not.toEqual(first.value.body)
+})
+
+test('a token is replaced before it ends', async () => {
+  const { origin } = await providerOf()
+  const client = clientOf(origin, { connectionsMax: 1 })
+  const jti = async (): Promise<string> => {
+    const answer = await client.request({ method: 'GET', path: '/whoami' })
+    if (!answer.ok) throw new Error(answer.problem.code)
+    return JSON.parse(Buffer.from(answer.value.body).toString()).jti
+  }
+  const first = await jti()
+  at = start + 289
+  expect(await jti()).toBe(first)
+  at = start + 290
+  expect(await jti()).not.toBe(first)
+})
+
+test('a server that holds another certificate than the pinned one is refused, and gets nothing', async () => {
+  let bytes = 0
+  const listener = opening(
+    await listenAttested({
+      tls: other.tls,
+      onConnection: (socket) => socket.on('data', (chunk) => (bytes += chunk.length)),
+    }),
+  )
+  const origin = `https://127.0.0.1:${listener.port}`
+  const answer = await clientOf(origin).request({ method: 'GET', path: '/whoami' })
+  expect(answer).toMatchObject({ ok: false, problem: { code: 'certificate-mismatch' } })
+  const dispatcher = createAttestedDispatcher({
+    tls: platform.tls,
+    pinnedCertificateSha256: provider.tls.certificateSha256,
+  })
+  await expect(
+    dispatcher.request({ origin, path: '/whoami', method: 'GET' }),
+  ).rejects.toMatchObject({ code: 'certificate-mismatch' })
+  await dispatcher.destroy()
+  expect(bytes).toBe(0)
+})
+
+test('the dispatcher talks with the holder of the pinned certificate', async () => {
+  const { origin } = await providerOf()
+  const dispatcher = createAttestedDispatcher({
+    tls: platform.tls,
+    pinnedCertificateSha256: provider.tls.certificateSha256,
+  })
+  const { statusCode, body } = await dispatcher.request({ origin, path: '/healthz', method: 'GET' })
+  expect(statusCode).toBe(200)
+  expect(await body.json()).toEqual({ status: 'ok' })
+  await expect(
+    dispatcher.request({ origin: origin.replace('https', 'http'), path: '/', method: 'GET' }),
+  ).rejects.toMatchObject({ code: 'peer-unreachable' })
+  await dispatcher.destroy()
+})
+
+test('a token that is shown on a second connection is replayed, also by its own holder', async () => {
+  const { port } = await providerOf()
+  const token = await tokenOf()
+  const first = await connected(port, platform)
+  const second = await connected(port, platform)
+  expect(JSON.parse(await askOver(first, token))).toMatchObject({ role: 'platform' })
+  expect(JSON.parse(await askOver(second, token))).toMatchObject({
+    type: 'urn:sealward:problem:replayed',
+  })
+  expect(JSON.parse(await askOver(first, token))).toMatchObject({ role: 'platform' })
+})
+
+test('a stolen token is refused on a connection with another client certificate', async () => {
+  const { port } = await providerOf()
+  const thief = await connected(port, other)
+  expect(JSON.parse(await askOver(thief, await tokenOf()))).toMatchObject({
+    type: 'urn:sealward:problem:wrong-holder',
+  })
+})
+
+test('a token for another audience is refused', async () => {
+  const { port } = await providerOf()
+  const connection = await connected(port, platform)
+  expect(JSON.parse(await askOver(connection, await tokenOf('urn:x:cache-gateway')))).toMatchObject(
+    { type: 'urn:sealward:problem:wrong-audience' },
+  )
+})
+
+test('a token that has ended is refused, also on the connection that it was admitted on', async () => {
+  const { port } = await providerOf()
+  const token = await tokenOf()
+  const connection = await connected(port, platform)
+  expect(JSON.parse(await askOver(connection, token))).toMatchObject({ role: 'platform' })
+  at = start + 300
+  expect(JSON.parse(await askOver(connection, token))).toMatchObject({
+    type: 'urn:sealward:problem:expired',
+  })
+  at = start + 330
+  expect(JSON.parse(await askOver(await connected(port, platform), token))).toMatchObject({
+    type: 'urn:sealward:problem:expired',
+  })
+})
+
+test('another measurement, another deployment and a simulated TEE in production are refused', async () => {
+  const refusals: [Partial<AdmissionOptions>, string][] = [
+    [{ expectation: { ...expectation, mrEnclave: ['0'.repeat(64)] } }, 'wrong-measurement'],
+    [{ deployment: 'urn:uuid:00000000-0000-4000-8000-000000000002' }, 'wrong-deployment'],
+    [{ development: false }, 'simulated'],
+    [{ signers: ['A'.repeat(43)] }, 'unknown-signer'],
+  ]
+  for (const [changes, code] of refusals) {
+    const { port } = await providerOf(changes)
+    const connection = await connected(port, platform)
+    expect(JSON.parse(await askOver(connection, await tokenOf()))).toMatchObject({
+      type: `urn:sealward:problem:${code}`,
+    })
+  }
+})
+
+test('while the attestation service is down and no keys are known, nobody is admitted', async () => {
+  const keys = opening(createSignerKeys({ url: 'http://127.0.0.1:1', clock }))
+  const { port } = await providerOf({ signerKeys: keys })
+  const connection = await connected(port, platform)
+  expect(JSON.parse(await askOver(connection, await tokenOf()))).toMatchObject({
+    type: 'urn:sealward:problem:attestation-unavailable',
+  })
+})
+
+test('a client without a certificate, and one that speaks TLS 1.2, get no connection', async () => {
+  const { port } = await providerOf()
+  const attempt = (options: object): Promise<string> =>
+    new Promise((resolve) => {
+      const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false, ...options })
+      let text = ''
+      socket.on('secureConnect', () => socket.write('GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n'))
+      socket.on('data', (chunk) => {
+        text += chunk
+      })
+      socket.on('error', () => {})
+      socket.on('close', () => resolve(text))
+    })
+  expect(await attempt({})).toBe('')
+  const { privateKeyPem: key, certificatePem: cert } = platform.tls
+  expect(await attempt({ key, cert, maxVersion: 'TLSv1.2' })).toBe('')
+})
+
+test('the first contact tells the evidence and the certificate of the connection it came over', async () => {
+  const { origin } = await providerOf()
+  const nonce = systemRandom.bytes(32)
+  const contact = await contactPeer({ tls: platform.tls, origin, nonce })
+  expect(contact).toMatchObject({
+    ok: true,
+    value: { document: { kind: 'sgx' }, certificateSha256: provider.tls.certificateSha256 },
+  })
+  expect(
+    await contactPeer({ tls: platform.tls, origin: 'https://127.0.0.1:1', nonce }),
+  ).toMatchObject({ problem: { code: 'peer-unreachable' } })
+})
+
+test('an answer that is too large and one that does not come are told apart', async () => {
+  const { origin } = await providerOf()
+  expect(
+    await clientOf(origin, { responseBytesMax: 1000 }).request({ method: 'GET', path: '/large' }),
+  ).toMatchObject({ problem: { code: 'response-too-large' } })
+  expect(
+    await clientOf(origin, { requestSecondsMax: 0.2 }).request({ method: 'GET', path: '/slow' }),
+  ).toMatchObject({ problem: { code: 'timed-out' } })
+})
+
+test('both ends of a raw connection know whose certificate they talk with', async () => {
+  let seen: string | undefined
+  const listener = opening(
+    await listenAttested({
+      tls: provider.tls,
+      onConnection: (socket, peer) => {
+        seen = peer.certificateSha256
+        socket.end('+OK\r\n')
+      },
+    }),
+  )
+  const connection = await connectUnverified({
+    tls: platform.tls,
+    host: '127.0.0.1',
+    port: listener.port,
+  })
+  if (!connection.ok) throw new Error(connection.problem.code)
+  expect(connection.value.certificateSha256).toBe(provider.tls.certificateSha256)
+  expect(peerCertificateSha256(connection.value.socket)).toBe(provider.tls.certificateSha256)
+  expect(connection.value.socket.getProtocol()).toBe('TLSv1.3')
+  let text = ''
+  for await (const chunk of connection.value.socket) text += chunk
+  expect(text).toBe('+OK\r\n')
+  expect(seen).toBe(platform.tls.certificateSha256)
+})
+
+test('bytes that are no handshake break a connection and nothing else', async () => {
+  const { port, origin } = await providerOf()
+  const socket = connectPlain({ host: '127.0.0.1', port })
+  socket.on('error', () => {})
+  socket.write('GET / HTTP/1.1\r\n\r\n')
+  socket.resume()
+  await new Promise((resolve) => socket.once('close', resolve))
+  expect(await clientOf(origin).request({ method: 'GET', path: '/whoami' })).toMatchObject({
+    ok: true,
+    value: { status: 200 },
+  })
+})
