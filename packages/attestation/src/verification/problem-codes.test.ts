@@ -1,0 +1,28 @@
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { expect, test } from 'vitest'
+
+const source = resolve(import.meta.dirname, '..')
+const page = readFileSync(resolve(source, '../../../docs/spec/problem-codes.md'), 'utf8')
+
+/** Where each union of codes is declared. */
+const unions = [
+  ['verification/problem-codes.ts', 'VerificationCode'],
+  ['verification/problem-codes.ts', 'BindingCode'],
+  ['claims/sgx.ts', 'AppraisalCode'],
+  ['evidence/sgx-quote.ts', 'SgxQuoteCode'],
+  ['evidence/evidence-document.ts', 'EvidenceDocumentCode'],
+  ['x509/problems.ts', 'X509Code'],
+  ['der/der.ts', 'DerCode'],
+  ['bytes/cursor.ts', 'ParseCode'],
+  ['bytes/json.ts', 'JsonCode'],
+  ['bytes/shape.ts', 'ShapeCode'],
+] as const
+
+test.each(unions)('%s: every code of %s is explained', (path, name) => {
+  const text = readFileSync(resolve(source, path), 'utf8')
+  const declaration = new RegExp(`type ${name} =([^;]*?)\\n(\\n|/\\*\\*|$)`).exec(text)?.[1] ?? ''
+  const codes = [...declaration.matchAll(/'([a-z0-9-]+)'/g)].map(([, code]) => code ?? '')
+  expect(codes.length).toBeGreaterThan(0)
+  expect(codes.filter((code) => !page.includes(`\`${code}\``))).toEqual([])
+})
