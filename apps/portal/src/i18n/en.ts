@@ -38,12 +38,13 @@ export const en = {
       'sign-in-refused': 'Your hospital’s sign-in refused. Ask your administrator if this goes on.',
     },
     verification: 'Verifying the platform',
+    verificationDone: 'The platform is verified',
     step: {
       evidence: 'Ask the platform who it is, with a question nobody could foresee',
       attestation: 'Have the attestation service examine the answer',
       appraisal: 'Examine the same answer here, in your browser',
     },
-    verified: 'Both agree: the platform is what your hospital approved.',
+    verified: 'Both agree: it is what your hospital approved.',
     promise: {
       verify: {
         title: 'Verified first',
@@ -181,6 +182,7 @@ export const en = {
     title: 'Why this connection is trusted',
     lead: 'Trust here does not rest on promises. Each computer that touches a film proves what it is, and every proof was verified.',
     verified: 'Verified',
+    verifiedSimulated: 'Verified, simulated',
     verifying: 'Verifying…',
     passed: 'Passed:',
     yes: 'Yes',

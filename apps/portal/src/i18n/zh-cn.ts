@@ -37,12 +37,13 @@ export const zhCn: Catalogue = {
       'sign-in-refused': '医院的登录服务拒绝了请求。如反复出现，请联系管理员。',
     },
     verification: '正在验证平台',
+    verificationDone: '平台已通过验证',
     step: {
       evidence: '用无法预知的问题询问平台的身份',
       attestation: '请证明服务审查平台的回答',
       appraisal: '在您的浏览器中再次审查同一份回答',
     },
-    verified: '两方结论一致：平台正是贵院批准的那一个。',
+    verified: '两方结论一致：它正是贵院批准的平台。',
     promise: {
       verify: {
         title: '先验证',
@@ -176,6 +177,7 @@ export const zhCn: Catalogue = {
     title: '为什么可以信任这个连接',
     lead: '这里的信任不靠承诺。每台接触影像的计算机都要证明自己是什么，每份证明都经过核验。',
     verified: '已验证',
+    verifiedSimulated: '已验证（模拟）',
     verifying: '正在验证…',
     passed: '已通过：',
     yes: '是',

@@ -55,8 +55,8 @@ function Loaded({ result }: { readonly result: Interpretation }): ReactElement {
         <div className="result-side">
           <Verdict result={result} />
           <SignReport report={result.report} />
-          <Provenance result={result} />
         </div>
+        <Provenance result={result} />
       </div>
       <p className="disclaimer" role="note">
         <Icon name="info" />
@@ -93,7 +93,7 @@ function Provenance({ result }: { readonly result: Interpretation }): ReactEleme
   const [cardOpen, setCardOpen] = useState(false)
   const { model, film } = result
   return (
-    <section className="card" aria-labelledby="provenance">
+    <section className="card provenance" aria-labelledby="provenance">
       <h2 id="provenance">{t('report.provenance')}</h2>
       <Facts
         facts={[

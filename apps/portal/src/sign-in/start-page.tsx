@@ -45,7 +45,9 @@ export function StartPage(): ReactElement {
           <p className="quiet">{t('start.account')}</p>
         </section>
         <section className="card start-verification" aria-labelledby="start-verification">
-          <h2 id="start-verification">{t('start.verification')}</h2>
+          <h2 id="start-verification">
+            {t(connected.kind === 'verified' ? 'start.verificationDone' : 'start.verification')}
+          </h2>
           <Steps label={t('start.verification')} steps={stepsOf(connected, (id) => t(`start.step.${id}`))} />
           {connected.kind === 'verified' && (
             <p className="verified-line" data-testid="verified">

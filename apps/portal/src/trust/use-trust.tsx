@@ -9,20 +9,24 @@ import { TrustPanel } from './trust-panel.tsx'
 export function useTrust(): { readonly button: ReactElement; readonly panel: ReactElement | null } {
   const { t } = useTranslation()
   const { connection } = usePortal()
-  const { kind } = useStore(connection.state)
+  const state = useStore(connection.state)
   const [open, setOpen] = useState(false)
-  const verified = kind === 'verified'
+  const verified = state.kind === 'verified'
+  const simulated = verified && state.peer.simulated
+  const tone = simulated ? 'warning' : verified ? 'good' : 'pending'
   return {
     button: (
       <button
         type="button"
-        className={`trust-button trust-button-${verified ? 'good' : 'pending'}`}
+        className={`trust-button trust-button-${tone}`}
         aria-haspopup="dialog"
         data-testid="trust-open"
         onClick={() => setOpen(true)}
       >
         {verified ? <Icon name="shield" /> : <span className="spinner" aria-hidden="true" />}
-        <span>{t(verified ? 'trust.verified' : 'trust.verifying')}</span>
+        <span>
+          {t(simulated ? 'trust.verifiedSimulated' : verified ? 'trust.verified' : 'trust.verifying')}
+        </span>
       </button>
     ),
     panel: open ? <TrustPanel onClose={() => setOpen(false)} /> : null,

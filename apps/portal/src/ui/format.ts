@@ -1,10 +1,22 @@
 import type { UnixSeconds } from '@sealward/attestation/bytes'
 import { useTranslation } from 'react-i18next'
 
+/**
+ * The reader's own variant of the chosen language where the browser names one, since a date reads
+ * differently in London and in New York.
+ */
+function useLocale(): string {
+  const { language } = useTranslation().i18n
+  const main = language.split('-')[0] ?? language
+  return language === main
+    ? (navigator.languages.find((wish) => wish.split('-')[0] === main) ?? language)
+    : language
+}
+
 /** Date and time of an instant, in the reader's language and time zone. */
 export function useInstant(): (instant: UnixSeconds | string) => string {
-  const { i18n } = useTranslation()
-  const format = new Intl.DateTimeFormat(i18n.language, { dateStyle: 'medium', timeStyle: 'short' })
+  const locale = useLocale()
+  const format = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' })
   return (instant) => {
     const date = new Date(typeof instant === 'number' ? instant * 1000 : instant)
     return Number.isNaN(date.getTime()) ? '' : format.format(date)
@@ -13,8 +25,8 @@ export function useInstant(): (instant: UnixSeconds | string) => string {
 
 /** A calendar date, which has no time zone: `2019-05-04` is that day everywhere. */
 export function useDay(): (day: string) => string {
-  const { i18n } = useTranslation()
-  const format = new Intl.DateTimeFormat(i18n.language, { dateStyle: 'medium', timeZone: 'UTC' })
+  const locale = useLocale()
+  const format = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeZone: 'UTC' })
   return (day) => {
     const date = new Date(`${day}T00:00:00Z`)
     return Number.isNaN(date.getTime()) ? day : format.format(date)
@@ -30,9 +42,9 @@ export function useNumbers(): {
   /** A size in bytes as `1.2 MB`. */
   readonly size: (bytes: number) => string
 } {
-  const { i18n } = useTranslation()
+  const locale = useLocale()
   const format = (options: Intl.NumberFormatOptions, value: number): string =>
-    new Intl.NumberFormat(i18n.language, options).format(value)
+    new Intl.NumberFormat(locale, options).format(value)
   const digitsOf = (digits: number): Intl.NumberFormatOptions => ({
     minimumFractionDigits: digits,
     maximumFractionDigits: digits,
