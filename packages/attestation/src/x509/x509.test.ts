@@ -289,7 +289,7 @@ describe('signatures', () => {
   })
 
   test('of a key that is no point verify nothing', async () => {
-    const publicKey = bytesOf(65, Uint8Array.of(4, ...new Array<number>(64).fill(1)))
+    const publicKey = bytesOf(65, concat(Uint8Array.of(4), new Uint8Array(64).fill(1)))
     const signature = bytesOf(64, new Uint8Array(64).fill(1))
     if (publicKey === undefined || signature === undefined) throw new Error('length')
     const verify = createWebCryptoP256(2)
