@@ -1,0 +1,278 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createHash, generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { TLSSocket } from 'node:tls'
+import { ok, utf8Of } from '@sealward/attestation/bytes'
+import { encodeInitTimeData, type TeeRole } from '@sealward/attestation/evidence'
+import { createSampleVendor, type SampleVendor } from '@sealward/attestation/sample'
+import { connectUnverified, createAdmission } from '@sealward/enclave/attested-tls'
+import { createPcsClient } from '@sealward/enclave/endorsements'
+import { createSampleTee, startSamplePcs } from '@sealward/enclave/evidence'
+import { createIdentity, type Identity } from '@sealward/enclave/identity'
+import { systemClock as clock, systemRandom as random } from '@sealward/enclave/server'
+import { createLogger } from '@sealward/enclave/telemetry'
+import { Redis, type RedisOptions } from 'ioredis'
+import { SignJWT } from 'jose'
+import { createGateway, createInProcessStore, type Gateway, type Store } from './gateway.ts'
+
+export const deployment = 'urn:uuid:6f1c7f6e-8d3b-4a52-9a53-0b4a4f0c9f11'
+const issuer = 'http://127.0.0.1/attestation'
+const mrEnclave = new Uint8Array(32).fill(0xe1)
+const mrSigner = new Uint8Array(32).fill(0x51)
+
+export interface Fixture {
+  readonly vendor: SampleVendor
+  readonly gatewayIdentity: Identity
+  /** The platform, whose tokens are let in, and another workload that holds another certificate. */
+  readonly platform: Identity
+  readonly other: Identity
+  /** Lines that gateways logged. */
+  readonly lines: string[]
+  /** An access token as the attestation service makes them, for the platform unless said. */
+  token(change?: {
+    readonly holder?: Identity
+    readonly claims?: Readonly<Record<string, unknown>>
+    readonly sealward?: Readonly<Record<string, unknown>>
+    readonly lifetimeSeconds?: number
+  }): Promise<string>
+  open(store?: Store, of?: string): Promise<Gateway>
+  /** A client of the released library. */
+  client(gateway: Gateway, options: RedisOptions, identity?: Identity): Redis
+  close(): Promise<void>
+}
+
+export async function createFixture(): Promise<Fixture> {
+  const vendor = await createSampleVendor({ at: clock.now() })
+  const pcs = await startSamplePcs({ vendor, clock })
+  const endorsements = createPcsClient({ baseUrl: pcs.url, clock })
+  const signer = newSigner()
+  const opened: { close(): Promise<void> }[] = []
+  const clients: Redis[] = []
+  const lines: string[] = []
+
+  const identity = async (role: TeeRole): Promise<Identity> => {
+    const initTimeData = encodeInitTimeData({
+      version: 1,
+      deployment,
+      role,
+      attestation: { issuer, signers: [signer.digest] },
+      peers: [],
+      development: true,
+      roots: [vendor.rootSpkiSha256],
+    })
+    const tee = await createSampleTee({
+      vendor,
+      initTimeData,
+      mrEnclave,
+      mrSigner,
+      isvProdId: 1,
+      isvSvn: 1,
+      hostSecret: utf8Of('thirty-two bytes of a hosts keys'),
+    })
+    return createIdentity({ tee, endorsements, random, clock })
+  }
+  const [gatewayIdentity, platform, other] = await Promise.all([
+    identity('cache-gateway'),
+    identity('platform'),
+    identity('platform'),
+  ])
+
+  return {
+    vendor,
+    gatewayIdentity,
+    platform,
+    other,
+    lines,
+    token({ holder = platform, claims = {}, sealward = {}, lifetimeSeconds = 300 } = {}) {
+      const now = clock.now()
+      return new SignJWT({
+        iss: issuer,
+        aud: `${deployment}:cache-gateway`,
+        sub: 'platform',
+        iat: now,
+        nbf: now,
+        exp: now + lifetimeSeconds,
+        jti: randomUUID(),
+        cnf: { 'x5t#S256': holder.tls.certificateSha256 },
+        purpose: 'cache',
+        sealward: {
+          deployment,
+          role: 'platform',
+          mrEnclave: Buffer.from(mrEnclave).toString('hex'),
+          mrSigner: Buffer.from(mrSigner).toString('hex'),
+          isvProdId: 1,
+          isvSvn: 1,
+          debug: false,
+          tcbStatus: 'UpToDate',
+          configId: '0'.repeat(128),
+          simulated: true,
+          policyHash: 'p',
+          attestationToken: 'A'.repeat(43),
+          ...sealward,
+        },
+        ...claims,
+      })
+        .setProtectedHeader({ alg: 'RS256', kid: signer.jwk.kid, typ: 'at+jwt' })
+        .sign(signer.privateKey)
+    },
+    async open(store = createInProcessStore({ bytesMax: 16_000_000 }), of = deployment) {
+      const gateway = await createGateway({
+        identity: gatewayIdentity,
+        admission: createAdmission({
+          signerKeys: {
+            keys: async () => ok({ keys: [signer.jwk] }),
+            refresh: async () => ok({ keys: [signer.jwk] }),
+            close: async () => {},
+          },
+          issuer,
+          signers: [signer.digest],
+          development: true,
+          deployment: of,
+          audience: `${of}:cache-gateway`,
+          expectation: {
+            role: 'platform',
+            mrEnclave: [Buffer.from(mrEnclave).toString('hex')],
+            mrSigner: [Buffer.from(mrSigner).toString('hex')],
+            isvProdId: 1,
+            isvSvnMin: 1,
+            debug: 'refused',
+            tcbStatuses: ['UpToDate'],
+          },
+          clock,
+          clockSkewSeconds: 0,
+        }),
+        store,
+        clock,
+        log: createLogger('cache-gateway', { write: (line) => lines.push(line) }),
+      })
+      opened.push(gateway)
+      return gateway
+    },
+    client(gateway, options, { tls } = platform) {
+      const client = new Redis({
+        host: '127.0.0.1',
+        port: gateway.port,
+        tls: { key: tls.privateKeyPem, cert: tls.certificatePem, rejectUnauthorized: false },
+        retryStrategy: () => null,
+        maxRetriesPerRequest: 0,
+        ...options,
+      })
+      // Each command says for itself what went wrong.
+      client.on('error', () => {})
+      clients.push(client)
+      return client
+    },
+    async close() {
+      for (const client of clients) client.disconnect()
+      await Promise.all(opened.map((one) => one.close()))
+      await endorsements.close()
+      await pcs.close()
+    },
+  }
+}
+
+function newSigner(): {
+  readonly privateKey: KeyObject
+  readonly digest: string
+  readonly jwk: { kty: string; n: string; e: string; kid: string; use: string; alg: string }
+} {
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const { n = '', e = '' } = publicKey.export({ format: 'jwk' })
+  const spki = publicKey.export({ format: 'der', type: 'spki' })
+  const digest = createHash('sha256').update(spki).digest('base64url')
+  return { privateKey, digest, jwk: { kty: 'RSA', n, e, kid: 'signer', use: 'sig', alg: 'RS256' } }
+}
+
+/** A connection that says what it is told, and gives back what comes. */
+export interface RawClient {
+  readonly socket: TLSSocket
+  readonly certificateSha256: string
+  say(...words: readonly (string | Uint8Array)[]): void
+  /** What has come by the time that `pattern` matches it, or that the connection has closed; then forgotten. */
+  heard(pattern: RegExp): Promise<string>
+  readonly closed: Promise<void>
+}
+
+export async function connectRaw(gateway: Gateway, { tls }: Identity): Promise<RawClient> {
+  const connection = await connectUnverified({ tls, host: '127.0.0.1', port: gateway.port })
+  if (!connection.ok) throw new Error(connection.problem.code)
+  const { socket, certificateSha256 } = connection.value
+  let text = ''
+  let isClosed = false
+  const closed = new Promise<void>((resolve) => {
+    socket.once('close', () => {
+      isClosed = true
+      resolve()
+    })
+  })
+  socket.on('data', (chunk: Buffer) => {
+    text += chunk.toString('latin1')
+  })
+  return {
+    socket,
+    certificateSha256,
+    closed,
+    say: (...words) => {
+      socket.write(encodeCommand(...words))
+    },
+    async heard(pattern) {
+      while (!pattern.test(text) && !isClosed) await sleep(2)
+      const said = text
+      text = ''
+      return said
+    },
+  }
+}
+
+export function encodeCommand(...words: readonly (string | Uint8Array)[]): Uint8Array {
+  const parts = words.map((word) => Buffer.from(word))
+  return Buffer.concat([
+    Buffer.from(`*${parts.length}\r\n`),
+    ...parts.flatMap((part) => [Buffer.from(`$${part.length}\r\n`), part, Buffer.from('\r\n')]),
+  ])
+}
+
+/** Where Debian and others put a Redis server. */
+export const redisProgram: string | undefined = [
+  '/usr/bin/redis-server',
+  '/usr/bin/valkey-server',
+  '/usr/local/bin/redis-server',
+  '/opt/homebrew/bin/redis-server',
+].find((file) => existsSync(file))
+
+export interface RedisServer {
+  readonly url: string
+  readonly port: number
+  stop(): Promise<void>
+}
+
+/** A Redis server of the test's own, in memory, on a free port of loopback unless one is said. */
+export async function startRedisServer(port?: number): Promise<RedisServer> {
+  if (redisProgram === undefined) throw new Error('there is no Redis server here')
+  const free = port ?? (await freePort())
+  const child = spawn(redisProgram, ['-'], { stdio: ['pipe', 'ignore', 'ignore'] })
+  child.stdin.end(`bind 127.0.0.1\nport ${free}\nsave ""\nappendonly no\n`)
+  const url = `redis://127.0.0.1:${free}`
+  const probe = new Redis(url, { retryStrategy: () => 20, maxRetriesPerRequest: null })
+  probe.on('error', () => {})
+  await probe.ping()
+  probe.disconnect()
+  return { url, port: free, stop: () => ended(child) }
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  const exit = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  child.kill('SIGKILL')
+  await exit
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => resolve(typeof address === 'object' ? (address?.port ?? 0) : 0))
+    })
+  })
+}
