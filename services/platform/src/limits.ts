@@ -55,7 +55,7 @@ export const accessTokenReserveSeconds = 60
 /** Attempts at one order while the provider or the attestation service is unavailable. */
 export const orderAttemptsMax = 5
 /** Wait before the first new attempt; it doubles. Seconds. */
-export const orderRetrySeconds = 2
+export const orderRetrySeconds = 1
 /** One attempt at one order. Seconds. */
 export const orderAttemptSecondsMax = 120
 /** Orders interpreted at once by one replica. */

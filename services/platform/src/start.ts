@@ -33,6 +33,7 @@ export async function startPlatform(service: {
   readonly log: Logger
   /** Where the imaging worker's program is, when it lies beside a bundle. */
   readonly imagingWorkerUrl?: URL
+  readonly films?: import('./films/films.ts').Films
 }): Promise<Running> {
   const { config, log, tee } = service
   const { initTimeData } = tee
@@ -72,13 +73,17 @@ export async function startPlatform(service: {
     onConnectionLost: () => log.warn('database-connection-lost'),
   })
   const queue = await openOrderQueue(config.databaseUrl, log)
-  const pool = createImagingWorkerPool({
-    workers: 2,
-    waitingMax: 16,
-    limits: filmLimits,
-    ...(service.imagingWorkerUrl === undefined ? {} : { workerUrl: service.imagingWorkerUrl }),
-  })
-  const films = createFilms(pool, random)
+  const films =
+    service.films ??
+    createFilms(
+      createImagingWorkerPool({
+        workers: 2,
+        waitingMax: 16,
+        limits: filmLimits,
+        ...(service.imagingWorkerUrl === undefined ? {} : { workerUrl: service.imagingWorkerUrl }),
+      }),
+      random,
+    )
 
   const platform: Platform = {
     deployment: initTimeData.deployment,

@@ -39,3 +39,12 @@ export function resourceBody<const T extends ResourceType>(
   const resource = parseResource(type, completed)
   return resource.ok ? ok(resource.value) : resource
 }
+
+/** What a client sends, without the id and the version, which are ours to give. */
+export function withoutOurs(
+  given: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(
+    Object.entries(given).filter(([name]) => name !== 'id' && name !== 'meta'),
+  )
+}

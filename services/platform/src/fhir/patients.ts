@@ -2,7 +2,7 @@ import type { Patient } from '@medplum/fhirtypes'
 import { ok, type Result, refuse } from '@sealward/attestation/bytes'
 import { fhir } from '../answer.ts'
 import { searchResultsMax } from '../limits.ts'
-import { type Handler, instantNow, newId, type Platform } from '../platform.ts'
+import { type Handler, instantNow, newId } from '../platform.ts'
 import type { PlatformProblem } from '../problems.ts'
 import { byFamilyAndBirthDate, byIdentifier, type LookUp } from '../store/look-ups.ts'
 import {
@@ -14,7 +14,7 @@ import {
 } from '../store/resources.ts'
 import type { StoreProblem, StoreTransaction } from '../store/store.ts'
 import { writeAudit } from './audit.ts'
-import { resourceBody } from './body.ts'
+import { resourceBody, withoutOurs } from './body.ts'
 import { searchset } from './search.ts'
 import { matches } from './versions.ts'
 
@@ -193,19 +193,4 @@ async function present(
   return found.value === undefined
     ? refuse('not-found', 'id', 'There is no such patient.')
     : ok(found.value)
-}
-
-/** The id and the version are ours to give. */
-function withoutOurs(given: Readonly<Record<string, unknown>>): object {
-  const { id: _, meta: __, ...rest } = given
-  return rest
-}
-
-/** Whether there is such a patient, for handlers that need one. */
-export async function patientExists(
-  platform: Platform,
-  id: string,
-): Promise<Result<boolean, StoreProblem>> {
-  const found = await readResource(platform.store, 'Patient', id)
-  return found.ok ? ok(found.value !== undefined) : found
 }

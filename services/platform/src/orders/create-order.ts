@@ -2,7 +2,7 @@ import type { ImagingStudy, Patient, ServiceRequest, Task } from '@medplum/fhirt
 import { ok, type Result, refuse } from '@sealward/attestation/bytes'
 import { fhir } from '../answer.ts'
 import { writeAudit } from '../fhir/audit.ts'
-import { resourceBody } from '../fhir/body.ts'
+import { resourceBody, withoutOurs } from '../fhir/body.ts'
 import { idIn, referenceTo } from '../fhir/references.ts'
 import { type Handler, instantNow, newId, type Platform } from '../platform.ts'
 import type { ApiProblem } from '../problems.ts'
@@ -10,10 +10,10 @@ import { createResource, readResource } from '../store/resources.ts'
 
 /** `POST /fhir/ServiceRequest`: orders the interpretation of one film of one patient. */
 export const createOrder: Handler = async (platform, { body, staff }) => {
-  const parsed = resourceBody('ServiceRequest', body, ({ id: _, meta: __, ...given }) => ({
+  const parsed = resourceBody('ServiceRequest', body, (given) => ({
     status: 'active',
     intent: 'order',
-    ...given,
+    ...withoutOurs(given),
   }))
   if (!parsed.ok) return parsed
   const subject = await subjectOf(platform, parsed.value)

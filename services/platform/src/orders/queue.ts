@@ -61,7 +61,9 @@ export async function openOrderQueue(url: string, log: Logger): Promise<OrderQue
         includeMetadata: true,
         batchSize: 1,
         localConcurrency: ordersAtOnceMax,
+        // A new order wakes us; one that is tried again is found by looking.
         pollingIntervalSeconds: 1,
+        notifyPollingIntervalSeconds: 1,
       } as const
       await boss.work<Job>(queueName, options, async (jobs) => {
         for (const { data, retryCount } of jobs) {

@@ -213,6 +213,9 @@ export function createDiagnostics(options: {
     },
     card: readCard,
     async status() {
+      // Asking for the card shows that the provider lets us in, too.
+      const admitted = await readCard()
+      if (!admitted.ok) return admitted
       const who = await present()
       return who.ok ? ok({ peer: who.value.peer, audience, tokenExpires }) : who
     },

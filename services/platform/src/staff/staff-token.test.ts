@@ -1,6 +1,6 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { ok, type Problem, type Result, refuse } from '@sealward/attestation/bytes'
-import { exportJWK, type JSONWebKeySet, type JWTPayload, SignJWT } from 'jose'
+import { exportJWK, type JSONWebKeySet, SignJWT } from 'jose'
 import { expect, test } from 'vitest'
 import { type StaffKeys, verifyStaff } from './staff-token.ts'
 

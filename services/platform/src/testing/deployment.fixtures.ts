@@ -1,0 +1,348 @@
+import { createHash, generateKeyPairSync } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer as createHttpServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { base64UrlOf, sha256, textOf, utf8Of } from '@sealward/attestation/bytes'
+import { openChannel, type SealedChannel, verifyPeer } from '@sealward/attestation/channel'
+import {
+  type EvidenceDocument,
+  encodeInitTimeData,
+  type InitTimeData,
+  type PeerExpectation,
+  type TeeRole,
+} from '@sealward/attestation/evidence'
+import { developmentPolicy, parsePolicy } from '@sealward/attestation/policy'
+import { createSampleVendor } from '@sealward/attestation/sample'
+import type { SigningKeys } from '@sealward/attestation/token'
+import { createAdmission } from '@sealward/enclave/attested-tls'
+import { createPcsClient } from '@sealward/enclave/endorsements'
+import { createSampleTee, startSamplePcs, type Tee } from '@sealward/enclave/evidence'
+import { createIdentity, createSignerKeys, type Identity } from '@sealward/enclave/identity'
+import {
+  systemClock as clock,
+  type Running,
+  systemRandom as random,
+} from '@sealward/enclave/server'
+import { createLogger } from '@sealward/enclave/telemetry'
+import { exportJWK, SignJWT } from 'jose'
+import { createAttestationService, openSigningKey } from '../../../attestation-service/src/app.ts'
+import { createGateway, createInProcessStore } from '../../../cache-gateway/src/gateway.ts'
+import type { Role } from '../staff/staff-token.ts'
+import { startPlatform } from '../start.ts'
+import { startTestPostgres, type TestPostgres } from './postgres.fixtures.ts'
+import { type Provider, startProvider } from './provider.fixtures.ts'
+
+const deployment = 'urn:uuid:2b2b7c0e-3a54-4c7e-9a9e-0d0d5f6a7b11'
+
+/** A whole deployment in this process: all real but the silicon and the model. */
+export interface Deployment {
+  readonly postgres: TestPostgres
+  readonly provider: Provider
+  /** Every line that the platform logged. */
+  readonly logged: readonly string[]
+  readonly platformUrl: string
+  /** Hex. */
+  readonly rootSpkiSha256: string
+  /** Where the gateway listens; stopping it makes the cache go away. */
+  stopGateway(): Promise<void>
+  /** Verifies the platform as the portal does, and opens a channel to it. */
+  channel(): Promise<SealedChannel>
+  /** A request by a member of staff. */
+  ask(
+    role: Role | undefined,
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<Asked>
+  token(claims: Record<string, unknown>): Promise<string>
+  stop(): Promise<void>
+}
+
+export interface Asked {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Uint8Array
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into what they get.
+  readonly json: any
+}
+
+/** Starts it. Takes a few seconds, most of them PostgreSQL's. */
+export async function startDeployment(): Promise<Deployment> {
+  const undo: (() => unknown)[] = []
+  const vendor = await createSampleVendor({ at: clock.now() })
+  const pcs = await startSamplePcs({ vendor, clock })
+  undo.push(() => pcs.close())
+  const endorsements = createPcsClient({ baseUrl: pcs.url, clock })
+  undo.push(() => endorsements.close())
+  const silent = createLogger('test', { level: 'silent' })
+
+  // The Verifier.
+  const folder = mkdtempSync(join(tmpdir(), 'sealward-platform-attestation-'))
+  undo.push(() => rmSync(folder, { recursive: true, force: true }))
+  const issuer = 'http://attestation.test/attestation'
+  const policy = parsePolicy(developmentPolicy)
+  if (!policy.ok) throw new Error(policy.problem.code)
+  const signingKey = await openSigningKey({ folder, issuer, at: clock.now(), random })
+  const attestation = createAttestationService({
+    issuer,
+    signingKey,
+    endorsements,
+    policy: policy.value,
+    roots: [vendor.rootSpkiSha256],
+    clock,
+    random,
+    log: silent,
+  })
+  const attestationUrl = `http://127.0.0.1:${(await attestation.listen()).port}`
+  undo.push(() => attestation.close())
+  const certs = (await (await fetch(`${attestationUrl}/certs`)).json()) as SigningKeys
+  const signers = [base64UrlOf(await sha256(spkiOf(certs)))]
+
+  // The hospital's identity provider.
+  const staffPair = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const staffJwk = {
+    ...(await exportJWK(staffPair.publicKey)),
+    kid: 'staff',
+    alg: 'ES256',
+    use: 'sig',
+  }
+  const identityServer = createHttpServer((request, response) => {
+    const origin = `http://127.0.0.1:${(identityServer.address() as AddressInfo).port}`
+    response.setHeader('content-type', 'application/json')
+    if (request.url === '/.well-known/openid-configuration') {
+      response.end(JSON.stringify({ issuer: origin, jwks_uri: `${origin}/jwks` }))
+    } else response.end(JSON.stringify({ keys: [staffJwk] }))
+  })
+  await new Promise<void>((resolve) => identityServer.listen(0, '127.0.0.1', resolve))
+  undo.push(() => identityServer.close())
+  const provider = {
+    issuer: `http://127.0.0.1:${(identityServer.address() as AddressInfo).port}`,
+    audience: 'urn:sealward:platform',
+    roleClaim: 'roles',
+  }
+
+  // Three workloads.
+  const measurementOf = (role: TeeRole): Uint8Array => createHash('sha256').update(role).digest()
+  const mrSigner = createHash('sha256').update('vendor').digest()
+  const model = { name: 'chest-pneumonia', version: '1', sha256: 'ab'.repeat(32) }
+  const expectation = (role: TeeRole, initTimeData?: Uint8Array): PeerExpectation => ({
+    role,
+    mrEnclave: [Buffer.from(measurementOf(role)).toString('hex')],
+    mrSigner: [mrSigner.toString('hex')],
+    isvProdId: 1,
+    isvSvnMin: 1,
+    debug: 'refused',
+    tcbStatuses: ['UpToDate'],
+    ...(role === 'diagnostics' ? { model: { sha256: model.sha256 } } : {}),
+    ...(initTimeData === undefined
+      ? {}
+      : { configId: [createHash('sha256').update(initTimeData).digest('hex')] }),
+  })
+  const initTimeDataOf = (role: TeeRole, peers: readonly PeerExpectation[]): Uint8Array => {
+    const data: InitTimeData = {
+      version: 1,
+      deployment,
+      role,
+      attestation: { issuer, signers },
+      peers,
+      development: true,
+      roots: [vendor.rootSpkiSha256],
+      ...(role === 'platform' ? { identity: provider } : {}),
+    }
+    return encodeInitTimeData(data)
+  }
+  const teeOf = (role: TeeRole, initTimeData: Uint8Array): Promise<Tee> =>
+    createSampleTee({
+      vendor,
+      initTimeData,
+      mrEnclave: measurementOf(role),
+      mrSigner,
+      isvProdId: 1,
+      isvSvn: 1,
+      hostSecret: new Uint8Array(32).fill(9),
+    })
+  const identityOf = async (
+    tee: Tee,
+    extras: Parameters<typeof createIdentity>[0]['extras'] = {},
+  ): Promise<Identity> => createIdentity({ tee, endorsements, random, clock, extras })
+  const admissionFor = (audience: string): ReturnType<typeof createAdmission> => {
+    const signerKeys = createSignerKeys({ url: attestationUrl, clock })
+    undo.push(() => signerKeys.close())
+    return createAdmission({
+      signerKeys,
+      issuer,
+      signers,
+      development: true,
+      deployment,
+      audience: `${deployment}:${audience}`,
+      expectation: expectation('platform'),
+      clock,
+    })
+  }
+  const gatewayData = initTimeDataOf('cache-gateway', [expectation('platform')])
+  const gateway = await createGateway({
+    identity: await identityOf(await teeOf('cache-gateway', gatewayData)),
+    admission: admissionFor('cache-gateway'),
+    store: createInProcessStore({ bytesMax: 64 * 1024 * 1024 }),
+    clock,
+    log: silent,
+  })
+  undo.push(() => gateway.close().catch(() => {}))
+  const diagnosticsData = initTimeDataOf('diagnostics', [expectation('platform')])
+  const diagnostics = await startProvider({
+    identity: await identityOf(await teeOf('diagnostics', diagnosticsData), { model }),
+    admission: admissionFor('diagnostics'),
+    deployment,
+    model,
+  })
+  undo.push(() => diagnostics.stop())
+  const postgres = await startTestPostgres()
+  undo.push(() => postgres.stop())
+  const platformData = initTimeDataOf('platform', [
+    expectation('cache-gateway', gatewayData),
+    expectation('diagnostics', diagnosticsData),
+  ])
+  const logged: string[] = []
+  const platform: Running = await startPlatform({
+    tee: await teeOf('platform', platformData),
+    log: createLogger('platform', { write: (line) => void logged.push(line), level: 'debug' }),
+    config: {
+      port: 0,
+      databaseUrl: postgres.url,
+      pcsUrl: pcs.url,
+      attestationUrl,
+      cacheGateway: { host: '127.0.0.1', port: gateway.port },
+      diagnostics: { url: diagnostics.url },
+    },
+    films: {
+      examine: async (bytes) => ({
+        ok: true,
+        value: {
+          facts: { modality: 'DX', rows: 200, columns: 300, encoding: 'PNG' } as never,
+          sha256: 'ef'.repeat(32),
+          removed: ['PatientName'],
+          warnings: [],
+          uids: { study: '2.25.1', series: '2.25.2', instance: '2.25.3' },
+          dicom: bytes,
+          rendered: new Uint8Array([1, 2, 3]),
+          input: new Uint8Array(64 * 64 * 4).fill(bytes[0] ?? 0),
+        },
+      }),
+      close: async () => {},
+    },
+  })
+  undo.push(() => platform.close())
+  const platformUrl = `http://127.0.0.1:${platform.ports['public']}`
+
+  const token: Deployment['token'] = (claims) =>
+    new SignJWT({
+      iss: provider.issuer,
+      aud: provider.audience,
+      sub: 'u-1',
+      name: 'Chen Wei',
+      roles: ['clerk'],
+      iat: clock.now(),
+      exp: clock.now() + 300,
+      ...claims,
+    })
+      .setProtectedHeader({ alg: 'ES256', kid: 'staff', typ: 'at+jwt' })
+      .sign(staffPair.privateKey)
+
+  const channel: Deployment['channel'] = async () => {
+    const nonce = random.bytes(32)
+    const answer = await fetch(`${platformUrl}/evidence`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ nonce: base64UrlOf(nonce) }),
+    })
+    const document = (await answer.json()) as EvidenceDocument
+    const peer = await verifyPeer({
+      document,
+      token: await attestFor(attestationUrl, document),
+      nonce,
+      deployment,
+      expectation: expectation('platform', platformData),
+      roots: [vendor.rootSpkiSha256],
+      attestation: { issuer, jwks: certs, signers },
+      at: clock.now(),
+      development: true,
+    })
+    if (!peer.ok)
+      throw new Error(`${peer.problem.code} at ${peer.problem.at}: ${peer.problem.detail}`)
+    return openChannel(
+      peer.value,
+      async (body) => {
+        const response = await fetch(`${platformUrl}/sealed`, {
+          method: 'POST',
+          headers: { 'content-type': 'message/ohttp-req' },
+          body: Buffer.from(body),
+        })
+        return {
+          status: response.status,
+          contentType: response.headers.get('content-type') ?? '',
+          body: new Uint8Array(await response.arrayBuffer()),
+        }
+      },
+      { random },
+    )
+  }
+  let opened: SealedChannel | undefined
+  return {
+    postgres,
+    provider: diagnostics,
+    logged,
+    platformUrl,
+    rootSpkiSha256: vendor.rootSpkiSha256,
+    stopGateway: () => gateway.close(),
+    channel,
+    token,
+    async ask(role, method, path, body, headers = {}) {
+      opened ??= await channel()
+      const bytes =
+        body === undefined || body instanceof Uint8Array ? body : utf8Of(JSON.stringify(body))
+      const response = await opened.fetch({
+        method,
+        path,
+        headers: {
+          ...(bytes === undefined ? {} : { 'content-type': 'application/fhir+json' }),
+          ...(role === undefined
+            ? {}
+            : {
+                authorization: `Bearer ${await token({ sub: `u-${role}`, name: `Name of ${role}`, roles: [role] })}`,
+              }),
+          ...headers,
+        },
+        ...(bytes === undefined ? {} : { body: bytes }),
+      })
+      const isJson = response.headers['content-type']?.includes('json') === true
+      return { ...response, json: isJson ? JSON.parse(textOf(response.body) ?? '') : undefined }
+    },
+    async stop() {
+      for (const each of undo.reverse()) await each()
+    },
+  }
+}
+
+async function attestFor(url: string, document: EvidenceDocument): Promise<string> {
+  const answer = await fetch(`${url}/attest/SgxEnclave?api-version=2025-06-01`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      quote: document.quote,
+      runtimeData: { data: document.runtimeData, dataType: 'JSON' },
+      initTimeData: { data: document.initTimeData, dataType: 'JSON' },
+    }),
+  })
+  const { token } = (await answer.json()) as { token: string }
+  return token
+}
+
+/** SPKI of the first certificate of the first key. */
+function spkiOf(certs: SigningKeys): Uint8Array {
+  const { X509Certificate } = process.getBuiltinModule('node:crypto')
+  const der = Buffer.from(certs.keys[0]?.x5c?.[0] ?? '', 'base64')
+  return new X509Certificate(der).publicKey.export({ type: 'spki', format: 'der' })
+}

@@ -1,0 +1,56 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Client } from 'pg'
+import { startPostgres } from '../../../../deploy/local/src/postgres.ts'
+
+/** A PostgreSQL server for tests: real, and gone afterwards. */
+export interface TestPostgres {
+  readonly url: string
+  /** Every byte of every table of ours and the queue's, as text would show it and as it is. */
+  everything(): Promise<Buffer>
+  run(text: string, values?: readonly unknown[]): Promise<readonly Record<string, unknown>[]>
+  stop(): Promise<void>
+}
+
+/** Starts one with its data in a temporary folder; the disk is not waited for. */
+export async function startTestPostgres(): Promise<TestPostgres> {
+  const folder = mkdtempSync(join(tmpdir(), 'sealward-platform-'))
+  const server = await startPostgres({
+    folder: join(folder, 'postgres'),
+    password: 'test',
+    durable: false,
+  })
+  const run: TestPostgres['run'] = async (text, values = []) => {
+    const client = new Client({ connectionString: server.url })
+    await client.connect()
+    try {
+      return (await client.query(text, [...values])).rows
+    } finally {
+      await client.end()
+    }
+  }
+  return {
+    url: server.url,
+    run,
+    async everything() {
+      const tables = await run(
+        `select format('%I.%I', schemaname, tablename) as name from pg_tables
+         where schemaname in ('sealward', 'sealward_queue', 'public')`,
+      )
+      const parts: Buffer[] = []
+      for (const { name } of tables) {
+        for (const row of await run(`select t.*, t::text as "row" from ${String(name)} t`)) {
+          for (const value of Object.values(row)) {
+            parts.push(Buffer.isBuffer(value) ? value : Buffer.from(JSON.stringify(value) ?? ''))
+          }
+        }
+      }
+      return Buffer.concat(parts)
+    },
+    async stop() {
+      await server.stop()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
