@@ -12,6 +12,7 @@ import {
   DecapError,
   DeserializeError,
   EncapError,
+  NotSupportedError,
   OpenError,
   type RecipientContext,
   type SenderContext,
@@ -61,7 +62,7 @@ export const keysMediaType = 'application/ohttp-keys'
  *
  * @param input - `config` of the recipient; `request` in binary HTTP; `random` for the ephemeral key.
  * @returns the sealed message and what opens its response, or `malformed` when the configuration's public
- *   key is not one, or `too-large`.
+ *   key is not one, `unsupported-suite` when this engine's Web Crypto does not know its KEM, `too-large`.
  */
 export async function sealRequest(input: {
   readonly config: KeyConfig
@@ -100,6 +101,9 @@ export async function sealRequestWith(input: {
   } catch (error) {
     if (error instanceof DeserializeError || error instanceof EncapError) {
       return refuse('malformed', 'config', 'the public key is not one')
+    }
+    if (error instanceof NotSupportedError) {
+      return refuse('unsupported-suite', 'config', 'this engine does not know its KEM')
     }
     throw error
   }

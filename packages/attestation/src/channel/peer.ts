@@ -82,8 +82,8 @@ export interface PeerFacts {
   readonly verdict: Verdict
   readonly simulated: boolean
   readonly checks: readonly Check[]
-  /** Present where the peer offers a sealed channel. */
-  readonly keyConfig?: KeyConfig
+  /** What can be sealed to, in the peer's order; empty where it offers no sealed channel. */
+  readonly keyConfigs: readonly KeyConfig[]
 }
 
 /** Only {@link verifyPeer} makes one; what looks like one and is not is refused at run time as well. */

@@ -92,12 +92,12 @@ export function openChannel(
   options: { readonly random: Random },
 ): SealedChannel {
   if (!isVerifiedPeer(peer)) throw new TypeError('not a peer that was verified')
-  const config = peer.keyConfig
-  if (config === undefined) throw new TypeError('this peer offers no sealed channel')
+  const { keyConfigs } = peer
+  if (keyConfigs.length === 0) throw new TypeError('this peer offers no sealed channel')
   const channel: Omit<SealedChannel, typeof sealed> = {
     peer,
     fetch: async (request, transfer = {}) => {
-      const { message, exchange } = await seal(config, request, options.random)
+      const { message, exchange } = await seal(keyConfigs, request, options.random)
       return openAnswer(await carry(transport, message, transfer), exchange)
     },
   }
@@ -107,7 +107,7 @@ export function openChannel(
 type Answer = Awaited<ReturnType<Transport>>
 
 async function seal(
-  config: KeyConfig,
+  configs: readonly KeyConfig[],
   request: ChannelRequest,
   random: Random,
 ): Promise<{ readonly message: Uint8Array; readonly exchange: SealedExchange }> {
@@ -122,9 +122,14 @@ async function seal(
     ),
     body: request.body ?? new Uint8Array(),
   })
+  const [config, ...others] = configs
+  if (config === undefined) throw new Error('unreachable: there is one at least')
   const sealedRequest = await sealRequest({ config, request: encoded, random })
-  if (!sealedRequest.ok) throw new ChannelError(sealedRequest.problem)
-  return sealedRequest.value
+  if (sealedRequest.ok) return sealedRequest.value
+  // Not every browser knows X25519; a peer may offer P-256 beside it.
+  const isUnknownHere = sealedRequest.problem.code === 'unsupported-suite'
+  if (isUnknownHere && others.length > 0) return seal(others, request, random)
+  throw new ChannelError(sealedRequest.problem)
 }
 
 async function carry(

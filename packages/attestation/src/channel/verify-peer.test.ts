@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { base64UrlOf, bytesOfBase64Url, hexOf, sha256, utf8Of } from '../bytes/index.ts'
 import { claimNames } from '../token/index.ts'
 import {
@@ -17,7 +17,9 @@ import {
   ChannelError,
   createReplayWindow,
   decodeRequest,
+  encodeKeyConfigs,
   encodeResponse,
+  generateKeyConfig,
   isVerifiedPeer,
   openChannel,
   openRequest,
@@ -320,6 +322,33 @@ describe('a sealed channel', () => {
     )
     const wire = new TextDecoder('latin1').decode(seen[0])
     for (const clear of ['Nobody', 'a name', 'fhir']) expect(wire).not.toContain(clear)
+  })
+
+  test('is sealed to P-256 by an engine that does not know X25519', async () => {
+    const [x25519, p256] = [
+      await generateKeyConfig({ keyId: 1, random }),
+      await generateKeyConfig({ keyId: 2, kem: 0x0010, random }),
+    ]
+    const ohttp = base64UrlOf(encodeKeyConfigs([x25519.config, p256.config]))
+    const both = await world.tee('platform', nonce, { runtimeData: { ohttp } })
+    const peer = await verifyPeer(world.trust(both, nonce, await world.token(both)))
+    if (!peer.ok) throw new Error(peer.problem.code)
+    const keyIds: (number | undefined)[] = []
+    const transport: Transport = async (message) => {
+      keyIds.push(message[0])
+      throw new Error('far enough')
+    }
+    const channel = openChannel(peer.value, transport, { random })
+    await channel.fetch({ method: 'GET', path: '/me' }).catch(() => undefined)
+    const importKey = crypto.subtle.importKey.bind(crypto.subtle)
+    const engine = vi.spyOn(crypto.subtle, 'importKey').mockImplementation((...parameters) => {
+      const { name } = parameters[2] as { readonly name?: string }
+      if (name === 'X25519') throw new DOMException('unknown', 'NotSupportedError')
+      return importKey(...(parameters as Parameters<typeof importKey>))
+    })
+    await channel.fetch({ method: 'GET', path: '/me' }).catch(() => undefined)
+    engine.mockRestore()
+    expect(keyIds).toEqual([1, 2])
   })
 
   test('is not opened to a copy or a cast of a verified peer', async () => {

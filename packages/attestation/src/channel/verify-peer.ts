@@ -121,7 +121,7 @@ async function verify(trust: PeerTrust, checks: Check[]): Promise<PeerFacts> {
   const { evidence, runtimeData, initTimeData } = bound
 
   // 2. It was made for us, now, and by the deployment that we mean.
-  const keyConfig = verifyFreshnessAndKeys(trust, bound, pass)
+  const keyConfigs = verifyFreshnessAndKeys(trust, bound, pass)
   verifyWhereabouts(trust, bound, pass)
 
   // 3. It is the software that we mean, in the state that we accept.
@@ -144,7 +144,7 @@ async function verify(trust: PeerTrust, checks: Check[]): Promise<PeerFacts> {
     verdict,
     simulated: isSimulated(evidence),
     checks: Object.freeze([...checks]),
-    ...(keyConfig === undefined ? {} : { keyConfig }),
+    keyConfigs,
   })
 }
 
@@ -222,7 +222,7 @@ function verifyFreshnessAndKeys(
   { nonce, certificateSha256 }: PeerTrust,
   { runtimeData }: BoundEvidence,
   pass: Pass,
-): KeyConfig | undefined {
+): readonly KeyConfig[] {
   const echoed = bytesOfBase64Url(runtimeData.nonce)
   if (echoed === undefined || !equalBytes(nonce, echoed)) {
     return fail(
@@ -242,17 +242,17 @@ function verifyFreshnessAndKeys(
       'another certificate than on this connection',
     )
   }
-  const keyConfig = keyConfigOf(runtimeData.ohttp)
+  const keyConfigs = keyConfigsOf(runtimeData.ohttp)
   pass('key-binding', `keys of the evidence: ${runtimeData.keys[0].kid}`)
-  return keyConfig
+  return keyConfigs
 }
 
-function keyConfigOf(ohttp: string | undefined): KeyConfig | undefined {
-  if (ohttp === undefined) return undefined
+function keyConfigsOf(ohttp: string | undefined): readonly KeyConfig[] {
+  if (ohttp === undefined) return []
   const bytes = bytesOfBase64Url(ohttp)
   const configs = bytes && decodeKeyConfigs(bytes)
   return configs?.ok
-    ? configs.value[0]
+    ? configs.value
     : fail('key-binding', 'key-config', 'runtimeData.ohttp', 'no key that can be sealed to')
 }
 
@@ -363,7 +363,9 @@ async function verifyToken(
       'issued under another policy',
     )
   }
-  pass('token-policy', policyHash)
+  const asIs =
+    attestation.policyHashes === undefined ? ', whichever it is: its signer is pinned' : ''
+  pass('token-policy', `${policyHash}${asIs}`)
   const disagreement = disagreementOf(token.value, bound)
   if (disagreement !== undefined) {
     return fail('token-agrees', 'token-disagrees', disagreement, 'not what was verified here')
