@@ -1,0 +1,39 @@
+import { base64UrlOf, concat, sha256, type UnixSeconds } from '@sealward/attestation/bytes'
+import type { Identity } from '@sealward/enclave/identity'
+import type { Reading } from './inference/inference.ts'
+import type { ServedModel } from './model.ts'
+import { floatBytes } from './oip/tensors.ts'
+
+/** `typ` of a statement. */
+export const statementType = 'sealward-statement+jwt'
+
+/**
+ * Signs what computed a reading: which model, of which pixels, with which outcome.
+ *
+ * @param at - Unix seconds.
+ * @returns compact JWS, ES256, by the identity key of the provider's runtime data.
+ * @see docs/spec/receipt.md
+ */
+export async function signStatement(
+  identity: Pick<Identity, 'deployment' | 'signJws'>,
+  { name, version, sha256: digest }: Pick<ServedModel, 'name' | 'version' | 'sha256'>,
+  requestId: string,
+  image: Float32Array,
+  reading: Reading,
+  at: UnixSeconds,
+): Promise<string> {
+  const { logit, probability, evidence_map } = reading
+  const output = concat(floatBytes(logit), floatBytes(probability), floatBytes(evidence_map))
+  return identity.signJws(
+    {
+      deployment: identity.deployment,
+      role: 'diagnostics',
+      model: { name, version, sha256: digest },
+      requestId,
+      input: base64UrlOf(await sha256(floatBytes(image))),
+      output: base64UrlOf(await sha256(output)),
+      iat: at,
+    },
+    statementType,
+  )
+}
