@@ -1,7 +1,7 @@
 /**
  * Letting an attested peer in: its access token, on the connection that shows it.
  *
- * @see RFC 8705, section 3; docs/spec/token-exchange.md
+ * @see RFC 8705, section 3; docs/spec/tokens.md
  * @module
  */
 

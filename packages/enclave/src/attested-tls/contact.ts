@@ -35,7 +35,7 @@ export async function contactPeer(
   let certificateSha256: string | undefined
   const client = new Client(options.origin, {
     maxResponseSize: attestedTlsLimits.evidenceBytesMax,
-    connect: (target, callback) => {
+    connect: (target, answer) => {
       connectUnverified({
         tls: options.tls,
         host: target.hostname,
@@ -44,27 +44,27 @@ export async function contactPeer(
         (connection) => {
           if (!connection.ok || certificateSha256 !== undefined) {
             // A second connection could be with somebody else.
-            callback(new ConnectFailure('peer-unreachable', 'no connection'), null)
+            answer(new ConnectFailure('peer-unreachable', 'no connection'), null)
             return
           }
           certificateSha256 = connection.value.certificateSha256
-          callback(null, connection.value.socket)
+          answer(null, connection.value.socket)
         },
-        (error: unknown) => callback(error as Error, null),
+        (error: unknown) => answer(error as Error, null),
       )
     },
   })
   try {
-    const answer = await client.request({
+    const response = await client.request({
       method: 'POST',
       path: '/evidence',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ nonce: base64UrlOf(options.nonce) }),
       signal: AbortSignal.timeout(attestedTlsLimits.requestSecondsMax * 1000),
     })
-    const body = new Uint8Array(await answer.body.arrayBuffer())
-    if (answer.statusCode !== 200) {
-      return refuse('peer-unreachable', '/evidence', `answered ${answer.statusCode}`)
+    const body = new Uint8Array(await response.body.arrayBuffer())
+    if (response.statusCode !== 200) {
+      return refuse('peer-unreachable', '/evidence', `answered ${response.statusCode}`)
     }
     const document = jsonOf(body, {
       bytesMax: attestedTlsLimits.evidenceBytesMax,

@@ -33,24 +33,24 @@ export class ConnectFailure extends Error {
 export function pinnedConnector(
   options: Pick<DispatcherOptions, 'tls' | 'pinnedCertificateSha256'>,
 ): buildConnector.connector {
-  return (target, callback) => {
+  return (target, answer) => {
     if (target.protocol !== 'https:') {
-      callback(new ConnectFailure('peer-unreachable', 'attested peers are met over TLS only'), null)
+      answer(new ConnectFailure('peer-unreachable', 'attested peers are met over TLS only'), null)
       return
     }
     connectAttested({ ...options, host: target.hostname, port: Number(target.port) }).then(
-      (connection) => settle(connection, callback),
-      (error: unknown) => callback(error as Error, null),
+      (connection) => settle(connection, answer),
+      (error: unknown) => answer(error as Error, null),
     )
   }
 }
 
 function settle(
   connection: Awaited<ReturnType<typeof connectAttested>>,
-  callback: buildConnector.Callback,
+  answer: buildConnector.Callback,
 ): void {
-  if (connection.ok) callback(null, socketOf(connection.value))
-  else callback(new ConnectFailure(connection.problem.code, connection.problem.detail), null)
+  if (connection.ok) answer(null, socketOf(connection.value))
+  else answer(new ConnectFailure(connection.problem.code, connection.problem.detail), null)
 }
 
 function socketOf(connection: AttestedConnection): AttestedConnection['socket'] {

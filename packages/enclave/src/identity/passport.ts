@@ -1,7 +1,7 @@
 /**
  * A workload's attestation token, and the access tokens it gets for that.
  *
- * @see RFC 8693, RFC 7523 section 2.2; docs/spec/token-exchange.md
+ * @see RFC 8693, RFC 7523 section 2.2; docs/spec/tokens.md
  * @module
  */
 

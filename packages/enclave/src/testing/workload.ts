@@ -7,23 +7,44 @@
 import { readFile } from 'node:fs/promises'
 import { base64UrlOf, bytesOfBase64Url } from '@sealward/attestation/bytes'
 import * as z from 'zod'
-import { createServer, runService } from '../server/index.ts'
+import { createPcsClient } from '../endorsements/index.ts'
+import { createIdentity } from '../identity/index.ts'
+import {
+  createServer,
+  runService,
+  sendProblem,
+  systemClock,
+  systemRandom,
+} from '../server/index.ts'
 
 await runService(
-  { name: 'workload', config: z.strictObject({ greeting: z.string() }) },
+  {
+    name: 'workload',
+    config: z.strictObject({ greeting: z.string(), pcsUrl: z.url().optional() }),
+  },
   async ({ tee, config, log }) => {
     if (config.greeting === 'throw') throw new TypeError('CANARY in a message')
     const server = createServer({ name: 'workload', logger: log })
     server.app.get('/self', async () => ({ ...tee.self, greeting: config.greeting }))
-    server.app.post<{ Body: { reportData: string } }>('/quote', async (request) => ({
-      quote: base64UrlOf(
-        await tee.quote(bytesOfBase64Url(request.body.reportData) ?? new Uint8Array(64)),
-      ),
-    }))
     server.app.get('/keys', async () => ({
       mrsigner: base64UrlOf(await tee.sealingKey('mrsigner')),
       mrenclave: base64UrlOf(await tee.sealingKey('mrenclave')),
     }))
+    const endorsements = createPcsClient({
+      baseUrl: config.pcsUrl ?? 'http://127.0.0.1:1',
+      clock: systemClock,
+    })
+    const identity = await createIdentity({
+      tee,
+      endorsements,
+      random: systemRandom,
+      clock: systemClock,
+    })
+    server.app.post<{ Body: { nonce: string } }>('/evidence', async (request, reply) => {
+      const nonce = bytesOfBase64Url(request.body.nonce) ?? new Uint8Array()
+      const document = await identity.evidence(nonce)
+      return document.ok ? document.value : sendProblem(reply, 503, document.problem)
+    })
     // Each tries what a measured workload must not be able to do.
     server.app.get('/read', async () => outcome(() => readFile('/etc/hosts')))
     server.app.get('/import-file', async () =>

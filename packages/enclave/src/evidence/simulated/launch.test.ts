@@ -4,16 +4,17 @@ import { appendFile, cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { base64UrlOf, bytesOfBase64Url, hexOf } from '@sealward/attestation/bytes'
-import { encodeInitTimeData } from '@sealward/attestation/evidence'
+import { base64UrlOf } from '@sealward/attestation/bytes'
+import { encodeInitTimeData, parseEvidenceDocument } from '@sealward/attestation/evidence'
 import { createSampleVendor, type SampleVendor } from '@sealward/attestation/sample'
-import { verifySgxEvidence } from '@sealward/attestation/verification'
+import { verifyBindings, verifySgxEvidence } from '@sealward/attestation/verification'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { systemClock } from '../../effects/index.ts'
 import { bundleWorkload } from '../../testing/bundle.ts'
 import { sampleInitTimeData } from '../../testing/sample.ts'
 import { type LaunchOptions, launch, type SimulatedEnclave } from './launch.ts'
 import { measureTree } from './measure-tree.ts'
+import { type SamplePcs, startSamplePcs } from './sample-pcs.ts'
 
 const initTimeData = encodeInitTimeData(sampleInitTimeData())
 const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -22,17 +23,21 @@ const running: SimulatedEnclave[] = []
 let folder: string
 let state: string
 let vendor: SampleVendor
+let pcs: SamplePcs
 
 beforeAll(async () => {
   folder = await bundleWorkload('workload')
   await writeFile(join(folder, '..', 'outside.mjs'), 'export {}\n')
   state = await mkdtemp(join(tmpdir(), 'sealward-state-'))
-  await writeFile(join(state, 'config.json'), '{"greeting": "hello"}')
   await writeFile(join(state, 'throw.json'), '{"greeting": "throw"}')
   vendor = await createSampleVendor({ at: systemClock.now() })
+  pcs = await startSamplePcs({ vendor, clock: systemClock })
+  const config = { greeting: 'hello', pcsUrl: pcs.url }
+  await writeFile(join(state, 'config.json'), JSON.stringify(config))
 })
 afterAll(async () => {
   await Promise.all(running.map((enclave) => enclave.stop(1)))
+  await pcs.close()
   await rm(dirname(folder), { recursive: true })
   await rm(state, { recursive: true })
 })
@@ -86,28 +91,27 @@ test('a workload is measured, started, quoted, confined and stopped', async () =
     greeting: 'hello',
   })
 
-  // Its quote verifies by the procedure for silicon; only the root differs.
-  const reportData = new Uint8Array(64).fill(5)
-  const { quote } = (await ask(enclave, '/quote', { reportData: base64UrlOf(reportData) })) as {
-    quote: string
-  }
-  const at = systemClock.now()
+  // Its evidence verifies by the procedure for silicon; only the root differs.
+  const nonce = base64UrlOf(new Uint8Array(32).fill(5))
+  const document = parseEvidenceDocument(await ask(enclave, '/evidence', { nonce }))
+  if (!document.ok) throw new Error(document.problem.code)
   const evidence = await verifySgxEvidence({
-    quote: bytesOfBase64Url(quote) ?? new Uint8Array(),
-    endorsements: await vendor.endorsements({ at, lifetimeSeconds: 3600 }),
+    quote: document.value.quote,
+    endorsements: document.value.endorsements,
     roots: [vendor.rootSpkiSha256],
-    at,
+    at: systemClock.now(),
   })
-  expect(evidence).toMatchObject({
+  if (!evidence.ok) throw new Error(evidence.problem.code)
+  expect(evidence.value).toMatchObject({
+    mrEnclave: enclave.mrEnclave,
+    mrSigner: enclave.mrSigner,
+    configId,
+    debug: false,
+    tcbStatus: 'UpToDate',
+  })
+  expect(await verifyBindings(evidence.value, document.value)).toMatchObject({
     ok: true,
-    value: {
-      mrEnclave: enclave.mrEnclave,
-      mrSigner: enclave.mrSigner,
-      configId,
-      reportData: hexOf(reportData),
-      debug: false,
-      tcbStatus: 'UpToDate',
-    },
+    value: { runtimeData: { nonce }, initTimeData: sampleInitTimeData() },
   })
 
   // What was not measured is closed to it.
