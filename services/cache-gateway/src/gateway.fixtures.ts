@@ -22,6 +22,8 @@ const issuer = 'http://127.0.0.1/attestation'
 const mrEnclave = new Uint8Array(32).fill(0xe1)
 const mrSigner = new Uint8Array(32).fill(0x51)
 
+type ClientOptions = Pick<RedisOptions, 'password' | 'protocol' | 'username'>
+
 export interface Fixture {
   readonly vendor: SampleVendor
   readonly gatewayIdentity: Identity
@@ -39,7 +41,7 @@ export interface Fixture {
   }): Promise<string>
   open(store?: Store, of?: string): Promise<Gateway>
   /** A client of the released library. */
-  client(gateway: Gateway, options: RedisOptions, identity?: Identity): Redis
+  client(gateway: Gateway, options: ClientOptions, identity?: Identity): Redis
   close(): Promise<void>
 }
 
