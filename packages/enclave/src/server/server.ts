@@ -124,7 +124,10 @@ export function createServer(options: ServerOptions): Server {
         () => rawServer?.closeAllConnections(),
         limits.drainSecondsMax * 1000,
       )
+      // A connection whose last request has been answered is idle, and kept open by its client.
+      const sweep = setInterval(() => rawServer?.closeIdleConnections(), 50)
       await app.close()
+      clearInterval(sweep)
       clearTimeout(timer)
     },
   }
