@@ -364,6 +364,7 @@ test.each<[Fault, string]>([
   ['statement-of-another-output', 'statement-mismatch'],
   ['statement-of-another-model', 'statement-mismatch'],
   ['statement-by-a-stranger', 'statement-signature'],
+  ['signed-something-else', 'statement-malformed'],
   ['incoherent-map', 'answer-malformed'],
 ])('with the fault %s the task fails as %s, and there is no report', async (fault, code) => {
   const id = await register()
@@ -437,11 +438,14 @@ test('a message to a key that is not ours asks for a new verification', async ()
 
 test('a message is taken once', async () => {
   const { peer } = await at.channel()
-  if (peer.keyConfig === undefined) throw new Error('the platform offers a key')
-  const message = await sealed(peer.keyConfig)
-  expect((await post('/sealed', message, 'message/ohttp-req')).status).toBe(200)
-  const again = await post('/sealed', message, 'message/ohttp-req')
-  expect([again.status, await outerCode(again)]).toEqual([409, 'replayed'])
+  // X25519 and P-256.
+  expect(peer.keyConfigs.map(({ kem }) => kem)).toEqual([0x0020, 0x0010])
+  for (const config of peer.keyConfigs) {
+    const message = await sealed(config)
+    expect((await post('/sealed', message, 'message/ohttp-req')).status).toBe(200)
+    const again = await post('/sealed', message, 'message/ohttp-req')
+    expect([again.status, await outerCode(again)]).toEqual([409, 'replayed'])
+  }
 })
 
 test('garbage is refused, whatever it is', async () => {

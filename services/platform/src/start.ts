@@ -31,8 +31,6 @@ export async function startPlatform(service: {
   readonly tee: Tee
   readonly config: PlatformConfig
   readonly log: Logger
-  /** Where the imaging worker's program is, when it lies beside a bundle. */
-  readonly imagingWorkerUrl?: URL
   readonly films?: import('./films/films.ts').Films
 }): Promise<Running> {
   const { config, log, tee } = service
@@ -80,7 +78,6 @@ export async function startPlatform(service: {
         workers: 2,
         waitingMax: 16,
         limits: filmLimits,
-        ...(service.imagingWorkerUrl === undefined ? {} : { workerUrl: service.imagingWorkerUrl }),
       }),
       random,
     )

@@ -64,7 +64,7 @@ export interface Films {
 export const filmMediaTypes: readonly string[] = ['application/dicom', 'image/png', 'image/jpeg']
 
 /** Problems of the worker, which say nothing about the film. */
-const ourFault: ReadonlySet<string> = new Set(['cancelled', 'out-of-memory', 'timed-out'])
+const ourFault: ReadonlySet<string> = new Set(['busy', 'cancelled', 'out-of-memory', 'timed-out'])
 
 /** Films read by workers, each with limits on time and memory. */
 export function createFilms(

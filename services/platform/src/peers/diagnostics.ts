@@ -19,6 +19,8 @@ import { type Outputs, parseInference, printInference, refusalCode } from './inf
 import { failure, type PeerFailure, type PeerTrust, verifyAttested } from './verify-attested.ts'
 
 const model = '/v2/models/chest-pneumonia'
+/** `typ` of a statement, so that nothing else that the provider signs passes for one. */
+const statementType = 'sealward-statement+jwt'
 
 /** One reading of one film, with all that proves who made it. */
 export interface Interpretation extends Outputs {
@@ -252,6 +254,8 @@ function refusedBy(
     return failure('unavailable', 'provider-unavailable', 'status', 'The provider cannot work now.')
   }
   const code = refusalCode(body) ?? 'provider-refused'
+  // A token can run out on its way: the next attempt brings a new one.
+  if (status === 401) return failure('unavailable', code, 'token', 'The provider lets us not in.')
   return failure('refused', code, 'status', 'The provider refuses the request.')
 }
 
@@ -270,7 +274,11 @@ async function verifyStatement(
   let payload: Uint8Array
   try {
     const key = await importJWK({ ...jwk }, 'ES256')
-    payload = (await compactVerify(expected.statement, key, { algorithms: ['ES256'] })).payload
+    const verified = await compactVerify(expected.statement, key, { algorithms: ['ES256'] })
+    if (verified.protectedHeader.typ !== statementType) {
+      return failure('refused', 'statement-malformed', 'typ', 'What was signed is no statement.')
+    }
+    payload = verified.payload
   } catch (error) {
     if (!(error instanceof errors.JOSEError) && !(error instanceof TypeError)) throw error
     return failure('refused', 'statement-signature', 'statement', 'The provider did not sign this.')

@@ -25,6 +25,7 @@ export type Fault =
   | 'statement-of-another-output'
   | 'statement-of-another-model'
   | 'statement-by-a-stranger'
+  | 'signed-something-else'
   | 'incoherent-map'
 
 /** Mean grey minus one half, times ten: bright films are "positive". */
@@ -82,12 +83,10 @@ export async function startProvider(options: {
       return reply.code(503).send({ error: 'down' })
     }
     if (fault === 'gate-refuses') {
-      return reply
-        .code(422)
-        .send({
-          error: 'not a chest radiograph',
-          type: 'urn:sealward:problem:not-a-chest-radiograph',
-        })
+      return reply.code(422).send({
+        error: 'not a chest radiograph',
+        type: 'urn:sealward:problem:not-a-chest-radiograph',
+      })
     }
     const body = request.body as Buffer
     const length = Number(request.headers['inference-header-content-length'])
@@ -122,7 +121,7 @@ export async function startProvider(options: {
         output: await digest(fault === 'statement-of-another-output' ? floatBytes([0]) : signed),
         iat: Math.floor(Date.now() / 1000),
       },
-      'JWT',
+      fault === 'signed-something-else' ? 'JWT' : 'sealward-statement+jwt',
     )
     const statement = fault === 'statement-by-a-stranger' ? `${jws.slice(0, -4)}AAAA` : jws
     const head = Buffer.from(
