@@ -79,6 +79,7 @@ export type FilmProblemCode =
   | 'timed-out'
   | 'out-of-memory'
   | 'cancelled'
+  | 'busy'
 
 export type FilmProblem = Problem<FilmProblemCode>
 

@@ -1,4 +1,3 @@
-export { type Deidentified, deidentify } from './deidentify.ts'
 export type {
   Film,
   FilmIdentity,
@@ -14,16 +13,19 @@ export { readIdentity } from './identity.ts'
 export { defaultImagingLimits, type ImagingLimits } from './limits.ts'
 export {
   createImagingWorkerPool,
+  type DecodeOptions,
   decodeInWorker,
   type Examination,
   type ExamineOptions,
   examineInWorker,
   type ImagingWorkerPool,
+  type WorkerPlace,
   type WorkerPoolOptions,
 } from './pool.ts'
 export { type ReadOptions, readFilm } from './read-film.ts'
+export { removedElements } from './removed.ts'
 export { renderPng } from './render.ts'
-export { areaAverage } from './scale.ts'
+export { areaAverage, type GreyPicture } from './scale.ts'
 export {
   type DicomAttributes,
   type DicomValue,
