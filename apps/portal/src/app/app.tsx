@@ -8,10 +8,12 @@ import { StartPage } from '../sign-in/start-page.tsx'
 import { RefusalPage } from '../verification/refusal-page.tsx'
 import { UnavailablePage } from '../verification/unavailable-page.tsx'
 import { WorklistPage } from '../worklist/worklist-page.tsx'
-import { type Portal, PortalProvider, usePortal } from './portal.ts'
+import { SimulatedBanner } from './banner.tsx'
 import { useMe } from './me.ts'
+import { type Portal, PortalProvider, usePortal } from './portal.ts'
 import { createQueryClient } from './query-client.ts'
 import { Shell } from './shell.tsx'
+import { useIsSimulated } from './simulated.ts'
 import type { Start } from './start.ts'
 import { useStore } from './store.ts'
 import { useRoute } from './use-route.ts'
@@ -61,14 +63,18 @@ function Gate(): ReactElement {
   const { connection, session } = usePortal()
   const connected = useStore(connection.state)
   const { kind } = useStore(session.state)
+  const simulated = useIsSimulated()
   if (connected.kind === 'refused') return <RefusalPage refused={connected} />
   if (connected.kind === 'unavailable') {
     return (
-      <UnavailablePage
-        service={connected.service}
-        problem={connected.problem}
-        onTryAgain={() => void connection.verify()}
-      />
+      <>
+        {simulated && <SimulatedBanner />}
+        <UnavailablePage
+          service={connected.service}
+          problem={connected.problem}
+          onTryAgain={() => void connection.verify()}
+        />
+      </>
     )
   }
   if (connected.kind === 'verified' && kind === 'signed-in') {

@@ -29,7 +29,8 @@ test('a configuration without any one of its fields is refused at that field', (
   const refused: string[] = []
   for (const [section, value] of Object.entries(complete)) {
     if (section === 'rootCertificates') continue
-    const names = typeof value === 'object' && !Array.isArray(value) ? Object.keys(value) : [undefined]
+    const names =
+      typeof value === 'object' && !Array.isArray(value) ? Object.keys(value) : [undefined]
     for (const name of names) {
       const copy = structuredClone(complete) as Record<string, unknown>
       if (name === undefined) delete copy[section]

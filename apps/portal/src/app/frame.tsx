@@ -4,8 +4,7 @@ import { LanguageSwitch } from '../i18n/language-switch.tsx'
 import { useTrust } from '../trust/use-trust.tsx'
 import { Seal } from '../ui/icon.tsx'
 import { SimulatedBanner } from './banner.tsx'
-import { usePortal } from './portal.ts'
-import { useStore } from './store.ts'
+import { useIsSimulated } from './simulated.ts'
 
 /** What stands around every page once the portal knows its configuration. */
 export function Frame({
@@ -18,16 +17,13 @@ export function Frame({
   readonly children: ReactNode
 }): ReactElement {
   const { t } = useTranslation()
-  const { configuration, connection } = usePortal()
-  const state = useStore(connection.state)
+  const simulated = useIsSimulated()
   const trust = useTrust()
-  const simulated =
-    configuration.development || (state.kind === 'verified' && state.peer.simulated)
   return (
     <>
-      <a className="skip" href="#content" onClick={skip}>
+      <button type="button" className="skip" onClick={skip}>
         {t('app.skip')}
-      </a>
+      </button>
       {simulated && <SimulatedBanner />}
       <header className="topbar">
         <div className="topbar-inner">
@@ -54,8 +50,7 @@ export function Frame({
   )
 }
 
-/** The address after `#` is a route, so the link may not change it. */
-function skip(event: React.MouseEvent): void {
-  event.preventDefault()
+/** A button and not a link: the part of the address after `#` is a route. */
+function skip(): void {
   document.getElementById('content')?.focus()
 }

@@ -15,7 +15,12 @@ test('every route is read back from its own address', () => {
 })
 
 test('an id that could leave its path is no route', () => {
-  for (const hash of ['#/reports/..%2Fx', '#/patients/a b', '#/reports/a?b', `#/reports/${'a'.repeat(65)}`])
+  for (const hash of [
+    '#/reports/..%2Fx',
+    '#/patients/a b',
+    '#/reports/a?b',
+    `#/reports/${'a'.repeat(65)}`,
+  ])
     expect(['home', 'patients']).toContain(routeOf(hash).page)
 })
 

@@ -23,11 +23,19 @@ function Navigation(): ReactElement {
     page === 'worklist' || (isRadiologist && (page === 'report' || page === 'home'))
   return (
     <nav className="navigation" aria-label={t('nav.label')}>
-      <a href="#/patients" aria-current={inWorklist ? undefined : 'page'} data-testid="nav-patients">
+      <a
+        href="#/patients"
+        aria-current={inWorklist ? undefined : 'page'}
+        data-testid="nav-patients"
+      >
         <Icon name="person" />
         <span>{t('nav.patients')}</span>
       </a>
-      <a href="#/worklist" aria-current={inWorklist ? 'page' : undefined} data-testid="nav-worklist">
+      <a
+        href="#/worklist"
+        aria-current={inWorklist ? 'page' : undefined}
+        data-testid="nav-worklist"
+      >
         <Icon name="list" />
         <span>{t('nav.worklist')}</span>
       </a>

@@ -64,7 +64,8 @@ export const en = {
   refusal: {
     title: 'The platform was refused',
     nothingLeft: 'Nothing of a patient has left this computer, and nothing can be entered.',
-    whatToDo: 'Tell your administrator the code below. Do not look for another way to send the film.',
+    whatToDo:
+      'Tell your administrator the code below. Do not look for another way to send the film.',
     code: 'Code',
     tryAgain: 'Verify again',
     details: 'Technical details',
@@ -90,11 +91,13 @@ export const en = {
       },
       'old-software': {
         what: 'The platform runs an old version of its software.',
-        means: 'Your hospital asks for a newer one, because the old one is no longer considered safe.',
+        means:
+          'Your hospital asks for a newer one, because the old one is no longer considered safe.',
       },
       'changed-configuration': {
         what: 'The platform’s trust settings were changed.',
-        means: 'They say whom the platform itself believes, and they are not the ones that were approved.',
+        means:
+          'They say whom the platform itself believes, and they are not the ones that were approved.',
       },
       'other-deployment': {
         what: 'This is another installation of the platform, not your hospital’s.',
@@ -119,7 +122,8 @@ export const en = {
       },
       simulated: {
         what: 'The platform runs on a simulated TEE.',
-        means: 'A simulated TEE is for development. It protects nothing, and your hospital does not accept it.',
+        means:
+          'A simulated TEE is for development. It protects nothing, and your hospital does not accept it.',
       },
       'hardware-outdated': {
         what: 'The platform’s hardware lacks security updates.',
@@ -182,7 +186,7 @@ export const en = {
     title: 'Why this connection is trusted',
     lead: 'Trust here does not rest on promises. Each computer that touches a film proves what it is, and every proof was verified.',
     verified: 'Verified',
-    verifiedSimulated: 'Verified, simulated',
+    simulatedToo: ', simulated',
     verifying: 'Verifying…',
     passed: 'Passed:',
     yes: 'Yes',
@@ -197,12 +201,15 @@ export const en = {
     platformText:
       'It receives patients and films, and keeps them sealed. It runs inside a protected part of the processor that its operators cannot look into.',
     byBrowser: 'By this browser',
-    byBrowserText: 'It examined the evidence itself, from the processor’s signature up, on {{when}}.',
+    byBrowserText:
+      'It examined the evidence itself, from the processor’s signature up, on {{when}}.',
     byService: 'By the attestation service',
-    byServiceText: 'It examined the same evidence and signed its opinion, which holds until {{until}}.',
+    byServiceText:
+      'It examined the same evidence and signed its opinion, which holds until {{until}}.',
     checks: 'All {{n}} checks passed, and both agree',
     particulars: 'Particulars',
-    signInForPeers: 'Sign in to see what the platform verified of the cache and of the diagnostic provider.',
+    signInForPeers:
+      'Sign in to see what the platform verified of the cache and of the diagnostic provider.',
     peerWhy:
       'The platform verified it on {{when}}, by the same procedure. You rely on this because the software that does so is the software that this browser verified.',
     storeInProcess: 'No Redis server was found, so the cache keeps its values in its own memory.',
@@ -437,7 +444,8 @@ export const en = {
       'transparency-ignored': 'Transparency in the picture was ignored.',
       'orientation-ignored': 'The orientation noted in the file was not applied.',
       'window-from-pixels': 'The file has no window; brightness was taken from the picture.',
-      'window-unusable': 'The window in the file is unusable; brightness was taken from the picture.',
+      'window-unusable':
+        'The window in the file is unusable; brightness was taken from the picture.',
     },
   },
 
@@ -522,21 +530,24 @@ export const en = {
     'token-refused': 'Your sign-in is not accepted. Sign in again.',
     'role-missing': 'Your account has no role here. Ask your administrator.',
     'role-insufficient': 'Your account may not do this.',
-    'identity-provider-unavailable': 'Your hospital’s sign-in does not answer. Try again in a moment.',
+    'identity-provider-unavailable':
+      'Your hospital’s sign-in does not answer. Try again in a moment.',
     'not-found': 'There is nothing here. It may have been removed.',
     'resource-invalid': 'The platform does not accept what was entered.',
     'identifier-in-use': 'Another patient has this number.',
     'version-conflict': 'Somebody else has changed this meanwhile. Load it again.',
     'already-final': 'The report has been signed already.',
     'conclusion-invalid': 'The conclusion cannot be taken as it is.',
-    'record-refused': 'The stored record is not what was written. It may have been tampered with. Tell your administrator.',
+    'record-refused':
+      'The stored record is not what was written. It may have been tampered with. Tell your administrator.',
     'store-unavailable': 'The platform’s database does not answer. Try again in a moment.',
     'provider-unavailable': 'The diagnostic provider does not answer. Try again in a moment.',
     'order-failed': 'The order failed.',
     'order-takes-long':
       'It takes longer than usual. The order goes on, and the report will appear below.',
     'order-incomplete': 'The order lacks something.',
-    'not-a-chest-radiograph': 'This does not look like a frontal chest film, so it was not interpreted.',
+    'not-a-chest-radiograph':
+      'This does not look like a frontal chest film, so it was not interpreted.',
     'too-small': 'The picture is too small to be interpreted.',
     'more-than-one-frame': 'The file holds several pictures. Choose one with a single film.',
     'film-empty': 'The file is empty.',

@@ -128,7 +128,8 @@ export const zhCn: Catalogue = {
       },
       'vouching-expired': {
         what: '为平台硬件作保的信息已过期。',
-        means: '厂商的声明只在限定时间内有效。请检查本机时钟是否正确；若正确，则须由平台运维方更新。',
+        means:
+          '厂商的声明只在限定时间内有效。请检查本机时钟是否正确；若正确，则须由平台运维方更新。',
       },
       'hardware-unproven': {
         what: '无法证明平台运行在真实的受保护硬件上。',
@@ -177,7 +178,7 @@ export const zhCn: Catalogue = {
     title: '为什么可以信任这个连接',
     lead: '这里的信任不靠承诺。每台接触影像的计算机都要证明自己是什么，每份证明都经过核验。',
     verified: '已验证',
-    verifiedSimulated: '已验证（模拟）',
+    simulatedToo: '（模拟）',
     verifying: '正在验证…',
     passed: '已通过：',
     yes: '是',
@@ -189,7 +190,8 @@ export const zhCn: Catalogue = {
       '下列检查都真实执行过，但证据的根是示例根，而不是处理器厂商。它演示信任如何建立，本身并不提供信任。',
     verifiedTwice: '经两方验证',
     verifiedByPlatform: '由平台验证',
-    platformText: '它接收患者信息和影像，并封装保存。它运行在处理器的受保护区域内，运维人员无法窥视。',
+    platformText:
+      '它接收患者信息和影像，并封装保存。它运行在处理器的受保护区域内，运维人员无法窥视。',
     byBrowser: '由本浏览器',
     byBrowserText: '已于 {{when}} 亲自审查证据，从处理器的签名开始逐项核验。',
     byService: '由证明服务',
@@ -245,7 +247,10 @@ export const zhCn: Catalogue = {
       },
       'quote-signature': { title: '证据由处理器签名', why: '签名之后没有一个字节被改动。' },
       tcb: { title: '硬件的安全更新符合要求', why: '其状态是贵院接受的。' },
-      nonce: { title: '应答是新鲜的', why: '其中含有本页面刚刚生成的随机数，因此不是录制的旧应答。' },
+      nonce: {
+        title: '应答是新鲜的',
+        why: '其中含有本页面刚刚生成的随机数，因此不是录制的旧应答。',
+      },
       'key-binding': {
         title: '封装密钥属于已验证的平台',
         why: '处理器的签名覆盖了该密钥，中间人无法替换。',

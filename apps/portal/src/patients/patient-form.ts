@@ -57,7 +57,11 @@ export function problemsOf(form: PatientForm, today: string): FormProblems {
 /** Letters and marks of any script, and what stands between them in names. */
 const namePattern = /^[\p{L}\p{M}\p{N} .,'’·・-]+$/u
 
-function problemOfText(text: string, charactersMax: number, allowed: RegExp): FieldProblem | undefined {
+function problemOfText(
+  text: string,
+  charactersMax: number,
+  allowed: RegExp,
+): FieldProblem | undefined {
   const trimmed = text.trim()
   if (trimmed === '') return 'missing'
   if (trimmed.length > charactersMax) return 'too-long'

@@ -56,9 +56,15 @@ function Particulars({ patient }: { readonly patient: Patient }): ReactElement {
       <Facts
         facts={[
           { name: t('patient.number'), value: numberOf(patient), testId: 'patient-number' },
-          { name: t('patient.gender'), value: gender === undefined ? '–' : t(`patient.sex.${gender}`) },
+          {
+            name: t('patient.gender'),
+            value: gender === undefined ? '–' : t(`patient.sex.${gender}`),
+          },
           { name: t('patient.birthDate'), value: birthDate === undefined ? '–' : day(birthDate) },
-          { name: t('patient.ageLabel'), value: age === undefined ? '–' : t(`patient.age.${age.unit}`, { n: age.n }) },
+          {
+            name: t('patient.ageLabel'),
+            value: age === undefined ? '–' : t(`patient.age.${age.unit}`, { n: age.n }),
+          },
         ]}
       />
     </div>

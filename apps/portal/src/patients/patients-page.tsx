@@ -26,7 +26,12 @@ export function PatientsPage(): ReactElement {
     <Page
       title={t('patients.title')}
       actions={
-        <LinkButton look="primary" icon="personAdd" href="#/patients/new" data-testid="patient-register">
+        <LinkButton
+          look="primary"
+          icon="personAdd"
+          href="#/patients/new"
+          data-testid="patient-register"
+        >
           {t('patients.register')}
         </LinkButton>
       }

@@ -46,9 +46,7 @@ export function useReportsOf(patient: string): UseQueryResult<readonly Diagnosti
     queryFn: async ({ signal }) => {
       const subject = encodeURIComponent(`Patient/${patient}`)
       const path = `/fhir/DiagnosticReport?subject=${subject}`
-      return newestFirst(
-        resourcesOf(await platform.read<Bundle<DiagnosticReport>>(path, signal)),
-      )
+      return newestFirst(resourcesOf(await platform.read<Bundle<DiagnosticReport>>(path, signal)))
     },
     refetchInterval: 10_000,
   })

@@ -64,8 +64,18 @@ export function RegisterPage(): ReactElement {
           required
         />
         <div className="form-pair">
-          <TextField {...field('family')} label={t('patient.family')} testId="patient-family" required />
-          <TextField {...field('given')} label={t('patient.given')} testId="patient-given" required />
+          <TextField
+            {...field('family')}
+            label={t('patient.family')}
+            testId="patient-family"
+            required
+          />
+          <TextField
+            {...field('given')}
+            label={t('patient.given')}
+            testId="patient-given"
+            required
+          />
         </div>
         <div className="form-pair">
           <SelectField
@@ -132,7 +142,8 @@ function useRegistration() {
         return { kind: 'registered' }
       } catch (error) {
         // Somebody else was quicker.
-        if (!(error instanceof PlatformError) || error.problem.code !== 'identifier-in-use') throw error
+        if (!(error instanceof PlatformError) || error.problem.code !== 'identifier-in-use')
+          throw error
         return { kind: 'known', patients: await searchPatients(platform, search) }
       }
     },

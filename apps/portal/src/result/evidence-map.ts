@@ -50,7 +50,10 @@ export function upsample(map: EvidenceMap, width: number, height: number): Float
 }
 
 /** For each pixel of one axis, the four cells around it and their weights. */
-function tapsOf(pixels: number, cells: number): readonly (readonly (readonly [number, number])[])[] {
+function tapsOf(
+  pixels: number,
+  cells: number,
+): readonly (readonly (readonly [number, number])[])[] {
   return Array.from({ length: pixels }, (_, pixel) => {
     const position = ((pixel + 0.5) * cells) / pixels - 0.5
     const first = Math.floor(position)

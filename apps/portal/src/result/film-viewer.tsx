@@ -115,7 +115,8 @@ function MapTable({ map }: { readonly map: EvidenceMap }): ReactElement {
   const { t } = useTranslation()
   const { signed } = useNumbers()
   return (
-    <div className="table-frame" tabIndex={0} role="region" aria-label={t('viewer.tableCaption')}>
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+    <section className="table-frame" tabIndex={0} aria-label={t('viewer.tableCaption')}>
       <table className="map-table" data-testid="evidence-table">
         <caption>{t('viewer.tableCaption')}</caption>
         <thead>
@@ -144,6 +145,6 @@ function MapTable({ map }: { readonly map: EvidenceMap }): ReactElement {
           ))}
         </tbody>
       </table>
-    </div>
+    </section>
   )
 }

@@ -31,7 +31,13 @@ export function ModelCard({
 }
 
 /** Any JSON: objects as sections, lists as lists, the rest as text. */
-function Value({ value, depth }: { readonly value: unknown; readonly depth: number }): ReactElement {
+function Value({
+  value,
+  depth,
+}: {
+  readonly value: unknown
+  readonly depth: number
+}): ReactElement {
   if (Array.isArray(value)) {
     return (
       <ul>
@@ -51,7 +57,9 @@ function Value({ value, depth }: { readonly value: unknown; readonly depth: numb
     return (
       <>
         {flat.length > 0 && (
-          <Facts facts={flat.map(([name, item]) => ({ name: wordsOf(name), value: String(item) }))} />
+          <Facts
+            facts={flat.map(([name, item]) => ({ name: wordsOf(name), value: String(item) }))}
+          />
         )}
         {nested.map(([name, item]) => (
           <section key={name}>

@@ -2,8 +2,8 @@ import { useQuery } from '@tanstack/react-query'
 import { type ReactElement, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { usePortal } from '../app/portal.ts'
-import { nameOf, numberOf } from '../patients/patient-words.ts'
 import { usePatientParticulars } from '../patients/patient-row.tsx'
+import { nameOf, numberOf } from '../patients/patient-words.ts'
 import { instantOf } from '../patients/queries.ts'
 import { Button } from '../ui/button.tsx'
 import { Facts } from '../ui/facts.tsx'
@@ -97,7 +97,11 @@ function Provenance({ result }: { readonly result: Interpretation }): ReactEleme
       <h2 id="provenance">{t('report.provenance')}</h2>
       <Facts
         facts={[
-          { name: t('report.fact.model'), value: `${model.name} ${model.version}`, testId: 'model-name' },
+          {
+            name: t('report.fact.model'),
+            value: `${model.name} ${model.version}`,
+            testId: 'model-name',
+          },
           { name: t('report.fact.modelSha256'), value: model.sha256 },
           {
             name: t('report.fact.film'),
@@ -113,7 +117,9 @@ function Provenance({ result }: { readonly result: Interpretation }): ReactEleme
         <ReceiptDownload report={result.report.id ?? ''} path={result.receipt} />
       </div>
       <p className="quiet">{t('report.receiptText')}</p>
-      {cardOpen && <ModelCard card={result.modelCard} model={model} onClose={() => setCardOpen(false)} />}
+      {cardOpen && (
+        <ModelCard card={result.modelCard} model={model} onClose={() => setCardOpen(false)} />
+      )}
     </section>
   )
 }

@@ -5,12 +5,12 @@ import { useTranslation } from 'react-i18next'
 import { useIsRadiologist } from '../app/me.ts'
 import { usePortal } from '../app/portal.ts'
 import { conclusionCharactersMax } from '../limits.ts'
+import { instantOf } from '../patients/queries.ts'
 import { Button } from '../ui/button.tsx'
 import { TextArea } from '../ui/field.tsx'
 import { useInstant } from '../ui/format.ts'
 import { Notice } from '../ui/notice.tsx'
 import { ProblemNotice } from '../ui/problem-notice.tsx'
-import { instantOf } from '../patients/queries.ts'
 
 /** The signature: a form for a radiologist, and for anybody else what there is of it. */
 export function SignReport({ report }: { readonly report: DiagnosticReport }): ReactElement {

@@ -40,11 +40,7 @@ export interface Session {
 }
 
 /** Opens the session of a page, and completes a sign-in if the page's address carries an answer. */
-export function openSession(
-  configuration: Configuration,
-  effects: Effects,
-  tab: Tab,
-): Session {
+export function openSession(configuration: Configuration, effects: Effects, tab: Tab): Session {
   const { identity } = configuration
   const state = createStore<SessionState>({ kind: 'signed-out' })
   const redirectUri = new URL('/', tab.address()).href

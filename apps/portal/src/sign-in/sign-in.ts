@@ -1,4 +1,10 @@
-import { ok, type Problem, type Result, refuse, type UnixSeconds } from '@sealward/attestation/bytes'
+import {
+  ok,
+  type Problem,
+  type Result,
+  refuse,
+  type UnixSeconds,
+} from '@sealward/attestation/bytes'
 import * as oauth from 'oauth4webapi'
 import type { Configuration } from '../app/configuration.ts'
 import type { Effects } from '../app/effects.ts'

@@ -48,7 +48,10 @@ export function StartPage(): ReactElement {
           <h2 id="start-verification">
             {t(connected.kind === 'verified' ? 'start.verificationDone' : 'start.verification')}
           </h2>
-          <Steps label={t('start.verification')} steps={stepsOf(connected, (id) => t(`start.step.${id}`))} />
+          <Steps
+            label={t('start.verification')}
+            steps={stepsOf(connected, (id) => t(`start.step.${id}`))}
+          />
           {connected.kind === 'verified' && (
             <p className="verified-line" data-testid="verified">
               <Icon name="shield" />

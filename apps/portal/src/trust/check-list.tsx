@@ -1,6 +1,7 @@
 import type { Check } from '@sealward/attestation/channel'
 import type { ReactElement } from 'react'
 import { useTranslation } from 'react-i18next'
+import { Copyable } from '../ui/copyable.tsx'
 import { Icon } from '../ui/icon.tsx'
 
 /** What was looked at and found right: in a clerk's words, with the particulars below each. */
@@ -20,7 +21,9 @@ export function CheckList({ checks }: { readonly checks: readonly Check[] }): Re
             </summary>
             <div className="check-detail">
               <p>{t(`trust.check.${id}.why`)}</p>
-              <p className="technical">{detail}</p>
+              <div className="technical">
+                <Copyable value={detail} label={t(`trust.check.${id}.title`)} />
+              </div>
             </div>
           </details>
         </li>

@@ -25,7 +25,8 @@ export function useTrust(): { readonly button: ReactElement; readonly panel: Rea
       >
         {verified ? <Icon name="shield" /> : <span className="spinner" aria-hidden="true" />}
         <span>
-          {t(simulated ? 'trust.verifiedSimulated' : verified ? 'trust.verified' : 'trust.verifying')}
+          {t(verified ? 'trust.verified' : 'trust.verifying')}
+          {simulated && <small>{t('trust.simulatedToo')}</small>}
         </span>
       </button>
     ),

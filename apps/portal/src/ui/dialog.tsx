@@ -1,5 +1,6 @@
 import { type ReactElement, type ReactNode, useEffect, useId, useRef } from 'react'
 import { useTranslation } from 'react-i18next'
+import { useIsSimulated } from '../app/simulated.ts'
 import { Icon } from './icon.tsx'
 
 /**
@@ -20,6 +21,7 @@ export function Dialog({
   readonly children: ReactNode
 }): ReactElement {
   const { t } = useTranslation()
+  const simulated = useIsSimulated()
   const titleId = useId()
   const dialog = useRef<HTMLDialogElement>(null)
   useEffect(() => {
@@ -35,6 +37,11 @@ export function Dialog({
       data-testid={testId}
       onClose={onClose}
     >
+      {simulated && (
+        <p className="dialog-banner">
+          <strong>{t('banner.title')}</strong> {t('banner.text')}
+        </p>
+      )}
       <header className="dialog-header">
         <h2 id={titleId}>{title}</h2>
         <button

@@ -6,7 +6,11 @@ interface Words {
   readonly error?: string | undefined
 }
 
-type Described = { readonly id: string; readonly describedBy: string | undefined; readonly invalid: boolean }
+type Described = {
+  readonly id: string
+  readonly describedBy: string | undefined
+  readonly invalid: boolean
+}
 
 function Field({
   label,

@@ -1,4 +1,5 @@
 import { type ReactElement, type ReactNode, useEffect, useRef } from 'react'
+import { Icon } from './icon.tsx'
 
 /**
  * The content of one page. Its heading takes the focus, so that a keyboard and a screen reader
@@ -30,6 +31,7 @@ export function Page({
         <div>
           {back && (
             <a className="back" href={back.href}>
+              <Icon name="back" />
               {back.words}
             </a>
           )}

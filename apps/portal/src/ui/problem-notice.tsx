@@ -1,8 +1,8 @@
 import type { ReactElement } from 'react'
 import { useTranslation } from 'react-i18next'
 import { PlatformError } from '../sealed-channel/platform.ts'
-import { wordsOfCode } from './problem-words.ts'
 import { Notice } from './notice.tsx'
+import { wordsOfCode } from './problem-words.ts'
 
 /** A problem in words, with its code for whoever is asked about it. */
 export function ProblemNotice({

@@ -39,7 +39,9 @@ export function FilmCard({ film }: { readonly film: FilmSummary }): ReactElement
           <ul>
             {film.warnings.map((warning) => {
               const words = wordsOfWarning(warning)
-              return <li key={warning}>{words === undefined ? warning : t(`film.warning.${words}`)}</li>
+              return (
+                <li key={warning}>{words === undefined ? warning : t(`film.warning.${words}`)}</li>
+              )
             })}
           </ul>
         </Notice>

@@ -1,6 +1,6 @@
 import type { ServiceRequest, Task } from '@medplum/fhirtypes'
 import { taskPollMs, taskWaitSecondsMax } from '../limits.ts'
-import { PlatformError, type Platform } from '../sealed-channel/platform.ts'
+import { type Platform, PlatformError } from '../sealed-channel/platform.ts'
 import type { FilmSummary } from './film.ts'
 
 /** How far an order is. */

@@ -83,7 +83,8 @@ export function useUpload(patient: string): Upload {
         if (signal.aborted) return
         const problem = problemIn(error)
         // The order goes on without this page, so it is not offered again.
-        if (problem.problem.code === 'order-takes-long') setState({ kind: 'choosing', error: problem })
+        if (problem.problem.code === 'order-takes-long')
+          setState({ kind: 'choosing', error: problem })
         else setState({ kind: 'recognised', film, error: problem })
       }
     },

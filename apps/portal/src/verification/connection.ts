@@ -1,7 +1,7 @@
 import {
+  ChannelError,
   type ChannelRequest,
   type ChannelResponse,
-  ChannelError,
   openChannel,
   type SealedChannel,
   type TransferOptions,

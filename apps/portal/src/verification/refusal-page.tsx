@@ -1,13 +1,14 @@
 import type { ReactElement } from 'react'
 import { useTranslation } from 'react-i18next'
-import { usePortal } from '../app/portal.ts'
 import { SimulatedBanner } from '../app/banner.tsx'
+import { usePortal } from '../app/portal.ts'
+import { useIsSimulated } from '../app/simulated.ts'
 import { LanguageSwitch } from '../i18n/language-switch.tsx'
-import { useInstant } from '../ui/format.ts'
+import { CheckList } from '../trust/check-list.tsx'
 import { Button } from '../ui/button.tsx'
 import { Facts } from '../ui/facts.tsx'
+import { useInstant } from '../ui/format.ts'
 import { Icon, Seal } from '../ui/icon.tsx'
-import { CheckList } from '../trust/check-list.tsx'
 import { reasonOf } from './refusal-reason.ts'
 import type { Refused } from './verify-platform.ts'
 
@@ -15,11 +16,12 @@ import type { Refused } from './verify-platform.ts'
 export function RefusalPage({ refused }: { readonly refused: Refused }): ReactElement {
   const { t } = useTranslation()
   const { configuration, connection, effects } = usePortal()
+  const simulated = useIsSimulated()
   const instant = useInstant()
   const reason = reasonOf(refused)
   return (
     <>
-      {configuration.development && <SimulatedBanner />}
+      {simulated && <SimulatedBanner />}
       <main className="refusal" data-testid="refusal">
         <div className="refusal-top">
           <span className="brand">

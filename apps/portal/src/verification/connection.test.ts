@@ -1,0 +1,197 @@
+import { ChannelError } from '@sealward/attestation/channel'
+import { beforeEach, expect, test } from 'vitest'
+import { renewalLeadSeconds, renewalRetrySeconds } from '../limits.ts'
+import { type Connection, type ConnectionState, NotVerified, openConnection } from './connection.ts'
+import { createWorld, type Fault, type World } from './platform.fixtures.ts'
+
+let world: World
+
+beforeEach(async () => {
+  world = await createWorld()
+})
+
+function open(): Connection {
+  return openConnection(world.configuration, world.effects, world.transport, world.after)
+}
+
+/** Waits until verification has come to an end. */
+async function settled(connection: Connection): Promise<ConnectionState> {
+  while (connection.state.get().kind === 'verifying')
+    await new Promise<void>((resolve) => {
+      const stop = connection.state.subscribe(() => {
+        stop()
+        resolve()
+      })
+    })
+  return connection.state.get()
+}
+
+const registration = {
+  method: 'POST',
+  path: '/fhir/Patient',
+  body: new TextEncoder().encode('{"family":"Canary"}'),
+}
+
+test('a genuine platform is verified, by the browser and by the service', async () => {
+  const connection = open()
+  const seen: string[] = []
+  connection.state.subscribe(() => {
+    const state = connection.state.get()
+    if (state.kind === 'verifying') seen.push(state.step)
+  })
+  const state = await settled(connection)
+  expect(state).toMatchObject({ kind: 'verified', peer: { role: 'platform', simulated: true } })
+  if (state.kind === 'verified') {
+    expect(state.peer.checks.map(({ id }) => id)).toContain('token-agrees')
+  }
+  expect(seen).toContain('appraisal')
+})
+
+test('a request reaches the verified platform, and only the platform can read it', async () => {
+  const connection = open()
+  const response = await connection.fetch(registration)
+  expect(response.status).toBe(200)
+  expect(world.received).toEqual([
+    { method: 'POST', path: '/fhir/Patient', body: '{"family":"Canary"}' },
+  ])
+})
+
+const refusals: readonly (readonly [Fault, string])[] = [
+  ['changed-software', 'measurement'],
+  ['debug', 'debug'],
+  ['tcb-info-expired', 'tcb-info-expired'],
+  ['old-nonce', 'nonce-mismatch'],
+  ['other-deployment', 'wrong-deployment'],
+  ['attestation-declines', 'token-missing'],
+  ['foreign-token-key', 'bad-signature'],
+]
+
+for (const [fault, code] of refusals) {
+  test(`${fault} is refused as ${code}, and nothing leaves`, async () => {
+    world.fault = fault
+    const connection = open()
+    expect(await settled(connection)).toMatchObject({ kind: 'refused', code })
+    await expect(connection.fetch(registration)).rejects.toBeInstanceOf(NotVerified)
+    expect(world.sent()).toBe(0)
+  })
+}
+
+test('what the service said in place of a token is kept', async () => {
+  world.fault = 'attestation-declines'
+  expect(await settled(open())).toMatchObject({ attestationCode: 'PolicyEvaluationError' })
+})
+
+const absences: readonly (readonly [Fault, 'platform' | 'attestation-service', string])[] = [
+  ['platform-down', 'platform', 'unavailable'],
+  ['platform-gone', 'platform', 'no-answer'],
+  ['wrong-content', 'platform', 'answer-malformed'],
+  ['attestation-down', 'attestation-service', 'unavailable'],
+  ['attestation-without-token', 'attestation-service', 'answer-malformed'],
+  ['certs-down', 'attestation-service', 'unavailable'],
+]
+
+for (const [fault, service, code] of absences) {
+  test(`${fault} is not a refusal: the ${service} is unavailable`, async () => {
+    world.fault = fault
+    const connection = open()
+    expect(await settled(connection)).toMatchObject({
+      kind: 'unavailable',
+      service,
+      problem: { code },
+    })
+    await expect(connection.fetch(registration)).rejects.toBeInstanceOf(NotVerified)
+    expect(world.sent()).toBe(0)
+  })
+}
+
+test('trying again after the service is back verifies', async () => {
+  world.fault = 'attestation-down'
+  const connection = open()
+  await settled(connection)
+  world.fault = undefined
+  await connection.verify()
+  expect(connection.state.get().kind).toBe('verified')
+})
+
+test('a platform with a new key is verified again, and the request is sent once more', async () => {
+  const connection = open()
+  await settled(connection)
+  await world.restart()
+  expect((await connection.fetch(registration)).status).toBe(200)
+  expect(world.sent()).toBe(2)
+  expect(world.received.length).toBe(1)
+  expect(world.asked()).toBe(2)
+})
+
+test('a platform that came back changed gets nothing but the message it could not open', async () => {
+  const connection = open()
+  await settled(connection)
+  await world.restart()
+  world.fault = 'changed-software'
+  await expect(connection.fetch(registration)).rejects.toBeInstanceOf(NotVerified)
+  expect(connection.state.get()).toMatchObject({ kind: 'refused', code: 'measurement' })
+  expect(world.received).toEqual([])
+})
+
+test('verification is renewed before what it rests on expires', async () => {
+  const connection = open()
+  await settled(connection)
+  const [timer] = world.timers
+  expect(timer?.milliseconds).toBe((3600 - renewalLeadSeconds) * 1000)
+  world.pass(3600 - renewalLeadSeconds)
+  const before = connection.state.get()
+  timer?.call()
+  await changed(connection, before)
+  expect(connection.state.get().kind).toBe('verified')
+  expect(world.asked()).toBe(2)
+})
+
+test('a renewal that gets no answer is tried again, and what was verified holds meanwhile', async () => {
+  const connection = open()
+  await settled(connection)
+  world.fault = 'attestation-down'
+  world.pass(3600 - renewalLeadSeconds)
+  world.timers[0]?.call()
+  while (world.timers.at(-1)?.milliseconds !== renewalRetrySeconds * 1000) await turn()
+  expect(connection.state.get().kind).toBe('verified')
+  expect((await connection.fetch(registration)).status).toBe(200)
+})
+
+test('a renewal that finds the platform changed refuses at once', async () => {
+  const connection = open()
+  const before = await settled(connection)
+  world.fault = 'debug'
+  world.timers[0]?.call()
+  await changed(connection, before)
+  expect(connection.state.get()).toMatchObject({ kind: 'refused', code: 'debug' })
+})
+
+test('after its time nothing is sent before it is verified again', async () => {
+  const connection = open()
+  await settled(connection)
+  world.fault = 'attestation-down'
+  world.pass(3601)
+  await expect(connection.fetch(registration)).rejects.toBeInstanceOf(NotVerified)
+  expect(world.sent()).toBe(0)
+  expect(connection.state.get().kind).toBe('unavailable')
+})
+
+test('a network that fails is told apart from a refusal', async () => {
+  const connection = openConnection(
+    world.configuration,
+    world.effects,
+    () => Promise.reject(new Error('offline')),
+    world.after,
+  )
+  await settled(connection)
+  await expect(connection.fetch(registration)).rejects.toMatchObject({
+    problem: { code: 'unavailable' },
+  })
+  await expect(connection.fetch(registration)).rejects.toBeInstanceOf(ChannelError)
+})
+
+async function changed(connection: Connection, before: ConnectionState): Promise<void> {
+  while (connection.state.get() === before) await turn()
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 1))
