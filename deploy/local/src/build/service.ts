@@ -38,7 +38,7 @@ export async function buildService(folder: string): Promise<void> {
     chunkFileNames: 'chunk-[name].js',
     minify: false,
     sourcemap: false,
-    legalComments: 'none',
+    comments: { legal: false },
   })
   await bundle.close()
   for (const { from, to } of copies) {
