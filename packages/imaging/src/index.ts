@@ -26,10 +26,6 @@ export { type ReadOptions, readFilm } from './read-film.ts'
 export { removedElements } from './removed.ts'
 export { renderPng } from './render.ts'
 export { areaAverage, type GreyPicture } from './scale.ts'
-export {
-  type DicomAttributes,
-  type DicomValue,
-  type WrapOptions,
-  wrapImage,
-  writeDicom,
-} from './write-dicom.ts'
+export { transferSyntaxUid } from './transfer-syntax.ts'
+export { type WrapOptions, wrapImage } from './wrap-image.ts'
+export { type DicomAttributes, type DicomValue, writeDicom } from './write-dicom.ts'
