@@ -43,7 +43,7 @@ export const cachePatienceMs = 500
 /** How long the cache is left alone after it failed. Seconds. */
 export const cacheRestSeconds = 10
 /** Requests remembered against replay under one channel key; then the key is replaced. */
-export const rememberedRequestsMax = 200_000
+export const rememberedRequestsMax = 100_000
 /** Life of a channel key. Seconds. */
 export const channelKeyLifetimeSeconds: number = 24 * 3600
 /** A replaced channel key is still opened for this long, so that a running upload arrives. Seconds. */

@@ -12,6 +12,7 @@ import { systemRandom as random } from '@sealward/enclave/server'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { floatsOf } from './peers/inference.ts'
 import { type Asked, type Deployment, startDeployment } from './testing/deployment.fixtures.ts'
+import { dicomFilm, pngFilm } from './testing/film.fixtures.ts'
 import { type Fault, logitOf } from './testing/provider.fixtures.ts'
 
 const system = 'urn:sealward:patient-number'
@@ -46,8 +47,8 @@ async function register(number: string = randomBytes(6).toString('hex')): Promis
   return created.json.id
 }
 
-async function upload(of: string, seed = 7): Promise<Asked> {
-  return at.ask('clerk', 'POST', `/films?patient=${of}`, film(seed), {
+async function upload(of: string): Promise<Asked> {
+  return at.ask('clerk', 'POST', `/films?patient=${of}`, pngFilm(300, 260, 150), {
     'content-type': 'image/png',
   })
 }
@@ -68,10 +69,6 @@ async function followed(task: string | undefined): Promise<Asked['json']> {
     await sleep(50)
   }
   throw new Error('the task does not end')
-}
-
-function film(seed: number): Uint8Array {
-  return new Uint8Array(64).fill(seed)
 }
 
 // The way through, in the order in which it is walked.
@@ -110,7 +107,7 @@ test('a patient is registered, read, and found by number and by family with birt
 
 test('a film is kept for its patient, and shown', async () => {
   const uploaded = await upload(patientId)
-  expect(uploaded).toMatchObject({ status: 201, json: { modality: 'DX', rows: 200, columns: 300 } })
+  expect(uploaded).toMatchObject({ status: 201, json: { rows: 300, columns: 260, warnings: [] } })
   filmId = uploaded.json.id
   expect((await at.ask('clerk', 'GET', `/films/${filmId}`)).json).toEqual(uploaded.json)
   for (const _ of ['from the database', 'from the cache']) {
@@ -120,6 +117,26 @@ test('a film is kept for its patient, and shown', async () => {
   expect((await at.ask('clerk', 'GET', `/fhir/${uploaded.json.imagingStudy}`)).json).toMatchObject({
     subject: { reference: `Patient/${patientId}` },
   })
+})
+
+test('a DICOM film is kept too; what in it identifies somebody is named, and so is what differs', async () => {
+  const send = async (name: string, birthDate: string): Promise<Asked> =>
+    at.ask(
+      'clerk',
+      'POST',
+      `/films?patient=${patientId}`,
+      await dicomFilm({ patientId: canary.number, name, birthDate, sex: 'female' }),
+      { 'content-type': 'application/dicom' },
+    )
+  const same = await send(`${canary.family}^Ada`, canary.birthDate)
+  expect(same).toMatchObject({ status: 201, json: { modality: 'DX', rows: 200, columns: 180 } })
+  expect(same.json.removed).toEqual(
+    expect.arrayContaining(['PatientBirthDate', 'PatientID', 'PatientName']),
+  )
+  expect(same.json.warnings).toEqual([])
+  const other = await send('Somebody^Else', '1999-09-09')
+  expect(other.json.warnings).toEqual(['name-differs', 'birth-date-differs'])
+  expect(Buffer.from(other.body).includes('Somebody')).toBe(false)
 })
 
 test('an order leads to a preliminary report by a model that was verified first', async () => {
@@ -304,6 +321,38 @@ test.each<[string, string, string, unknown, number, string]>([
 ])('%s is refused with its code', async (_, method, path, body, status, code) => {
   const refused = await at.ask('clerk', method, path, body)
   expect([refused.status, codeOf(refused)]).toEqual([status, code])
+})
+
+test.each<[string, () => Uint8Array, string, number, string]>([
+  ['nothing', () => new Uint8Array(), 'image/png', 400, 'film-empty'],
+  ['no picture', () => utf8Of('hello'), 'image/png', 422, 'unknown-format'],
+  [
+    'a picture under another name',
+    () => pngFilm(300, 260, 9),
+    'image/jpeg',
+    422,
+    'content-type-differs',
+  ],
+  ['a text', () => utf8Of('hello'), 'text/plain', 415, 'unsupported-media-type'],
+  [
+    'half a picture',
+    () => pngFilm(300, 260, 9).subarray(0, 60),
+    'image/png',
+    422,
+    'truncated-pixels',
+  ],
+  ['a picture that is too small', () => pngFilm(60, 60, 9), 'image/png', 422, 'too-small'],
+  ['a stripe', () => pngFilm(200, 900, 9), 'image/png', 422, 'not-a-chest-radiograph'],
+])('%s is no film, and refused with its code', async (_, bytes, type, status, code) => {
+  const refused = await at.ask('clerk', 'POST', `/films?patient=${patientId}`, bytes(), {
+    'content-type': type,
+  })
+  expect([refused.status, codeOf(refused)]).toEqual([status, code])
+})
+
+test('a film for a patient who is not there is refused', async () => {
+  const refused = await upload('nobody')
+  expect([refused.status, codeOf(refused)]).toEqual([422, 'reference-unknown'])
 })
 
 test('an update from an old version is refused, and from the newest it is made', async () => {

@@ -10,6 +10,7 @@ import type { Problem } from '@sealward/attestation/bytes'
 export type PlatformCode =
   | 'malformed'
   | 'stale-key'
+  | 'unsupported-suite'
   | 'replayed'
   | 'too-large'
   | 'unsupported-media-type'
@@ -46,6 +47,7 @@ export const problems: Readonly<Record<PlatformCode, readonly [status: number, t
   // Outside the sealed channel.
   malformed: [400, 'The message cannot be read'],
   'stale-key': [422, 'The message is sealed to a key that is not in use'],
+  'unsupported-suite': [400, 'The message is sealed in a way that was not offered'],
   replayed: [409, 'The message has been received before'],
   'too-large': [413, 'The message is too large'],
   'unsupported-media-type': [415, 'The media type is not one that is taken here'],

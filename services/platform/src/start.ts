@@ -31,7 +31,6 @@ export async function startPlatform(service: {
   readonly tee: Tee
   readonly config: PlatformConfig
   readonly log: Logger
-  readonly films?: import('./films/films.ts').Films
 }): Promise<Running> {
   const { config, log, tee } = service
   const { initTimeData } = tee
@@ -71,16 +70,8 @@ export async function startPlatform(service: {
     onConnectionLost: () => log.warn('database-connection-lost'),
   })
   const queue = await openOrderQueue(config.databaseUrl, log)
-  const films =
-    service.films ??
-    createFilms(
-      createImagingWorkerPool({
-        workers: 2,
-        waitingMax: 16,
-        limits: filmLimits,
-      }),
-      random,
-    )
+  const pool = createImagingWorkerPool({ workers: 2, waitingMax: 16, limits: filmLimits })
+  const films = createFilms(pool, random)
 
   const platform: Platform = {
     deployment: initTimeData.deployment,

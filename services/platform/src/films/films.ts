@@ -28,7 +28,7 @@ export interface FilmSummary {
   readonly sha256: string
   /** Keywords of what the file holds that identifies somebody, and that never leaves: no values. */
   readonly removed: readonly string[]
-  /** Codes, and `patient-differs: <keywords>`. */
+  /** Codes of what a person should know, {@link Difference} among them. */
   readonly warnings: readonly string[]
 }
 
@@ -94,14 +94,13 @@ export function createFilms(
       const dicom =
         film.source === 'dicom' ? ok(bytes) : await wrapImage(bytes, wrapping(uids, patient))
       if (!dicom.ok) return foreign(dicom.problem)
-      const differing = identity === undefined ? [] : differences(identity, patient)
       return ok({
         facts: film,
         sha256: createHash('sha256').update(bytes).digest('hex'),
         removed,
         warnings: [
           ...film.warnings.map(({ code }) => code),
-          ...(differing.length === 0 ? [] : [`patient-differs: ${differing.join(', ')}`]),
+          ...(identity === undefined ? [] : differences(identity, patient)),
         ],
         uids,
         dicom: dicom.value,
@@ -116,40 +115,32 @@ export function createFilms(
 /** Limits for uploads: the decoder's own, but no larger a file than a request may be. */
 export const filmLimits: ImagingLimits = { ...defaultImagingLimits, fileBytesMax: filmBytesMax }
 
-/** Keywords of what the file says otherwise than the chosen patient. Absent in either is no difference. */
-export function differences(identity: FilmIdentity, patient: Patient): readonly string[] {
+/** Something about the patient that the file says otherwise. */
+export type Difference =
+  | 'patient-id-differs'
+  | 'name-differs'
+  | 'birth-date-differs'
+  | 'sex-differs'
+
+/** What the file says otherwise than the chosen patient: never how. Absent in either is no difference. */
+export function differences(identity: FilmIdentity, patient: Patient): readonly Difference[] {
   const differs = (given: string | undefined, known: readonly (string | undefined)[]): boolean => {
     const present = known.filter((one) => one !== undefined).map(folded)
-    return (
-      given !== undefined &&
-      given.trim() !== '' &&
-      present.length > 0 &&
-      !present.includes(folded(given))
-    )
+    if (given === undefined || given.trim() === '' || present.length === 0) return false
+    return !present.includes(folded(given))
   }
   const names = patient.name ?? []
-  return [
-    ...(differs(
-      identity.patientId,
-      (patient.identifier ?? []).map(({ value }) => value),
-    )
-      ? ['PatientID']
-      : []),
-    ...(differs(
-      identity.family,
-      names.map(({ family }) => family),
-    ) ||
-    differs(
-      identity.given,
-      names.flatMap(({ given }) => [given?.[0], given?.join(' ')]),
-    )
-      ? ['PatientName']
-      : []),
-    ...(differs(identity.birthDate, [patient.birthDate]) ? ['PatientBirthDate'] : []),
-    ...(differs(identity.sex, [patient.gender === 'unknown' ? undefined : patient.gender])
-      ? ['PatientSex']
-      : []),
+  const numbers = (patient.identifier ?? []).map(({ value }) => value)
+  const families = names.map(({ family }) => family)
+  const givens = names.flatMap(({ given }) => [given?.[0], given?.join(' ')])
+  const sex = patient.gender === 'unknown' ? undefined : patient.gender
+  const found: readonly (readonly [Difference, boolean])[] = [
+    ['patient-id-differs', differs(identity.patientId, numbers)],
+    ['name-differs', differs(identity.family, families) || differs(identity.given, givens)],
+    ['birth-date-differs', differs(identity.birthDate, [patient.birthDate])],
+    ['sex-differs', differs(identity.sex, [sex])],
   ]
+  return found.filter(([, isSo]) => isSo).map(([code]) => code)
 }
 
 function wrapping(uids: ExaminedFilm['uids'], patient: Patient): Parameters<typeof wrapImage>[1] {

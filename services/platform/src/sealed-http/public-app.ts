@@ -179,7 +179,8 @@ function publicCodeOf(code: string): PlatformCode {
     case 'replayed':
       return 'replayed'
     case 'too-large':
-      return 'too-large'
+    case 'unsupported-suite':
+      return code
     default:
       return 'malformed'
   }

@@ -217,22 +217,6 @@ export async function startDeployment(): Promise<Deployment> {
       cacheGateway: { host: '127.0.0.1', port: gateway.port },
       diagnostics: { url: diagnostics.url },
     },
-    films: {
-      examine: async (bytes) => ({
-        ok: true,
-        value: {
-          facts: { modality: 'DX', rows: 200, columns: 300, encoding: 'PNG' } as never,
-          sha256: 'ef'.repeat(32),
-          removed: ['PatientName'],
-          warnings: [],
-          uids: { study: '2.25.1', series: '2.25.2', instance: '2.25.3' },
-          dicom: bytes,
-          rendered: new Uint8Array([1, 2, 3]),
-          input: new Uint8Array(64 * 64 * 4).fill(bytes[0] ?? 0),
-        },
-      }),
-      close: async () => {},
-    },
   })
   undo.push(() => platform.close())
   const platformUrl = `http://127.0.0.1:${platform.ports['public']}`
