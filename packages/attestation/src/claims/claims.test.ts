@@ -51,6 +51,11 @@ describe('evidence', () => {
     })
   })
 
+  test('that is up to date, with an advisory nevertheless, is affirmed with that warning', async () => {
+    const warned = await verified({ advisoryIds: ['A-1'] })
+    expect(appraiseSgx(warned, expected)).toMatchObject({ kind: 'warning', advisoryIds: ['A-1'] })
+  })
+
   test.each([
     ['mrEnclave', 'wrong-mr-enclave', { kind: 'equals', value: 'ab' }],
     ['mrSigner', 'wrong-mr-signer', { kind: 'equals', value: 'ab' }],

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { concat, hexOf, sha256, utf8Of } from '../bytes/index.ts'
 import type { Endorsements } from '../endorsements/index.ts'
-import { writeCertificate } from '../sample/certificates.ts'
+import { writeCertificate, writeCrl } from '../sample/certificates.ts'
 import { createSampleVendor, type SampleKeyName } from '../sample/index.ts'
 import { generateSampleKey, importSampleKey, type SampleKey } from '../sample/keys.ts'
 import { writeQuote } from '../sample/quote-writer.ts'
@@ -145,6 +145,36 @@ describe('revocation', () => {
       refusedWith('crl-signature', 'pck_crl'),
     )
   })
+})
+
+test('the list of a namesake of the issuer is refused', async () => {
+  const { root } = await keysOf()
+  const namesake = {
+    commonName: 'Sealward Sample SGX PCK Platform CA',
+    key: await generateSampleKey(),
+  }
+  const certificate = await writeCertificate({
+    commonName: namesake.commonName,
+    publicKey: namesake.key,
+    issuer: { commonName: 'Sealward Sample SGX Root CA', key: root },
+    notBefore: instant,
+    notAfter: instant + lifetimeSeconds,
+    pathLength: 0,
+  })
+  const list = await writeCrl({
+    issuer: namesake,
+    thisUpdate: instant,
+    nextUpdate: instant + lifetimeSeconds,
+    revoked: [],
+  })
+  const changed = {
+    ...endorsements,
+    pck_crl: hexOf(list),
+    pck_crl_issuer_chain: pemOf(certificate) + vendor.rootCertificatePem,
+  }
+  expect(await verify({ endorsements: changed })).toMatchObject(
+    refusedWith('crl-signature', 'pck_crl'),
+  )
 })
 
 describe('roots', () => {
@@ -320,6 +350,7 @@ describe('TCB', () => {
   test.each([
     ['fmspc-mismatch', (text: string) => text.replace(vendor.fmspc, '5EA1AD000002')],
     ['pceid-mismatch', (text: string) => text.replace('"pceId":"0000"', '"pceId":"0001"')],
+    ['pceid-mismatch', (text: string) => text.replace('"pceId":"0000",', '')],
     ['tcb-level-not-found', (text: string) => text.replaceAll('"svn":7', '"svn":8')],
   ] as const)('%s', async (code, change) => {
     const { tcbSigning } = await keysOf()
