@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { AEAD_AES_128_GCM, CipherSuite, KDF_HKDF_SHA256, KEM_DHKEM_X25519_HKDF_SHA256 } from 'hpke'
 import { describe, expect, test } from 'vitest'
 import { bytesOfHex, concat, hexOf, utf8Of } from '../bytes/index.ts'
@@ -174,6 +175,13 @@ describe('refusals', () => {
     expect(await openWith([current], message)).toMatchObject({ problem: { code: 'stale-key' } })
   })
 
+  test('sealed to a key of the same identifier and another KEM', async () => {
+    const other = await generateKeyConfig({ keyId: 1, kem: 0x0010, random })
+    const { message } = accepted(await sealRequest({ config: other.config, request, random }))
+    const own = await generateKeyConfig({ keyId: 1, random })
+    expect(await openWith([own], message)).toMatchObject({ problem: { code: 'stale-key' } })
+  })
+
   test('sealed to another key of the same identifier', async () => {
     const other = await generateKeyConfig({ keyId: 1, random })
     const { message } = accepted(await sealRequest({ config: other.config, request, random }))
@@ -186,6 +194,21 @@ describe('refusals', () => {
     const { message } = accepted(await sealRequest({ config: key.config, request, random }))
     message[6] = 3
     expect(await openWith([key], message)).toMatchObject({ problem: { code: 'unsupported-suite' } })
+  })
+
+  test('bytes that nobody sealed, and nothing throws', async () => {
+    const keys = [
+      await generateKeyConfig({ keyId: 0, random }),
+      await generateKeyConfig({ keyId: 0, kem: 0x0010, random }),
+    ]
+    const header = fc.constantFrom('', '00002000010002', '00001000010002', '0000200001000104')
+    await fc.assert(
+      fc.asyncProperty(header, fc.uint8Array({ maxLength: 120 }), async (start, bytes) => {
+        expect((await openWith(keys, concat(hex(start), bytes))).ok).toBe(false)
+        decodeKeyConfigs(bytes)
+      }),
+      { numRuns: 60 },
+    )
   })
 
   test('the same request twice', async () => {

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { base64UrlOf, bytesOfBase64Url, hexOf, sha256, utf8Of } from '../bytes/index.ts'
 import { claimNames } from '../token/index.ts'
@@ -200,6 +201,23 @@ describe('a peer is refused', () => {
     }
   })
 
+  test('for anything in the place of any part of it, and nothing throws', async () => {
+    const members = ['kind', 'quote', 'runtimeData', 'initTimeData', 'endorsements'] as const
+    await fc.assert(
+      fc.asyncProperty(
+        fc.oneof(fc.jsonValue(), fc.base64String(), fc.string()),
+        fc.constantFrom(...members),
+        async (value, member) => {
+          const document = { ...tee.document, [member]: value }
+          expect(await outcome({ ...trust, document })).not.toBe('verified')
+          const token = typeof value === 'string' ? value : JSON.stringify(value)
+          expect(await outcome({ ...trust, token })).not.toBe('verified')
+        },
+      ),
+      { numRuns: 40 },
+    )
+  })
+
   test('and what had passed before is said', async () => {
     const result = await verifyPeer({ ...trust, nonce: random.bytes(32) })
     expect(result.ok ? [] : result.problem.passed.map(({ id }) => id)).toEqual([
@@ -387,6 +405,8 @@ describe('a sealed channel', () => {
   test.each<[string, Transport]>([
     ['unavailable', () => Promise.reject(new TypeError('fetch failed'))],
     ['unavailable', answers({ status: 503, contentType: 'text/plain' })],
+    ['unavailable', answers({ status: 502 })],
+    ['unsealed-response', answers({ status: 404 })],
     ['unsealed-response', answers({ contentType: 'application/json' })],
     ['unsealed-response', answers({ status: 404, contentType: 'text/html' })],
     ['not-opened', answers({})],

@@ -183,6 +183,12 @@ describe('limits', () => {
     expect(result).toMatchObject({ ok: false, problem: { code: 'policy-steps', at: '1:33' } })
   })
 
+  test('a rule whose action names no claim looks no further than the first way to fire', () => {
+    const many = Array.from({ length: 100 }, () => ({ type: 'a', value: 1 }))
+    const text = authorizing('[type=="a"] && [type=="a"] && [type=="a"] => permit();')
+    expect(evaluatePolicy(parsed(text), many, { stepsMax: 10 })).toMatchObject({ ok: true })
+  })
+
   test('a claim too many is refused, the last that fits is not', () => {
     const claims = (count: number): PolicyClaim[] =>
       Array.from({ length: count }, (_, value) => ({ type: 'a', value }))

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { base64UrlOf, bytesOfBase64Url, hexOf, sha256, utf8Of } from '../bytes/index.ts'
 import {
@@ -348,6 +349,53 @@ describe('a receipt is refused when', () => {
     const digest = await statementDigestOf(foreign)
     expect(await outcome(await issued({ statement: digest }, { statement: foreign }))).toBe(
       'statement: statement-signature',
+    )
+  })
+
+  test('it names another key than the one that signed it', async () => {
+    const { identityKey } = platform
+    const kid = diagnostics.identityJwk.kid
+    const other = await issueReceipt({
+      payload,
+      attachments,
+      kid,
+      sign: (bytes) => sign(identityKey, bytes),
+    })
+    expect(await outcome(other)).toBe('signature: receipt-signature')
+  })
+
+  test('its evidence was verified after it was issued', async () => {
+    const before = at - 100
+    const statement = await statementOf(diagnostics, { iat: before })
+    const early = await issued(
+      {
+        issuedAt: before,
+        times: { received: before, interpreted: before, written: before },
+        statement: await statementDigestOf(statement),
+      },
+      { statement },
+    )
+    expect(await verifyReceipt(early, trust)).toMatchObject({
+      problem: { code: 'time-order', at: 'platform.verifiedAt' },
+    })
+  })
+
+  test('anything else is in its place, and nothing throws', async () => {
+    const parts = ['payload', 'protected', 'signature', 'header'] as const
+    const attached = ['platform', 'diagnostics', 'attestationTokens', 'certs', 'statement'] as const
+    await fc.assert(
+      fc.asyncProperty(
+        fc.jsonValue(),
+        fc.constantFrom(...parts),
+        fc.constantFrom(...attached),
+        async (value, part, attachment) => {
+          const header = { ...attachments, [attachment]: value }
+          expect(await outcome(value)).toBe('format: receipt-malformed')
+          expect(await outcome({ ...receipt, [part]: value })).not.toBe('verified')
+          expect(await outcome({ ...receipt, header })).not.toBe('verified')
+        },
+      ),
+      { numRuns: 40 },
     )
   })
 

@@ -107,6 +107,10 @@ describe('an attestation token', () => {
     expect(await outcome(attestationToken, { at: instant })).toBe(expected)
   })
 
+  test('is refused before it was issued, whatever its nbf says', async () => {
+    expect(await outcome(await world.token(tee, { iat: at + 61 }))).toBe('not-yet-valid')
+  })
+
   test('is refused from any other issuer, by the same key', async () => {
     expect(await outcome(attestationToken, { issuer: `${issuer}/` })).toBe('wrong-issuer')
     expect(await outcome(await world.token(tee, { iss: 'https://else.example' }))).toBe(
@@ -125,8 +129,12 @@ describe('an attestation token', () => {
 
   test('is refused when two keys have its kid', async () => {
     const other = await createServiceKey()
-    const keys = [...other.jwks.keys, ...service.jwks.keys]
-    expect(await outcome(attestationToken, { jwks: { keys } })).toBe('unknown-signer')
+    for (const keys of [
+      [...other.jwks.keys, ...service.jwks.keys],
+      [...service.jwks.keys, ...other.jwks.keys],
+    ]) {
+      expect(await outcome(attestationToken, { jwks: { keys } })).toBe('unknown-signer')
+    }
   })
 
   test('is refused when another key of that kid signed it', async () => {
@@ -555,6 +563,13 @@ describe('claims of SGX evidence', () => {
     for (const name of ['iss', 'sub', 'x-ms-runtime', 'x-sealward-new']) {
       expect(Object.keys(whole)).not.toContain(name)
     }
+  })
+})
+
+test('a policy does not replace a claim that is there', () => {
+  expect(withIssuedClaims({ taken: 1 }, [{ type: 'taken', value: 2 }])).toEqual({
+    taken: 1,
+    'x-ms-policy': { taken: 2 },
   })
 })
 
