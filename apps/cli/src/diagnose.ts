@@ -42,8 +42,7 @@ export async function diagnose(
   options: DiagnoseOptions,
 ): Promise<Outcome<Diagnosis>> {
   const mediaType = mediaTypeOf(film)
-  if (mediaType === undefined)
-    return badInput('film-unknown', 'FILE', 'DICOM, PNG or JPEG expected')
+  if (mediaType === undefined) return notAFilm
   const signal = deadlineOf(options)
   const ask = (request: ChannelRequest, onUploadProgress?: (sent: number, all: number) => void) =>
     hospital.ask(request, {
@@ -68,6 +67,13 @@ export async function diagnose(
     return unavailable('timed-out', '--timeout', `no result within ${options.timeoutSeconds} s`)
   }
 }
+
+/** A file of none of the kinds that are read. */
+export const notAFilm: Outcome<never> = badInput(
+  'film-unknown',
+  'FILE',
+  'DICOM, PNG or JPEG expected',
+)
 
 type Ask = (
   request: ChannelRequest,

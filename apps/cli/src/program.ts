@@ -11,8 +11,9 @@ import type { VerifiedPeer } from '@sealward/attestation/channel'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { readStackConfiguration, stackOriginOf } from './configuration.ts'
 import { readCredentials } from './credentials.ts'
-import { type Diagnosis, diagnose } from './diagnose.ts'
+import { type Diagnosis, diagnose, notAFilm } from './diagnose.ts'
 import { inspectEvidence } from './evidence.ts'
+import { mediaTypeOf } from './film-identity.ts'
 import { diagnoseFolder, filmsBelow } from './folder.ts'
 import { type Hospital, openHospital } from './hospital-client.ts'
 import type { Effects } from './http.ts'
@@ -279,7 +280,8 @@ async function readFilm(path: string): Promise<Outcome<Uint8Array>> {
     if (size > limits.filmBytesMax) {
       return badInput('film-too-large', 'FILE', `more than ${limits.filmBytesMax} bytes`)
     }
-    return ok(await readFile(path))
+    const film = await readFile(path)
+    return mediaTypeOf(film) === undefined ? notAFilm : ok(film)
   } catch {
     return badInput('file-unreadable', 'FILE', `${path} cannot be read`)
   }
