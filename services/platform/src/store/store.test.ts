@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { ok, textOf, utf8Of } from '@sealward/attestation/bytes'
 import { createSealer, type MasterKey } from '@sealward/enclave/sealing'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -16,8 +17,8 @@ beforeAll(async () => {
 }, 60_000)
 
 afterAll(async () => {
-  await store.close()
-  await postgres.stop()
+  await store?.close()
+  await postgres?.stop()
 })
 
 const draft = (id: string, text: string, more: Partial<RecordDraft> = {}): RecordDraft => ({
@@ -181,19 +182,71 @@ test('a database that was sealed under another master key is refused at the star
   )
 })
 
-test('a database that is away is unavailable, and not a broken program', async () => {
-  const away = await openStore({ url: postgres.url, sealer })
-  await postgres.run(
-    `select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and application_name = ''`,
-  )
-  const outcomes = await Promise.all([away.read('Patient', 'a1'), away.read('Patient', 'a1')])
-  for (const outcome of outcomes) {
-    if (!outcome.ok) expect(outcome.problem.code).toBe('store-unavailable')
+test('a database that goes away is unavailable, not a broken program, and is found again', async () => {
+  const line = await startLine(Number(new URL(postgres.url).port))
+  const url = new URL(postgres.url)
+  url.port = String(line.port)
+  const remote = await openStore({ url: url.href, sealer })
+  expect(await textAt(remote, 'Patient', 'a1')).toBe('erika')
+  line.cut()
+  for (const outcome of [
+    await remote.read('Patient', 'a1'),
+    await remote.transaction(async (transaction) => transaction.read('Patient', 'a1')),
+  ]) {
+    expect(outcome).toMatchObject({ ok: false, problem: { code: 'store-unavailable' } })
   }
-  // The pool opens new connections by itself.
-  expect(await textAt(away, 'Patient', 'a1')).toBe('erika')
-  await away.close()
+  line.mend()
+  expect(await textAt(remote, 'Patient', 'a1')).toBe('erika')
+  await remote.close()
+  await line.close()
 })
+
+/** A line to the database that can be cut. */
+async function startLine(target: number): Promise<{
+  readonly port: number
+  cut(): void
+  mend(): void
+  close(): Promise<void>
+}> {
+  const open = new Set<Socket>()
+  let isCut = false
+  const server = createServer((near) => {
+    if (isCut) {
+      near.destroy()
+      return
+    }
+    const far = connect(target, '127.0.0.1')
+    for (const [one, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      open.add(one)
+      one.on('error', () => other.destroy())
+      one.on('close', () => other.destroy())
+      one.pipe(other)
+    }
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const end = (): void => {
+    for (const socket of open) socket.destroy()
+    open.clear()
+  }
+  return {
+    port: (server.address() as AddressInfo).port,
+    cut: () => {
+      isCut = true
+      end()
+    },
+    mend: () => {
+      isCut = false
+    },
+    close: () =>
+      new Promise((resolve) => {
+        end()
+        server.close(() => resolve())
+      }),
+  }
+}
 
 test('the cache holds sealed bytes under keyed names, is used, and is never believed', async () => {
   const held = new Map<string, Uint8Array>()

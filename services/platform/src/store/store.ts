@@ -96,6 +96,8 @@ export async function openStore(options: {
 }): Promise<Store> {
   const pool = new Pool({ connectionString: options.url, max: options.connectionsMax ?? 8 })
   pool.on('error', () => options.onConnectionLost?.())
+  // A connection that is in use says so to whoever uses it; nobody listening would end the process.
+  pool.on('connect', (client) => client.on('error', () => {}))
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
   await migrate(db)
   await holdMasterKey(db, options.sealer)

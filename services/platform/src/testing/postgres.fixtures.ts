@@ -16,10 +16,11 @@ export interface TestPostgres {
 /** Starts one with its data in a temporary folder; the disk is not waited for. */
 export async function startTestPostgres(): Promise<TestPostgres> {
   const folder = mkdtempSync(join(tmpdir(), 'sealward-platform-'))
-  const server = await startPostgres({
-    folder: join(folder, 'postgres'),
-    password: 'test',
-    durable: false,
+  const options = { folder: join(folder, 'postgres'), password: 'test', durable: false }
+  // The port was free a moment ago; where many tests start servers at once, somebody may be faster.
+  const server = await startPostgres(options).catch((error: unknown) => {
+    process.stderr.write(`PostgreSQL is started once more: ${String(error)}\n`)
+    return startPostgres(options)
   })
   const run: TestPostgres['run'] = async (text, values = []) => {
     const client = new Client({ connectionString: server.url })
