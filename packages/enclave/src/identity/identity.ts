@@ -25,6 +25,7 @@ import {
 import type { Clock, Random } from '../effects/index.ts'
 import type { EndorsementsCode, PcsClient } from '../endorsements/index.ts'
 import type { Tee } from '../evidence/index.ts'
+import { identityLimits } from './limits.ts'
 import { createTlsIdentity, type TlsIdentity } from './tls-identity.ts'
 
 export interface IdentityOptions {
@@ -39,7 +40,8 @@ export interface IdentityOptions {
 /** What a role adds to its runtime data. */
 export type EvidenceExtras = Pick<RuntimeData, 'ohttp' | 'model'>
 
-export type EvidenceCode = EndorsementsCode | 'nonce-length'
+/** `busy` is the world's, and may be retried. */
+export type EvidenceCode = EndorsementsCode | 'nonce-length' | 'busy'
 
 /** A quote with the bytes that it binds. */
 export interface QuotedData {
@@ -111,6 +113,7 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
     const quote = await tee.quote(concat(digest, new Uint8Array(32)))
     return { quote, runtimeData, initTimeData: tee.initTimeDataBytes }
   }
+  let underWay = 0
   return {
     role,
     deployment,
@@ -128,16 +131,25 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
       if (nonce.length !== nonceBytes) {
         return refuse('nonce-length', 'nonce', `a nonce is ${nonceBytes} bytes`)
       }
-      const { quote, runtimeData, initTimeData } = await quoted(nonce, extras)
-      const endorsements = await options.endorsements.endorsementsFor(quote)
-      if (!endorsements.ok) return endorsements
-      return ok({
-        kind: 'sgx',
-        quote: base64UrlOf(quote),
-        runtimeData: base64UrlOf(runtimeData),
-        initTimeData: base64UrlOf(initTimeData),
-        endorsements: endorsements.value,
-      })
+      // Anybody may ask, and each answer costs the TEE a quote.
+      if (underWay >= identityLimits.evidenceUnderWayMax) {
+        return refuse('busy', '', 'too many ask for evidence at once')
+      }
+      underWay += 1
+      try {
+        const { quote, runtimeData, initTimeData } = await quoted(nonce, extras)
+        const endorsements = await options.endorsements.endorsementsFor(quote)
+        if (!endorsements.ok) return endorsements
+        return ok({
+          kind: 'sgx',
+          quote: base64UrlOf(quote),
+          runtimeData: base64UrlOf(runtimeData),
+          initTimeData: base64UrlOf(initTimeData),
+          endorsements: endorsements.value,
+        })
+      } finally {
+        underWay -= 1
+      }
     },
   }
 }

@@ -7,6 +7,7 @@ import {
 } from '../testing/attestation-service.ts'
 import { sampleIdentity } from '../testing/sample.ts'
 import type { Identity } from './identity.ts'
+import { identityLimits } from './limits.ts'
 import { createPassport, type Passport } from './passport.ts'
 
 const start = systemClock.now()
@@ -114,4 +115,15 @@ test('a nonce that is not 32 bytes is refused', async () => {
   expect(await identity.evidence(new Uint8Array(31))).toMatchObject({
     problem: { code: 'nonce-length' },
   })
+})
+
+test('of too many who ask for evidence at once, those beyond the limit are refused, and only they', async () => {
+  const asked = Array.from({ length: identityLimits.evidenceUnderWayMax + 1 }, () =>
+    identity.evidence(new Uint8Array(32)),
+  )
+  const answers = await Promise.all(asked)
+  const codes = answers.map((answer) => (answer.ok ? 'ok' : answer.problem.code))
+  expect(codes.filter((code) => code === 'ok')).toHaveLength(identityLimits.evidenceUnderWayMax)
+  expect(codes.at(-1)).toBe('busy')
+  expect(await identity.evidence(new Uint8Array(32))).toMatchObject({ ok: true })
 })

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { logFieldNames } from './fields.ts'
 import { createLogger, type Logger } from './logger.ts'
@@ -62,4 +63,17 @@ test('what was thrown is told by its class and its place in our code', () => {
   const record = JSON.parse(lines[0] ?? '')
   expect(record).toMatchObject({ level: 'error', errorName: 'TypeError' })
   expect(record.errorAt).toMatch(/^logger\.test\.ts:\d+:\d+$/)
+})
+
+test('of what Node threw, the place in our code is told', () => {
+  const { lines, log } = recording()
+  try {
+    readFileSync(canary)
+  } catch (error) {
+    log.thrown('failed', error)
+  }
+  const record = JSON.parse(lines[0] ?? '')
+  expect(record).toMatchObject({ errorName: 'Error', code: 'enoent' })
+  expect(record.errorAt).toMatch(/^logger\.test\.ts:/)
+  expect(lines.join('')).not.toContain('CANARY')
 })

@@ -74,7 +74,11 @@ function placeOf(error: unknown): LogFields {
   const message = stack.indexOf(error.message)
   // Frames only: what stands above them is the message, and it may look like a frame.
   const frames = message < 0 ? '' : stack.slice(message + error.message.length)
-  const frame = /^\s+at .*?([\w.-]+:\d+:\d+)\)?$/m.exec(frames)?.[1]
+  // The innermost frame that is not inside Node: where our code was, and nothing about what it did.
+  const frame = frames
+    .split('\n')
+    .find((line) => /^\s+at /.test(line) && !/\(?node:/.test(line))
+    ?.match(/([\w.-]+:\d+:\d+)\)?$/)?.[1]
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
   return {
     errorName: error.constructor.name,
