@@ -26,3 +26,5 @@ export const renewalRetrySeconds = 15
 export const taskPollMs = 700
 /** How long the page waits for a result before it says that the report will appear by itself. */
 export const taskWaitSecondsMax = 180
+/** A list of reports that is being looked at is read again so often. */
+export const listRefreshMs = 15_000

@@ -17,6 +17,9 @@ export function createQueryClient(): QueryClient {
       queries: {
         staleTime: 5_000,
         networkMode: 'always',
+        // Every read is written down in the record's audit: none is made that nobody asked for.
+        refetchOnWindowFocus: false,
+        refetchOnReconnect: false,
         retry: (failures, error) => failures < retriesMax && isPassing(error),
       },
       mutations: { networkMode: 'always', retry: false },

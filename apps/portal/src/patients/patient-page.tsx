@@ -98,7 +98,9 @@ function ReportRow({ report }: { readonly report: DiagnosticReport }): ReactElem
     <li>
       <a className="row" href={`#/reports/${report.id}`} data-testid="patient-report">
         <span className="row-main">{instant(instantOf(report))}</span>
-        <span className="row-side">{report.conclusion ?? t('patient.noConclusion')}</span>
+        <span className="row-side">
+          {report.status === 'final' ? report.conclusion : t('patient.preliminary')}
+        </span>
         <ReportStatus status={report.status} />
       </a>
     </li>

@@ -1,6 +1,7 @@
 import type { Bundle, DiagnosticReport, Patient } from '@medplum/fhirtypes'
 import { type UseQueryResult, useQuery } from '@tanstack/react-query'
 import { usePortal } from '../app/portal.ts'
+import { listRefreshMs } from '../limits.ts'
 import type { Platform } from '../sealed-channel/platform.ts'
 import { patientNumberSystem } from './patient-form.ts'
 
@@ -48,7 +49,7 @@ export function useReportsOf(patient: string): UseQueryResult<readonly Diagnosti
       const path = `/fhir/DiagnosticReport?subject=${subject}`
       return newestFirst(resourcesOf(await platform.read<Bundle<DiagnosticReport>>(path, signal)))
     },
-    refetchInterval: 10_000,
+    refetchInterval: listRefreshMs,
   })
 }
 

@@ -1,6 +1,8 @@
 /** What the platform found out about whom it works with: `GET /trust`. */
 export interface PlatformTrust {
   readonly peers: readonly PeerTrust[]
+  /** Those that nothing is sent to now, with the code of the reason. */
+  readonly refused: readonly { readonly role: PeerTrust['role']; readonly code: string }[]
 }
 
 export interface PeerTrust {
@@ -13,7 +15,7 @@ export interface PeerTrust {
   readonly tcbStatus: string
   readonly simulated: boolean
   readonly model?: { readonly name: string; readonly version: string; readonly sha256: string }
-  /** Unix seconds. */
-  readonly tokenExpires: number
+  /** Unix seconds; absent before the first token for it. */
+  readonly tokenExpires?: number
   readonly store?: 'redis' | 'in-process'
 }

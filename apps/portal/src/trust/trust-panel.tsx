@@ -116,6 +116,18 @@ function Peers(): ReactElement {
       {trust.data.peers.map((peer) => (
         <PeerSection key={peer.role} peer={peer} />
       ))}
+      {trust.data.refused.map(({ role, code }) => (
+        <section key={role} className="trust-section" data-testid={`trust-refused-${role}`}>
+          <header>
+            <h3>{t(`trust.role.${role}`)}</h3>
+            <Status tone="bad">{t('trust.refused')}</Status>
+          </header>
+          <p>{t('trust.refusedText')}</p>
+          <p className="quiet">
+            {t('refusal.code')} <code>{code}</code>
+          </p>
+        </section>
+      ))}
     </>
   )
 }
@@ -150,7 +162,9 @@ function PeerSection({ peer }: { readonly peer: PeerTrust }): ReactElement {
                   { name: t('trust.fact.modelSha256'), value: peer.model.sha256 },
                 ]),
             { name: t('trust.fact.audience'), value: peer.audience },
-            { name: t('trust.fact.tokenExpires'), value: instant(peer.tokenExpires) },
+            ...(peer.tokenExpires === undefined
+              ? []
+              : [{ name: t('trust.fact.tokenExpires'), value: instant(peer.tokenExpires) }]),
             {
               name: t('trust.fact.simulated'),
               value: t(peer.simulated ? 'trust.yes' : 'trust.no'),

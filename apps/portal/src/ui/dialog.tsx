@@ -37,22 +37,24 @@ export function Dialog({
       data-testid={testId}
       onClose={onClose}
     >
-      {simulated && (
-        <p className="dialog-banner">
-          <strong>{t('banner.title')}</strong> {t('banner.text')}
-        </p>
-      )}
-      <header className="dialog-header">
-        <h2 id={titleId}>{title}</h2>
-        <button
-          type="button"
-          className="icon-button"
-          aria-label={t('ui.close')}
-          onClick={() => dialog.current?.close()}
-        >
-          <Icon name="cross" />
-        </button>
-      </header>
+      <div className="dialog-top">
+        {simulated && (
+          <p className="dialog-banner">
+            <strong>{t('banner.title')}</strong> {t('banner.text')}
+          </p>
+        )}
+        <header className="dialog-header">
+          <h2 id={titleId}>{title}</h2>
+          <button
+            type="button"
+            className="icon-button"
+            aria-label={t('ui.close')}
+            onClick={() => dialog.current?.close()}
+          >
+            <Icon name="cross" />
+          </button>
+        </header>
+      </div>
       <div className="dialog-body">{children}</div>
     </dialog>
   )

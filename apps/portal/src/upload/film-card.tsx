@@ -5,11 +5,13 @@ import { Facts } from '../ui/facts.tsx'
 import { Icon } from '../ui/icon.tsx'
 import { Notice } from '../ui/notice.tsx'
 import { type FilmSummary, transferSyntaxNameOf } from './film.ts'
-import { wordsOfWarning } from './film-words.ts'
+import { isDifference, wordsOfWarning } from './film-words.ts'
 
 /** What was recognised in a film, what of it goes no further, and what to be careful about. */
 export function FilmCard({ film }: { readonly film: FilmSummary }): ReactElement {
   const { t } = useTranslation()
+  const differences = film.warnings.filter(isDifference)
+  const warnings = film.warnings.filter((warning) => !isDifference(warning))
   return (
     <div className="film-card" data-testid="film-summary">
       <p className="verified-line">
@@ -34,10 +36,20 @@ export function FilmCard({ film }: { readonly film: FilmSummary }): ReactElement
           />
         </div>
       </div>
-      {film.warnings.length > 0 && (
+      {differences.length > 0 && (
+        <Notice tone="bad" title={t('film.differs')} testId="film-differences">
+          <p>{t('film.differsText')}</p>
+          <ul>
+            {differences.map((difference) => (
+              <li key={difference}>{t(`film.difference.${difference}`)}</li>
+            ))}
+          </ul>
+        </Notice>
+      )}
+      {warnings.length > 0 && (
         <Notice tone="warning" title={t('film.warnings')} testId="film-warnings">
           <ul>
-            {film.warnings.map((warning) => {
+            {warnings.map((warning) => {
               const words = wordsOfWarning(warning)
               return (
                 <li key={warning}>{words === undefined ? warning : t(`film.warning.${words}`)}</li>

@@ -166,7 +166,7 @@ function Waiting({
 }): ReactElement {
   const { t } = useTranslation()
   return (
-    <div data-testid="order-waiting">
+    <div className="order-waiting" data-testid="order-waiting">
       <Steps label={t('film.waiting')} steps={useSteps(state)} />
       <p className="quiet">{t('film.mayLeave')}</p>
       <div className="form-actions">

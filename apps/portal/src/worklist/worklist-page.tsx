@@ -4,6 +4,7 @@ import type { ReactElement } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useIsRadiologist } from '../app/me.ts'
 import { usePortal } from '../app/portal.ts'
+import { listRefreshMs } from '../limits.ts'
 import { usePatientParticulars } from '../patients/patient-row.tsx'
 import { nameOf } from '../patients/patient-words.ts'
 import { instantOf, newestFirst, resourcesOf, usePatient } from '../patients/queries.ts'
@@ -24,7 +25,7 @@ export function WorklistPage(): ReactElement {
       const path = '/fhir/DiagnosticReport?status=preliminary'
       return newestFirst(resourcesOf(await platform.read<Bundle<DiagnosticReport>>(path, signal)))
     },
-    refetchInterval: 10_000,
+    refetchInterval: listRefreshMs,
   })
   return (
     <Page
