@@ -12,6 +12,7 @@ import {
   type ReceiptReport,
   verifyReceipt,
 } from '@sealward/attestation/receipt'
+import { type SigningJwk, signerOf } from '@sealward/attestation/token'
 import { limits } from './limits.ts'
 import { badInput, type Outcome } from './problem.ts'
 
@@ -74,10 +75,11 @@ async function readRoots(file: string): Promise<Outcome<readonly string[]>> {
 async function readSigners(file: string): Promise<Outcome<readonly string[]>> {
   const bytes = await readBounded(file, '--signer')
   if (!bytes.ok) return bytes
-  const certificates = [...certificatesIn(bytes.value), ...certificatesOfKeySet(bytes.value)]
-  const signers = certificates.map((certificate) =>
+  const certified = certificatesIn(bytes.value).map((certificate) =>
     createHash('sha256').update(spkiOf(certificate)).digest('base64url'),
   )
+  const published = await Promise.all(keysIn(bytes.value).map(signerOf))
+  const signers = [...certified, ...published].filter((signer) => signer !== undefined)
   return signers.length > 0
     ? ok(signers)
     : badInput(
@@ -94,18 +96,16 @@ function certificatesIn(bytes: Uint8Array): readonly X509Certificate[] {
   return pems.map(certificateOf).filter((certificate) => certificate !== undefined)
 }
 
-/** The keys of a saved `/certs` answer, by their own certificates. */
-function certificatesOfKeySet(bytes: Uint8Array): readonly X509Certificate[] {
+/** The keys of a saved `/certs` answer. */
+function keysIn(bytes: Uint8Array): readonly SigningJwk[] {
   const json = jsonOf(bytes, { bytesMax: limits.receiptBytesMax, depthMax: limits.depthMax })
   const { keys } = ((json.ok ? json.value : undefined) ?? {}) as { readonly keys?: unknown }
-  return (Array.isArray(keys) ? keys : [])
-    .map((key: unknown) => (key as { readonly x5c?: unknown } | null)?.x5c)
-    .map((x5c) => (Array.isArray(x5c) && typeof x5c[0] === 'string' ? x5c[0] : ''))
-    .map((base64) => certificateOf(Buffer.from(base64, 'base64')))
-    .filter((certificate) => certificate !== undefined)
+  return (Array.isArray(keys) ? keys : []).filter(
+    (key: unknown): key is SigningJwk => typeof key === 'object' && key !== null && 'kty' in key,
+  )
 }
 
-function certificateOf(encoded: string | Buffer): X509Certificate | undefined {
+function certificateOf(encoded: string): X509Certificate | undefined {
   try {
     return new X509Certificate(encoded)
   } catch {
