@@ -1,11 +1,12 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { encodeInitTimeData } from '@sealward/attestation/evidence'
 import type { SampleVendor } from '@sealward/attestation/sample'
-import { launch, type SimulatedEnclave } from '@sealward/enclave/evidence'
+import { LaunchFailure, launch, type SimulatedEnclave } from '@sealward/enclave/evidence'
 import { builtFolder, type MeasuredService } from './build/build.ts'
 import type { Home } from './home.ts'
 import { openLog } from './log-file.ts'
 import { type Agreement, type ConfigIds, initTimeDataOf, isvSvn, productIds } from './parties.ts'
+import { StackProblem } from './problem.ts'
 import { sha256Hex } from './secrets.ts'
 import type { Announce, Tampering } from './stack.ts'
 import type { Undo } from './undo.ts'
@@ -114,6 +115,7 @@ async function startEnclave(
   const configFile = home.path(`${role}.json`)
   writeFileSync(configFile, JSON.stringify(config), { mode: 0o600 })
   mkdirSync(home.path(role), { recursive: true, mode: 0o700 })
+  const logFile = home.path(`${role}.log`)
   const enclave = options.undo.started(
     await launch({
       name: role,
@@ -127,7 +129,10 @@ async function startEnclave(
       stateFolder: home.path(role),
       env: { SEALWARD_CONFIG: configFile, NODE_ENV: 'production' },
       reads: [configFile],
-      onLog: openLog(home.path(`${role}.log`)),
+      onLog: openLog(logFile),
+    }).catch((error: unknown) => {
+      if (!(error instanceof LaunchFailure)) throw error
+      throw new StackProblem(error.code, `${error.message}; see ${logFile}.`)
     }),
     (running) => running.stop(),
   )

@@ -208,7 +208,7 @@ async function startServers(
 async function answerIdentity(home: Home, edge: Edge): Promise<void> {
   const cliSecret = await home.secret('cli-secret', secretText)
   edge.answerIdentity(
-    createIdentityProvider({
+    await createIdentityProvider({
       issuer: `${edge.origin}/identity`,
       origin: edge.origin,
       jwks: JSON.parse(await home.secret('identity-keys.json', identityKeys)) as never,

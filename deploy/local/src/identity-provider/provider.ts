@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import Provider, { type Configuration, type JWKS } from 'oidc-provider'
+import type { Configuration, JWKS, Provider } from 'oidc-provider'
 import { accountOf, signIn } from './accounts.ts'
 import { signInPage, signInStyle } from './sign-in-page.ts'
 
@@ -21,15 +21,18 @@ export type IdentityProvider = (request: IncomingMessage, response: ServerRespon
  * @param origin of the portal.
  * @param jwks private signing keys; kept in the state folder, so that sessions outlive a restart.
  */
-export function createIdentityProvider(options: {
+export async function createIdentityProvider(options: {
   readonly issuer: string
   readonly origin: string
   readonly jwks: JWKS
   readonly cookieKey: string
   readonly cliSecret: string
-}): IdentityProvider {
+}): Promise<IdentityProvider> {
   const mount = new URL(options.issuer).pathname
-  const provider = quietly(() => new Provider(options.issuer, configurationOf(options, mount)))
+  const provider = await quietly(async () => {
+    const library = await import('oidc-provider')
+    return new library.Provider(options.issuer, configurationOf(options, mount))
+  })
   const callback = provider.callback()
   return (request, response) => {
     const path = (request.url ?? '/').slice(mount.length) || '/'
@@ -49,11 +52,11 @@ export function createIdentityProvider(options: {
 }
 
 /** The library warns on the console that it keeps sessions in memory: here, that is what is wanted. */
-function quietly<T>(make: () => T): T {
+async function quietly<T>(make: () => Promise<T>): Promise<T> {
   const { warn, info } = console
   Object.assign(console, { warn: () => {}, info: () => {} })
   try {
-    return make()
+    return await make()
   } finally {
     Object.assign(console, { warn, info })
   }
