@@ -485,6 +485,18 @@ export const en = {
     disclaimer:
       'Not a medical device. The model knows films of children of one to five years from one hospital, and pneumonia only. It is no substitute for a radiologist’s reading.',
   },
+  card: {
+    limits: 'Limits',
+    points: 'How films fell on the test part',
+    saidYes: 'Model: yes',
+    saidNo: 'Model: no',
+    wasYes: 'Pneumonia',
+    wasNo: 'No pneumonia',
+    rates: 'Sensitivity {{sensitivity}}, specificity {{specificity}}',
+    published: 'Published by others on the same task',
+    who: 'Model',
+    accuracy: 'Accuracy',
+  },
   viewer: {
     title: 'Film and evidence map',
     film: 'The film',

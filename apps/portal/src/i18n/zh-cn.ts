@@ -420,6 +420,18 @@ export const zhCn: Catalogue = {
     disclaimer:
       '不是医疗器械。模型只学习过一家医院 1 至 5 岁儿童的影像，只识别肺炎，不能代替放射科医生的阅片。',
   },
+  card: {
+    limits: '局限',
+    points: '测试集上的结果',
+    saidYes: '模型：是',
+    saidNo: '模型：否',
+    wasYes: '肺炎',
+    wasNo: '无肺炎',
+    rates: '灵敏度 {{sensitivity}}，特异度 {{specificity}}',
+    published: '他人在同一任务上发表的结果',
+    who: '模型',
+    accuracy: '准确率',
+  },
   viewer: {
     title: '影像与证据图',
     film: '影像',

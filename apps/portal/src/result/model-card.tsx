@@ -2,11 +2,14 @@ import type { ReactElement } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Dialog } from '../ui/dialog.tsx'
 import { Facts } from '../ui/facts.tsx'
+import { useNumbers } from '../ui/format.ts'
+import { Notice } from '../ui/notice.tsx'
+import { cardOf, type OperatingFigures, type Published, wordsOfName } from './card.ts'
 import type { Interpretation } from './result.ts'
 
-/** The model's card as the diagnostic provider wrote it. */
+/** The model's card as the diagnostic provider wrote it: what it is for, how well it does, its limits. */
 export function ModelCard({
-  card,
+  card: json,
   model,
   onClose,
 }: {
@@ -15,18 +18,121 @@ export function ModelCard({
   readonly onClose: () => void
 }): ReactElement {
   const { t } = useTranslation()
+  const card = cardOf(json)
   return (
     <Dialog title={t('report.modelCard')} shape="sheet" onClose={onClose} testId="model-card">
-      <Facts
-        facts={[
-          { name: t('report.fact.model'), value: `${model.name} ${model.version}` },
-          { name: t('report.fact.modelSha256'), value: model.sha256 },
-        ]}
-      />
       <div className="model-card">
-        <Value value={card} depth={3} />
+        {card.task !== undefined && <p className="lead">{card.task}</p>}
+        {card.use !== undefined && <Notice tone="warning">{card.use}</Notice>}
+        <Facts
+          facts={[
+            { name: t('report.fact.model'), value: `${model.name} ${model.version}` },
+            { name: t('report.fact.modelSha256'), value: model.sha256 },
+          ]}
+        />
+        {card.limits.length > 0 && (
+          <section>
+            <h3>{t('card.limits')}</h3>
+            <ul>
+              {card.limits.map((limit) => (
+                <li key={limit}>{limit}</li>
+              ))}
+            </ul>
+          </section>
+        )}
+        {card.points.length > 0 && (
+          <section>
+            <h3>{t('card.points')}</h3>
+            <div className="confusions">
+              {card.points.map((point) => (
+                <Confusion key={point.name} point={point} />
+              ))}
+            </div>
+          </section>
+        )}
+        {card.published.length > 0 && <PublishedTable entries={card.published} />}
+        {Object.entries(card.rest).map(([name, value]) => (
+          <section key={name}>
+            <h3>{wordsOfName(name)}</h3>
+            <Value value={value} depth={4} />
+          </section>
+        ))}
       </div>
     </Dialog>
+  )
+}
+
+/** Four numbers: what the model said, against what was so. */
+function Confusion({ point }: { readonly point: OperatingFigures }): ReactElement {
+  const { t } = useTranslation()
+  const { percent } = useNumbers()
+  const { truePositives, falseNegatives, trueNegatives, falsePositives } = point
+  return (
+    <div>
+      <table className="plain-table">
+        <caption>
+          {wordsOfName(point.name)} · {percent(point.threshold)}
+        </caption>
+        <thead>
+          <tr>
+            <td />
+            <th scope="col">{t('card.saidYes')}</th>
+            <th scope="col">{t('card.saidNo')}</th>
+          </tr>
+        </thead>
+        <tbody>
+          <tr>
+            <th scope="row">{t('card.wasYes')}</th>
+            <td className="cell-right">{truePositives}</td>
+            <td>{falseNegatives}</td>
+          </tr>
+          <tr>
+            <th scope="row">{t('card.wasNo')}</th>
+            <td>{falsePositives}</td>
+            <td className="cell-right">{trueNegatives}</td>
+          </tr>
+        </tbody>
+      </table>
+      <p className="quiet">
+        {t('card.rates', {
+          sensitivity: percent(truePositives / (truePositives + falseNegatives)),
+          specificity: percent(trueNegatives / (trueNegatives + falsePositives)),
+        })}
+      </p>
+    </div>
+  )
+}
+
+function PublishedTable({ entries }: { readonly entries: readonly Published[] }): ReactElement {
+  const { t } = useTranslation()
+  const { fixed } = useNumbers()
+  const figure = (value: number | undefined): string =>
+    value === undefined ? '–' : fixed(value, 3)
+  return (
+    <section>
+      <h3>{t('card.published')}</h3>
+      <table className="plain-table">
+        <thead>
+          <tr>
+            <th scope="col">{t('card.who')}</th>
+            <th scope="col">AUC</th>
+            <th scope="col">{t('card.accuracy')}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {entries.map(({ name, auc, accuracy, note }) => (
+            <tr key={name}>
+              <th scope="row">
+                {name}
+                {note !== undefined && <small>{note}</small>}
+              </th>
+              <td>{figure(auc)}</td>
+              <td>{figure(accuracy)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
   )
 }
 
@@ -50,43 +156,25 @@ function Value({
       </ul>
     )
   }
-  if (typeof value === 'object' && value !== null) {
-    const entries = Object.entries(value)
-    const flat = entries.filter(([, item]) => typeof item !== 'object' || item === null)
-    const nested = entries.filter(([, item]) => typeof item === 'object' && item !== null)
-    return (
-      <>
-        {flat.length > 0 && (
-          <Facts
-            facts={flat.map(([name, item]) => ({ name: wordsOf(name), value: String(item) }))}
-          />
-        )}
-        {nested.map(([name, item]) => (
-          <section key={name}>
-            <Heading depth={depth}>{wordsOf(name)}</Heading>
+  if (typeof value !== 'object' || value === null) return <p>{String(value ?? '')}</p>
+  const entries = Object.entries(value)
+  const nested = entries.filter(([, item]) => typeof item === 'object' && item !== null)
+  const flat = entries.filter(([, item]) => typeof item !== 'object' || item === null)
+  return (
+    <>
+      {flat.length > 0 && (
+        <Facts
+          facts={flat.map(([name, item]) => ({ name: wordsOfName(name), value: String(item) }))}
+        />
+      )}
+      {nested
+        .filter(([, item]) => Object.keys(item as object).length > 0)
+        .map(([name, item]) => (
+          <div key={name} className="model-card-part">
+            {depth === 4 ? <h4>{wordsOfName(name)}</h4> : <h5>{wordsOfName(name)}</h5>}
             <Value value={item} depth={depth + 1} />
-          </section>
+          </div>
         ))}
-      </>
-    )
-  }
-  return <span className="model-card-text">{String(value ?? '')}</span>
-}
-
-function Heading({
-  depth,
-  children,
-}: {
-  readonly depth: number
-  readonly children: string
-}): ReactElement {
-  if (depth === 3) return <h3>{children}</h3>
-  if (depth === 4) return <h4>{children}</h4>
-  return <h5>{children}</h5>
-}
-
-/** `trainingData` as `Training data`. */
-function wordsOf(name: string): string {
-  const spaced = name.replace(/[-_]/g, ' ').replace(/([a-z0-9])([A-Z])/g, '$1 $2')
-  return spaced.charAt(0).toUpperCase() + spaced.slice(1).toLowerCase()
+    </>
+  )
 }
