@@ -29,6 +29,13 @@ import { createLogger } from '@sealward/enclave/telemetry'
 import { exportJWK, SignJWT } from 'jose'
 import { createAttestationService, openSigningKey } from '../../../attestation-service/src/app.ts'
 import { createGateway, createInProcessStore } from '../../../cache-gateway/src/gateway.ts'
+import {
+  createDiagnostics,
+  createInference,
+  limits,
+  readServedModel,
+  type ServedModel,
+} from '../../../diagnostics/src/app.ts'
 import type { Role } from '../staff/staff-token.ts'
 import { startPlatform } from '../start.ts'
 import { startTestPostgres, type TestPostgres } from './postgres.fixtures.ts'
@@ -69,8 +76,14 @@ export interface Asked {
   readonly json: any
 }
 
-/** Starts it. Takes a few seconds, most of them PostgreSQL's. */
-export async function startDeployment(): Promise<Deployment> {
+/**
+ * Starts it. Takes a few seconds, most of them PostgreSQL's.
+ *
+ * @param model `arithmetic` with faults at choice, or the `trained` one behind the real provider.
+ */
+export async function startDeployment(
+  which: 'arithmetic' | 'trained' = 'arithmetic',
+): Promise<Deployment> {
   const undo: (() => unknown)[] = []
   const vendor = await createSampleVendor({ at: clock.now() })
   const pcs = await startSamplePcs({ vendor, clock })
@@ -127,7 +140,10 @@ export async function startDeployment(): Promise<Deployment> {
   // Three workloads.
   const measurementOf = (role: TeeRole): Uint8Array => createHash('sha256').update(role).digest()
   const mrSigner = createHash('sha256').update('vendor').digest()
-  const model = { name: 'chest-pneumonia', version: '1', sha256: 'ab'.repeat(32) }
+  const model =
+    which === 'trained'
+      ? readServedModel()
+      : { name: 'chest-pneumonia', version: '1', sha256: 'ab'.repeat(32) }
   const expectation = (role: TeeRole, initTimeData?: Uint8Array): PeerExpectation => ({
     role,
     mrEnclave: [Buffer.from(measurementOf(role)).toString('hex')],
@@ -192,12 +208,17 @@ export async function startDeployment(): Promise<Deployment> {
   })
   undo.push(() => gateway.close().catch(() => {}))
   const diagnosticsData = initTimeDataOf('diagnostics', [expectation('platform')])
-  const diagnostics = await startProvider({
-    identity: await identityOf(await teeOf('diagnostics', diagnosticsData), { model }),
+  const { name, version, sha256: digest } = model
+  const served = {
+    identity: await identityOf(await teeOf('diagnostics', diagnosticsData), {
+      model: { name, version, sha256: digest },
+    }),
     admission: admissionFor('diagnostics'),
-    deployment,
-    model,
-  })
+  }
+  const diagnostics =
+    'bytes' in model
+      ? await startTrained({ ...served, model })
+      : await startProvider({ ...served, deployment, model })
   undo.push(() => diagnostics.stop())
   const postgres = await startTestPostgres()
   undo.push(() => postgres.stop())
@@ -306,6 +327,28 @@ export async function startDeployment(): Promise<Deployment> {
     },
     async stop() {
       for (const each of undo.reverse()) await each()
+    },
+  }
+}
+
+/** The provider as it is, with the model as it was trained. */
+async function startTrained(options: {
+  readonly identity: Identity
+  readonly admission: ReturnType<typeof createAdmission>
+  readonly model: ServedModel
+}): Promise<Provider> {
+  const inference = await createInference({ ...limits, model: options.model.bytes, workers: 1 })
+  const log = createLogger('test', { level: 'silent' })
+  const server = createDiagnostics({ ...options, inference, clock, random, log })
+  const { port } = await server.listen()
+  return {
+    url: `https://127.0.0.1:${port}`,
+    received: [],
+    bodies: [],
+    fault: undefined,
+    async stop() {
+      await server.close()
+      await inference.close()
     },
   }
 }
