@@ -51,7 +51,7 @@ export async function decodeWith(name: CodecName, codestream: Uint8Array): Promi
     decoder.getEncodedBuffer(codestream.length).set(codestream)
     decoder.decode()
     const info = decoder.getFrameInfo()
-    const bytes = decoder.getDecodedBuffer().slice()
+    const bytes = new Uint8Array(decoder.getDecodedBuffer())
     const planar = name === 'jpeg-ls' && decoder.getInterleaveMode?.() === 0
     decoder.delete()
     return {
