@@ -1,2 +1,5 @@
-export function step(title: string, work: () => Promise<string | undefined | void>): Promise<void>
+export function step(
+  title: string,
+  work: () => Promise<string | undefined | undefined>,
+): Promise<void>
 export class Stop extends Error {}

@@ -18,6 +18,7 @@ import {
 } from './identity-provider/provider.ts'
 import { type Agreement, expectationOf } from './parties.ts'
 import { type Postgres, startPostgres } from './postgres.ts'
+import { StackProblem } from './problem.ts'
 import { startRedis } from './redis.ts'
 import { identityKeys, openVendor, publisherKey, secretText, sha256Hex } from './secrets.ts'
 import { createUndo } from './undo.ts'
@@ -77,6 +78,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const edge = undo.started(await openEdge(options.port, builtFolder('portal')), (opened) =>
       opened.close(),
     )
+    await keepOrigin(home, edge.origin)
     const measurements = await buildAll((target, build) =>
       announce(`Building ${target}`, () => build().then(() => undefined)),
     )
@@ -174,6 +176,19 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     await undo.stop()
     throw error
   }
+}
+
+/**
+ * A state folder keeps the address it was made with: staff sign in there, and the platform's master key
+ * depends on who decides who is staff.
+ */
+async function keepOrigin(home: Home, origin: string): Promise<void> {
+  const made = await home.secret('origin', () => origin)
+  if (made === origin) return
+  throw new StackProblem(
+    'origin-changed',
+    `The state in ${home.folder} was made for ${made}. Start it with PORT=${new URL(made).port}, or choose another folder with SEALWARD_HOME.`,
+  )
 }
 
 /** PostgreSQL and, where the machine has one, Redis: outside any TEE, so all they hold is sealed. */

@@ -97,6 +97,8 @@ function configurationOf(
     jwks: options.jwks,
     cookies: { keys: [options.cookieKey] },
     pkce: { required: () => true },
+    // The portal is of the same origin; nobody else's page may ask.
+    clientBasedCORS: () => false,
     scopes: ['openid', 'profile'],
     claims: { openid: ['sub'], profile: ['name', 'roles'] },
     conformIdTokenClaims: false,
