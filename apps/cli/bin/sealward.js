@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path'
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 
 if (major > 22 || (major === 22 && minor >= 18)) {
+  leaveOutExperimentalWarnings()
   await import('../src/main.ts')
 } else {
   const node = pinnedNode()
@@ -28,6 +29,14 @@ if (major > 22 || (major === 22 && minor >= 18)) {
       process.exitCode = code ?? (signal === 'SIGINT' ? 130 : 143)
     })
   }
+}
+
+/** Node calls a method of Web Crypto experimental that HPKE stands on: nobody at a terminal can act on that. */
+function leaveOutExperimentalWarnings() {
+  process.removeAllListeners('warning')
+  process.on('warning', ({ name, message }) => {
+    if (name !== 'ExperimentalWarning') process.stderr.write(`${name}: ${message}\n`)
+  })
 }
 
 /** The Node that npm installed for this machine, if it did. */

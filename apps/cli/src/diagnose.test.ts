@@ -378,6 +378,22 @@ test('help and version are no errors', async () => {
   expect((await sealward(['diagnose', '--help'])).out).toContain('Examples:')
 })
 
+test('Ctrl-C ends the wait for one film without a result', async () => {
+  const interrupt = new AbortController()
+  const stack = await createTestStack({
+    inner: (_method, path) => {
+      if (!path.startsWith('/fhir/Task')) return undefined
+      interrupt.abort(new Error('interrupted'))
+      return { status: 200, body: { status: 'in-progress' } }
+    },
+  })
+  const ran = await sealward(['diagnose', await film('film.png'), '--json'], stack, {
+    interrupted: interrupt.signal,
+  })
+  expect(ran).toMatchObject({ code: 130, out: '' })
+  expect(ran.err).toMatch(/Interrupted\.\n$/)
+})
+
 describe('a folder', () => {
   async function films(...names: readonly string[]): Promise<string> {
     const { mkdir } = await import('node:fs/promises')
@@ -437,7 +453,7 @@ describe('a folder', () => {
         interrupted: interrupt.signal,
       },
     )
-    expect(ran.code).toBe(3)
+    expect(ran.code).toBe(130)
     expect(ran.err).toMatch(/Interrupted: [12] films were not looked at/)
     expect(await readFile(table, 'utf8')).toMatch(/\r\na\.png,done,/)
     expect(await readdir(folder)).not.toContain('out.csv.partial')

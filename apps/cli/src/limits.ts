@@ -1,6 +1,6 @@
 export const limits = {
   /** Bytes of a film. */
-  filmBytesMax: 67_108_864,
+  filmBytesMax: 50_331_648,
   /** Films of one folder. */
   filmsMax: 100_000,
   /** Bytes of a configuration, a key set, an evidence document, or an attestation token's answer. */

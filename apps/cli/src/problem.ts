@@ -10,8 +10,8 @@ export interface CommandProblem extends Problem {
 
 export type Outcome<T> = Result<T, CommandProblem>
 
-/** What the process answers its caller. */
-export type ExitCode = 0 | 1 | 2 | 3
+/** What the process answers its caller; 130 after Ctrl-C, as shells have it. */
+export type ExitCode = 0 | 1 | 2 | 3 | 130
 
 const exitCodes: Readonly<Record<ProblemKind, ExitCode>> = { refused: 1, input: 2, unavailable: 3 }
 

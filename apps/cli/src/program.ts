@@ -55,6 +55,10 @@ export async function run(
     return exitCode
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    if (surroundings.interrupted.aborted) {
+      surroundings.err('Interrupted.\n')
+      return 130
+    }
     throw error
   }
 }
@@ -229,7 +233,7 @@ async function runDiagnoseFolder(
   if (stopped === undefined) return refused === 0 ? 0 : 2
   if (stopped === 'interrupted') {
     surroundings.err(`Interrupted: ${files - done - refused} films were not looked at.\n`)
-    return 3
+    return 130
   }
   surroundings.err(`Stopped at the next one: ${problem?.code}: ${problem?.detail}\n`)
   return exitCodeOf(stopped)
