@@ -12,7 +12,8 @@ import {
 import { type Rate, rateOf } from './rate.ts'
 
 const require = createRequire(import.meta.url)
-const shared = process.env['SEALWARD_SHARED'] ?? fileURLToPath(new URL('../../../shared', import.meta.url))
+const shared =
+  process.env['SEALWARD_SHARED'] ?? fileURLToPath(new URL('../../../shared', import.meta.url))
 
 /** Quotes verified a second: ours, a peer, and the machine's limit, in one run. */
 export interface QuoteRates {

@@ -31,7 +31,10 @@ async function during(work: () => unknown, milliseconds: number): Promise<number
 }
 
 /** Median and 99th percentile of some times. */
-export function quantiles(times: readonly number[]): { readonly p50: number; readonly p99: number } {
+export function quantiles(times: readonly number[]): {
+  readonly p50: number
+  readonly p99: number
+} {
   const sorted = [...times].sort((one, other) => one - other)
   const at = (share: number): number =>
     rounded(sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0)

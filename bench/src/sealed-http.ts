@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage } from 'node:http'
+import type { Result } from '@sealward/attestation/bytes'
 import {
   createReplayWindow,
   decodeRequest,
@@ -13,7 +14,6 @@ import {
   sealRequest,
   sealResponse,
 } from '@sealward/attestation/channel'
-import type { Result } from '@sealward/attestation/bytes'
 import { systemRandom } from '@sealward/enclave/effects'
 import { quantiles } from './rate.ts'
 
@@ -38,7 +38,10 @@ export async function measureSealedHttp(): Promise<readonly RoundTrip[]> {
   if (address === null || typeof address === 'string') throw new Error('no port')
   const url = `http://127.0.0.1:${address.port}`
   const trips: RoundTrip[] = []
-  for (const [bytes, runs] of [[1000, 400], [1_000_000, 100]] as const) {
+  for (const [bytes, runs] of [
+    [1000, 400],
+    [1_000_000, 100],
+  ] as const) {
     trips.push(await measure(url, key, bytes, runs))
   }
   server.closeAllConnections()
@@ -46,7 +49,12 @@ export async function measureSealedHttp(): Promise<readonly RoundTrip[]> {
   return trips
 }
 
-async function measure(url: string, key: OhttpKey, bytes: number, runs: number): Promise<RoundTrip> {
+async function measure(
+  url: string,
+  key: OhttpKey,
+  bytes: number,
+  runs: number,
+): Promise<RoundTrip> {
   const body = new Uint8Array(randomBytes(bytes))
   const times: { readonly sealed: number[]; readonly plain: number[] } = { sealed: [], plain: [] }
   for (let run = -20; run < runs; run++) {
@@ -68,9 +76,11 @@ async function sealedEcho(url: string, key: OhttpKey, body: Uint8Array): Promise
     headers: [],
     body,
   })
-  const { message, exchange } = valueOf(await sealRequest({ config: key.config, request, random: systemRandom }))
+  const { message, exchange } = accepted(
+    await sealRequest({ config: key.config, request, random: systemRandom }),
+  )
   const answer = await post(`${url}/sealed`, message)
-  return valueOf(decodeResponse(valueOf(await openResponse({ exchange, message: answer })))).body
+  return accepted(decodeResponse(accepted(await openResponse({ exchange, message: answer })))).body
 }
 
 const replay = createReplayWindow({ entriesMax: 100_000 })
@@ -80,8 +90,8 @@ async function echo(incoming: IncomingMessage, key: OhttpKey): Promise<Uint8Arra
   for await (const chunk of incoming) chunks.push(chunk as Buffer)
   const message = new Uint8Array(Buffer.concat(chunks))
   if (incoming.url === '/plain') return message
-  const { request, exchange } = valueOf(await openRequest({ keys: [key], message, replay }))
-  const { body } = valueOf(decodeRequest(request))
+  const { request, exchange } = accepted(await openRequest({ keys: [key], message, replay }))
+  const { body } = accepted(decodeRequest(request))
   return sealResponse({
     exchange,
     response: encodeResponse({ status: 200, headers: [], body }),
@@ -100,7 +110,7 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - started
 }
 
-function valueOf<T>(result: Result<T>): T {
+function accepted<T>(result: Result<T>): T {
   if (result.ok) return result.value
   throw new Error(result.problem.code)
 }

@@ -1,5 +1,2 @@
-export function step(
-  title: string,
-  work: () => Promise<string | undefined | undefined>,
-): Promise<void>
+export function step(title: string, work: () => Promise<unknown>): Promise<void>
 export class Stop extends Error {}

@@ -3,7 +3,7 @@
  * redrawn each second, so that a long step is seen to be alive.
  *
  * @param {string} title
- * @param {() => Promise<string | undefined | void>} work what it did, in a few words, if worth telling
+ * @param {() => Promise<unknown>} work a text it resolves to is told: what it did, in a few words
  */
 export async function step(title, work) {
   const started = Date.now()
@@ -17,7 +17,7 @@ export async function step(title, work) {
     const told = await work()
     clearInterval(timer)
     process.stdout.write(
-      `${live ? '\r\x1b[2K' : ''}✓ ${title}${told ? `: ${told}` : ''} (${seconds()} s)\n`,
+      `${live ? '\r\x1b[2K' : ''}✓ ${title}${typeof told === 'string' ? `: ${told}` : ''} (${seconds()} s)\n`,
     )
   } catch (error) {
     clearInterval(timer)
