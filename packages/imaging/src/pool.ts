@@ -120,7 +120,7 @@ export function createImagingWorkerPool({
       examinationIn(await track(run(examineTask(bytes, limits, options), options.signal))),
     close: async () => {
       closing.abort()
-      await Promise.allSettled([...running])
+      await Promise.allSettled(running)
       await spare?.terminate()
       spare = undefined
     },
