@@ -147,6 +147,11 @@ export function readPng(bytes: Uint8Array, limits: ImagingLimits): Picture {
   return { ...picture, rows, columns, notes }
 }
 
+/** Kinds of text in a PNG file; nothing is inflated for it. */
+export function pngNotes(bytes: Uint8Array): readonly string[] {
+  return pngChunks(bytes).notes
+}
+
 type Chunk = readonly [type: string, body: Uint8Array]
 
 function decodedPng(bytes: Uint8Array): Omit<Picture, 'rows' | 'columns' | 'notes'> {

@@ -83,6 +83,14 @@ test('a film says what its file says', async () => {
   })
 })
 
+test('what is no code and no UID counts as absent', async () => {
+  const odd = { Modality: 'DX\u001b[2J', StudyInstanceUID: '1.2<b>', BodyPartExamined: 'Å' }
+  expect(await readFilm(film(odd))).toMatchObject({
+    ok: true,
+    value: { modality: undefined, studyInstanceUid: undefined, bodyPart: undefined },
+  })
+})
+
 test('a film without window is stretched from its least to its greatest value, and says so', async () => {
   const stored = Uint16Array.from(picture, (value) => 1_000 + value)
   const outcome = await readFilm(

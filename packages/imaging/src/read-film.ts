@@ -8,7 +8,7 @@ import { present } from './presentation.ts'
 import { fail, outcomeLater } from './refusal.ts'
 import { openFrames } from './stored-pixels.ts'
 import { tag } from './tags.ts'
-import { textIn } from './values.ts'
+import { codeIn, textIn, uidIn } from './values.ts'
 
 export interface ReadOptions {
   /** What the sender calls the bytes. When given, the content must be that. */
@@ -139,17 +139,17 @@ async function dicomFilm(file: DicomFile, limits: ImagingLimits): Promise<Film> 
     columns: header.columns,
     grey: presented.grey,
     colour: presented.colour,
-    modality: textIn(dataSet, tag.modality),
-    bodyPart: textIn(dataSet, tag.bodyPartExamined),
-    viewPosition: textIn(dataSet, tag.viewPosition),
+    modality: codeIn(dataSet, tag.modality),
+    bodyPart: codeIn(dataSet, tag.bodyPartExamined),
+    viewPosition: codeIn(dataSet, tag.viewPosition),
     photometricInterpretation: header.photometric,
     bitsStored: header.bitsStored,
     transferSyntaxUid,
     encoding: transferSyntax.name,
-    sopClassUid: textIn(dataSet, tag.sopClassUid) ?? textIn(meta, tag.mediaStorageSopClassUid),
-    studyInstanceUid: textIn(dataSet, tag.studyInstanceUid),
-    seriesInstanceUid: textIn(dataSet, tag.seriesInstanceUid),
-    sopInstanceUid: textIn(dataSet, tag.sopInstanceUid),
+    sopClassUid: uidIn(dataSet, tag.sopClassUid) ?? uidIn(meta, tag.mediaStorageSopClassUid),
+    studyInstanceUid: uidIn(dataSet, tag.studyInstanceUid),
+    seriesInstanceUid: uidIn(dataSet, tag.seriesInstanceUid),
+    sopInstanceUid: uidIn(dataSet, tag.sopInstanceUid),
     numberOfFrames: header.frames,
     warnings,
   }

@@ -5,7 +5,7 @@ import type { FilmProblem } from './film.ts'
 import { identifyingElements } from './identifying.ts'
 import { readJpegHeader } from './jpeg-header.ts'
 import { defaultImagingLimits, type ImagingLimits } from './limits.ts'
-import { readPng } from './picture.ts'
+import { pngNotes } from './picture.ts'
 import { formatOf } from './read-film.ts'
 import { outcomeOf } from './refusal.ts'
 
@@ -25,7 +25,7 @@ export function removedElements(
   return outcomeOf(() => {
     switch (formatOf(bytes, limits)) {
       case 'png':
-        return sorted(readPng(bytes, limits).notes)
+        return sorted(pngNotes(bytes))
       case 'jpeg':
         return sorted(readJpegHeader(bytes, limits.scansMax).notes)
       case 'dicom':

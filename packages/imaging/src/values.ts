@@ -24,6 +24,18 @@ export function textIn(dataSet: DataSet, tag: number): string | undefined {
   return trimmed === '' ? undefined : trimmed
 }
 
+/** A code as a scanner writes it: printable ASCII, 64 characters at most; anything else counts as absent. */
+export function codeIn(dataSet: DataSet, tag: number): string | undefined {
+  const text = textIn(dataSet, tag)
+  return text !== undefined && /^[\x20-\x7e]{1,64}$/.test(text) ? text : undefined
+}
+
+/** A UID; what is none counts as absent. @see PS3.5, 9.1 */
+export function uidIn(dataSet: DataSet, tag: number): string | undefined {
+  const text = textIn(dataSet, tag)
+  return text !== undefined && /^\d+(\.\d+)*$/.test(text) && text.length <= 64 ? text : undefined
+}
+
 /** Decimal numbers, `\` between them; absent when one of them is none. */
 export function decimalsIn(dataSet: DataSet, tag: number): readonly number[] | undefined {
   const text = textIn(dataSet, tag)
