@@ -483,7 +483,7 @@ export const en = {
     receiptText:
       'The receipt proves which software, hardware and model computed this result. It names no patient.',
     disclaimer:
-      'Not a medical device. The model knows films of children of one to five years from one hospital, and pneumonia only. It is no substitute for a radiologist’s reading.',
+      'Not a medical device, and no substitute for a radiologist’s reading. What the model was made for, and where it fails, is in its model card.',
   },
   card: {
     limits: 'Limits',

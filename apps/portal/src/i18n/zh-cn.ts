@@ -417,8 +417,7 @@ export const zhCn: Catalogue = {
     modelCard: '模型说明',
     receipt: '下载凭证',
     receiptText: '凭证证明此结果由哪些软件、硬件和模型计算得出，其中没有患者信息。',
-    disclaimer:
-      '不是医疗器械。模型只学习过一家医院 1 至 5 岁儿童的影像，只识别肺炎，不能代替放射科医生的阅片。',
+    disclaimer: '不是医疗器械，不能代替放射科医生的阅片。模型的用途和不足之处见模型说明。',
   },
   card: {
     limits: '局限',

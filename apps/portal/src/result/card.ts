@@ -34,8 +34,16 @@ export interface Published {
 }
 
 export function cardOf(json: unknown): Card {
-  const { task, use, limits, operatingPoints, operatingPoint, published, model, ...rest } =
-    recordOf(json)
+  const {
+    task,
+    use,
+    limits,
+    operatingPoints,
+    operatingPoint: _,
+    published,
+    model,
+    ...rest
+  } = recordOf(json)
   return {
     task: textOf(task),
     use: textOf(use),

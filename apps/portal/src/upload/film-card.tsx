@@ -14,7 +14,7 @@ export function FilmCard({ film }: { readonly film: FilmSummary }): ReactElement
   const warnings = film.warnings.filter((warning) => !isDifference(warning))
   return (
     <div className="film-card" data-testid="film-summary">
-      <p className="verified-line">
+      <p className="verified-line" role="status">
         <Icon name="tick" />
         {t('film.recognised')}
       </p>

@@ -16,7 +16,7 @@ export function NewFilm({ patient }: { readonly patient: string }): ReactElement
   const upload = useUpload(patient)
   const { state } = upload
   return (
-    <section className="card" aria-labelledby="new-film" aria-live="polite">
+    <section className="card" aria-labelledby="new-film">
       <h2 id="new-film">{t('film.title')}</h2>
       {state.kind === 'choosing' && (
         <>
