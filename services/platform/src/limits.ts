@@ -62,8 +62,6 @@ export const orderAttemptSecondsMax = 120
 export const ordersAtOnceMax = 2
 /** Longest side of a rendered film. Pixels. */
 export const renderedSidePixelsMax = 1024
-/** Decoding of one film. Milliseconds. */
-export const filmDecodeMsMax = 30_000
 /** Highest versions remembered against rows rolled back, in this process. */
 export const rememberedVersionsMax = 100_000
 /** Sealed requests that are opened at once. */

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { DiagnosticReport, Resource } from '@medplum/fhirtypes'
 import { bytesOfBase64Url, utf8Of } from '@sealward/attestation/bytes'
 import {
   encodeRequest,
@@ -10,8 +11,15 @@ import {
 import { saltedDigestOf, verifyReceipt } from '@sealward/attestation/receipt'
 import { systemRandom as random } from '@sealward/enclave/server'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { parseResource } from './fhir/parse-resource.ts'
+import { resourceBytesMax } from './limits.ts'
 import { floatsOf } from './peers/inference.ts'
-import { type Asked, type Deployment, startDeployment } from './testing/deployment.fixtures.ts'
+import {
+  type Asked,
+  type Deployment,
+  type Replacement,
+  startDeployment,
+} from './testing/deployment.fixtures.ts'
 import { dicomFilm, pngFilm } from './testing/film.fixtures.ts'
 import { type Fault, logitOf } from './testing/provider.fixtures.ts'
 
@@ -225,7 +233,7 @@ test('of two radiologists who sign at once one signs, and the report is final on
       at.ask('radiologist', 'POST', `/fhir/DiagnosticReport/${reportId}/$sign`, { conclusion }),
     ),
   )
-  expect(outcomes.map(({ status }) => status).sort()).toEqual([200, 409])
+  expect(new Set(outcomes.map(({ status }) => status))).toEqual(new Set([200, 409]))
   expect(outcomes.map(codeOf)).toContain('already-final')
   const { json: result } = await at.ask('clerk', 'GET', `/results/${reportId}`)
   expect(result).toMatchObject({
@@ -299,6 +307,15 @@ test.each<[string, string, string, unknown, number, string]>([
     { resourceType: 'Device' },
     422,
     'wrong-resource-type',
+  ],
+  ['too much', 'POST', '/fhir/Patient', new Uint8Array(resourceBytesMax + 1), 413, 'too-large'],
+  [
+    'as much as may be, of nothing',
+    'POST',
+    '/fhir/Patient',
+    new Uint8Array(resourceBytesMax),
+    400,
+    'body-malformed',
   ],
   ['no JSON', 'POST', '/fhir/Patient', utf8Of('{'), 400, 'body-malformed'],
   ['two of one name', 'POST', '/fhir/Patient', utf8Of('{"a":1,"a":2}'), 400, 'body-malformed'],
@@ -377,7 +394,7 @@ test('a number taken over from another patient is refused, and of two at once on
   const twice = await Promise.all(
     [1, 2].map(() => at.ask('clerk', 'POST', '/fhir/Patient', patient('twin-number'))),
   )
-  expect(twice.map(({ status }) => status).sort()).toEqual([201, 409])
+  expect(new Set(twice.map(({ status }) => status))).toEqual(new Set([201, 409]))
 })
 
 test('a create on condition gives the patient who is there', async () => {
@@ -438,6 +455,60 @@ test('an order outlives a provider that is away for a moment', async () => {
   const placed = await order(id, uploaded.imagingStudy)
   expect(await followed(placed.headers['sealward-task'])).toMatchObject({ status: 'completed' })
   expect(at.provider.fault).toBeUndefined()
+})
+
+test.each<[Replacement, string]>([
+  ['another-build', 'measurement'],
+  ['another-model', 'model'],
+  ['another-deployment', 'wrong-deployment'],
+  ['another-configuration', 'configuration'],
+  ['a-debug-enclave', 'debug'],
+])('%s in the place of the provider gets no pixel, and the task fails as %s', async (by, code) => {
+  const id = await register()
+  const { json: uploaded } = await upload(id)
+  await at.replaceProvider(by)
+  const placed = await order(id, uploaded.imagingStudy)
+  const task = await followed(placed.headers['sealward-task'])
+  expect(task).toMatchObject({ status: 'failed', statusReason: { coding: [{ code }] } })
+  expect(at.provider.bodies).toEqual([])
+  const { json } = await at.ask('clerk', 'GET', '/trust')
+  expect(json.refused).toContainEqual({ role: 'diagnostics', code })
+})
+
+test('the provider itself, started anew with new keys, is verified again and works', async () => {
+  await at.replaceProvider('itself')
+  const id = await register()
+  const { json: uploaded } = await upload(id)
+  const placed = await order(id, uploaded.imagingStudy)
+  expect(await followed(placed.headers['sealward-task'])).toMatchObject({ status: 'completed' })
+})
+
+test('everything that is written meets FHIR R4', async () => {
+  const types = ['DiagnosticReport', 'ImagingStudy', 'Observation', 'ServiceRequest'] as const
+  const bundles = await Promise.all([
+    ...types.map((type) => at.ask('clerk', 'GET', `/fhir/${type}?subject=Patient/${patientId}`)),
+    at.ask('clerk', 'GET', `/fhir/AuditEvent?entity=Patient/${patientId}`),
+    at.ask('clerk', 'GET', `/fhir/Provenance?target=DiagnosticReport/${reportId}`),
+  ])
+  const resources: Resource[] = bundles.flatMap(({ json }) => [
+    json,
+    ...json.entry.map((one: { resource: Resource }) => one.resource),
+  ])
+  const report = resources.find(({ id }) => id === reportId) as DiagnosticReport
+  const order = report.basedOn?.[0]?.reference
+  const tasks = await at.ask('clerk', 'GET', `/fhir/Task?focus=${order}`)
+  const device = await at.ask('clerk', 'GET', `/fhir/Device/model-${'ab'.repeat(16)}`)
+  const metadata = await at.ask('clerk', 'GET', '/fhir/metadata')
+  const refused = await at.ask('clerk', 'GET', '/fhir/Patient/none')
+  resources.push(tasks.json, tasks.json.entry[0].resource, device.json, metadata.json, refused.json)
+  const seen = new Set(resources.map(({ resourceType }) => resourceType))
+  expect(seen.size).toBeGreaterThanOrEqual(11)
+  for (const resource of resources) {
+    expect([resource.resourceType, parseResource(resource.resourceType, resource)]).toEqual([
+      resource.resourceType,
+      { ok: true, value: resource },
+    ])
+  }
 })
 
 // Outside the sealed channel.
@@ -554,6 +625,18 @@ test('no word about a patient is in any log line, table or queue', async () => {
     }
   }
   for (const id of [patientId, filmId, reportId]) expect(logs.includes(id)).toBe(false)
+})
+
+test('an error of ours says nothing of what it was about', async () => {
+  const before = at.logged.length
+  await at.postgres.run('alter table sealward.look_up rename to elsewhere')
+  const broken = await at.ask('clerk', 'POST', '/fhir/Patient', patient('MRN-BROKEN-CANARY'))
+  await at.postgres.run('alter table sealward.elsewhere rename to look_up')
+  expect([broken.status, codeOf(broken)]).toEqual([500, 'broken-program'])
+  const lines = at.logged.slice(before).join('\n')
+  expect(lines).toContain('request-broken')
+  for (const word of ['MRN-BROKEN-CANARY', canary.family, 'look_up'])
+    expect(lines).not.toContain(word)
 })
 
 test('a stored row that was tampered with is refused, and nothing of it is shown', async () => {

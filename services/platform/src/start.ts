@@ -35,7 +35,9 @@ export async function startPlatform(service: {
   const { config, log, tee } = service
   const { initTimeData } = tee
   const { identity: provider } = initTimeData
-  if (provider === undefined) throw new Error('the init-time data names no identity provider')
+  if (initTimeData.role !== 'platform' || provider === undefined) {
+    throw new Error('the init-time data is not that of a platform with an identity provider')
+  }
   const [clock, random] = [systemClock, systemRandom]
   loadDefinitions()
 
@@ -103,7 +105,7 @@ export async function startPlatform(service: {
     issuer: provider.issuer,
     url: initTimeData.development ? (config.identityUrl ?? provider.issuer) : provider.issuer,
     development: initTimeData.development,
-    now: clock.now,
+    now: () => clock.now(),
     fetch,
   })
   const inner = createApp({

@@ -1,4 +1,4 @@
-import { ok, type Problem, type Result, textOf, utf8Of } from '@sealward/attestation/bytes'
+import { ok, type Problem, type Result, textOf } from '@sealward/attestation/bytes'
 import { type VerifiedPeer, verifyPeer } from '@sealward/attestation/channel'
 import {
   type InitTimeData,
@@ -6,6 +6,7 @@ import {
   parseEvidenceDocument,
   type TeeRole,
 } from '@sealward/attestation/evidence'
+import type { SigningKeys } from '@sealward/attestation/token'
 import type { SignerKeys } from '@sealward/enclave/identity'
 import type { Clock, Random } from '@sealward/enclave/server'
 import { type Dispatcher, request } from 'undici'
@@ -53,35 +54,47 @@ export async function verifyAttested(
     return failure('refused', 'configuration', 'peers', 'No such peer is expected.')
   }
   const token = await attest(trust, introduction.document)
-  if (!token.ok) return token
+  if (!token.ok && token.problem.kind === 'unavailable') return token
   const { initTimeData } = trust
-  const verified = async (fresh: boolean): ReturnType<typeof verifyPeer> => {
-    const jwks = fresh ? await trust.signerKeys.refresh() : await trust.signerKeys.keys()
-    return verifyPeer({
+  const verify = (jwks: SigningKeys): ReturnType<typeof verifyPeer> =>
+    verifyPeer({
       document: introduction.document,
-      token: token.value,
+      token: token.ok ? token.value : undefined,
       nonce: introduction.nonce,
       deployment: initTimeData.deployment,
       expectation,
       roots: initTimeData.roots,
       attestation: {
         issuer: initTimeData.attestation.issuer,
-        jwks: jwks.ok ? jwks.value : { keys: [] },
+        jwks,
         signers: initTimeData.attestation.signers,
+        policyHashes: initTimeData.attestation.policyHashes,
       },
       at: trust.clock.now(),
       development: initTimeData.development,
       certificateSha256: introduction.certificateSha256,
     })
-  }
   const keys = await trust.signerKeys.keys()
-  if (!keys.ok)
-    return failure('unavailable', keys.problem.code, keys.problem.at, keys.problem.detail)
-  const first = await verified(false)
-  // The attestation service may have a new key since its keys were fetched.
-  const peer = !first.ok && first.problem.code === 'unknown-signer' ? await verified(true) : first
+  if (!keys.ok) return failureOf('unavailable', keys.problem)
+  let peer = await verify(keys.value)
+  if (!peer.ok && peer.problem.code === 'unknown-signer') {
+    // The attestation service may have a new key since its keys were fetched.
+    const fresh = await trust.signerKeys.refresh()
+    if (!fresh.ok) return failureOf('unavailable', fresh.problem)
+    peer = await verify(fresh.value)
+  }
   if (peer.ok) return peer
-  return failure('refused', peer.problem.code, peer.problem.at, peer.problem.detail)
+  // Where the attestation service refused, what was found here says more precisely why.
+  return !token.ok && peer.problem.code === 'token-missing'
+    ? token
+    : failureOf('refused', peer.problem)
+}
+
+function failureOf(
+  kind: PeerFailure['kind'],
+  { code, at, detail }: Problem,
+): { readonly ok: false; readonly problem: PeerFailure } {
+  return failure(kind, code, at, detail)
 }
 
 function expectationOf(initTimeData: InitTimeData, role: TeeRole): PeerExpectation | undefined {
@@ -177,9 +190,4 @@ export function failure(
   detail: string,
 ): { readonly ok: false; readonly problem: PeerFailure } {
   return { ok: false, problem: { kind, code, at, detail } }
-}
-
-/** The bytes of JSON, as they go to a peer. */
-export function jsonBytes(value: object): Uint8Array {
-  return utf8Of(JSON.stringify(value))
 }

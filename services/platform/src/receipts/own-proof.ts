@@ -1,6 +1,10 @@
 import { ok, type Result } from '@sealward/attestation/bytes'
 import type { EvidenceDocument } from '@sealward/attestation/evidence'
-import { type AttestationToken, verifyAttestationToken } from '@sealward/attestation/token'
+import {
+  type AttestationToken,
+  claimNames,
+  verifyAttestationToken,
+} from '@sealward/attestation/token'
 import type { Verified } from '@sealward/attestation/verification'
 import type { Identity } from '@sealward/enclave/identity'
 import { peerVerificationLifetimeSeconds } from '../limits.ts'
@@ -55,6 +59,14 @@ export function createOwnProof(options: {
     if (!token.ok) {
       const { code, at, detail } = token.problem
       return failure('refused', code, at, detail)
+    }
+    if (!initTimeData.attestation.policyHashes.includes(token.value.policyHash)) {
+      return failure(
+        'refused',
+        'token-policy',
+        claimNames.policyHash,
+        'issued under another policy',
+      )
     }
     held = {
       document: evidence.value,

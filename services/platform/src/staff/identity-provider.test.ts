@@ -29,7 +29,7 @@ function world(more: { readonly url?: string; readonly development?: boolean } =
     development: more.development ?? false,
     now: () => state.now,
     fetch: async (input) => {
-      const url = String(input)
+      const url = typeof input === 'string' ? input : ''
       state.asked.push(url)
       return state.answers[url]?.() ?? new Response('', { status: 404 })
     },

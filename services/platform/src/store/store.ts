@@ -63,7 +63,6 @@ export interface Store extends Reader {
   transaction<T>(
     work: (transaction: StoreTransaction) => Promise<Result<T, ApiProblem>>,
   ): Promise<Result<T, ApiProblem>>
-  readonly url: string
   close(): Promise<void>
 }
 
@@ -109,7 +108,6 @@ export async function openStore(options: {
       ? {}
       : { read: readThrough(db, options.sealer, versions, reader, options.cache) }),
     transaction: (work) => runTransaction(db, options.sealer, versions, work),
-    url: options.url,
     close: () => db.destroy(),
   }
 }

@@ -13,7 +13,7 @@ import {
   type PeerExpectation,
   type TeeRole,
 } from '@sealward/attestation/evidence'
-import { developmentPolicy, parsePolicy } from '@sealward/attestation/policy'
+import { developmentPolicy, parsePolicy, policyHashOf } from '@sealward/attestation/policy'
 import { createSampleVendor } from '@sealward/attestation/sample'
 import type { SigningKeys } from '@sealward/attestation/token'
 import { createAdmission } from '@sealward/enclave/attested-tls'
@@ -42,6 +42,7 @@ import { startTestPostgres, type TestPostgres } from './postgres.fixtures.ts'
 import { type Provider, startProvider } from './provider.fixtures.ts'
 
 const deployment = 'urn:uuid:2b2b7c0e-3a54-4c7e-9a9e-0d0d5f6a7b11'
+const anotherDeployment = 'urn:uuid:3c3c7c0e-3a54-4c7e-9a9e-0d0d5f6a7b11'
 
 /** A whole deployment in this process: all real but the silicon and the model. */
 export interface Deployment {
@@ -52,8 +53,10 @@ export interface Deployment {
   readonly platformUrl: string
   /** Hex. */
   readonly rootSpkiSha256: string
-  /** Where the gateway listens; stopping it makes the cache go away. */
+  /** Makes the cache go away. */
   stopGateway(): Promise<void>
+  /** Ends the provider, and has somebody else answer at its address: itself anew, or an impostor. */
+  replaceProvider(by: Replacement): Promise<void>
   /** Verifies the platform as the portal does, and opens a channel to it. */
   channel(): Promise<SealedChannel>
   /** A request by a member of staff. */
@@ -67,6 +70,14 @@ export interface Deployment {
   token(claims: Record<string, unknown>): Promise<string>
   stop(): Promise<void>
 }
+
+export type Replacement =
+  | 'itself'
+  | 'another-build'
+  | 'another-model'
+  | 'another-deployment'
+  | 'another-configuration'
+  | 'a-debug-enclave'
 
 export interface Asked {
   readonly status: number
@@ -113,6 +124,7 @@ export async function startDeployment(
   undo.push(() => attestation.close())
   const certs = (await (await fetch(`${attestationUrl}/certs`)).json()) as SigningKeys
   const signers = [base64UrlOf(await sha256(spkiOf(certs)))]
+  const policyHashes = [await policyHashOf(policy.value.text)]
 
   // The hospital's identity provider.
   const staffPair = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -157,20 +169,29 @@ export async function startDeployment(
       ? {}
       : { configId: [createHash('sha256').update(initTimeData).digest('hex')] }),
   })
-  const initTimeDataOf = (role: TeeRole, peers: readonly PeerExpectation[]): Uint8Array => {
+  const initTimeDataOf = (
+    role: TeeRole,
+    peers: readonly PeerExpectation[],
+    more: Partial<InitTimeData> = {},
+  ): Uint8Array => {
     const data: InitTimeData = {
       version: 1,
       deployment,
       role,
-      attestation: { issuer, signers },
+      attestation: { issuer, signers, policyHashes },
       peers,
       development: true,
       roots: [vendor.rootSpkiSha256],
       ...(role === 'platform' ? { identity: provider } : {}),
+      ...more,
     }
     return encodeInitTimeData(data)
   }
-  const teeOf = (role: TeeRole, initTimeData: Uint8Array): Promise<Tee> =>
+  const teeOf = (
+    role: TeeRole,
+    initTimeData: Uint8Array,
+    more: { readonly mrEnclave?: Uint8Array; readonly debug?: boolean } = {},
+  ): Promise<Tee> =>
     createSampleTee({
       vendor,
       initTimeData,
@@ -179,6 +200,7 @@ export async function startDeployment(
       isvProdId: 1,
       isvSvn: 1,
       hostSecret: new Uint8Array(32).fill(9),
+      ...more,
     })
   const identityOf = async (
     tee: Tee,
@@ -191,6 +213,7 @@ export async function startDeployment(
       signerKeys,
       issuer,
       signers,
+      policyHashes,
       development: true,
       deployment,
       audience: `${deployment}:${audience}`,
@@ -209,16 +232,26 @@ export async function startDeployment(
   undo.push(() => gateway.close().catch(() => {}))
   const diagnosticsData = initTimeDataOf('diagnostics', [expectation('platform')])
   const { name, version, sha256: digest } = model
-  const served = {
-    identity: await identityOf(await teeOf('diagnostics', diagnosticsData), {
-      model: { name, version, sha256: digest },
-    }),
-    admission: admissionFor('diagnostics'),
+  const served = { name, version, sha256: digest }
+  const startDiagnostics = async (by: Replacement, port: number): Promise<Provider> => {
+    const data =
+      by === 'another-deployment'
+        ? initTimeDataOf('diagnostics', [], { deployment: anotherDeployment })
+        : by === 'another-configuration'
+          ? initTimeDataOf('diagnostics', [])
+          : diagnosticsData
+    const tee = await teeOf('diagnostics', data, {
+      ...(by === 'another-build' ? { mrEnclave: new Uint8Array(32).fill(1) } : {}),
+      debug: by === 'a-debug-enclave',
+    })
+    const shown = by === 'another-model' ? { ...served, sha256: 'cd'.repeat(32) } : served
+    const identity = await identityOf(tee, { model: shown })
+    const admission = admissionFor('diagnostics')
+    return 'bytes' in model
+      ? startTrained({ identity, admission, model })
+      : startProvider({ identity, admission, deployment, model: served, port })
   }
-  const diagnostics =
-    'bytes' in model
-      ? await startTrained({ ...served, model })
-      : await startProvider({ ...served, deployment, model })
+  let diagnostics = await startDiagnostics('itself', 0)
   undo.push(() => diagnostics.stop())
   const postgres = await startTestPostgres()
   undo.push(() => postgres.stop())
@@ -271,7 +304,7 @@ export async function startDeployment(
       deployment,
       expectation: expectation('platform', platformData),
       roots: [vendor.rootSpkiSha256],
-      attestation: { issuer, jwks: certs, signers },
+      attestation: { issuer, jwks: certs, signers, policyHashes },
       at: clock.now(),
       development: true,
     })
@@ -297,11 +330,18 @@ export async function startDeployment(
   let opened: SealedChannel | undefined
   return {
     postgres,
-    provider: diagnostics,
+    get provider() {
+      return diagnostics
+    },
     logged,
     platformUrl,
     rootSpkiSha256: vendor.rootSpkiSha256,
     stopGateway: () => gateway.close(),
+    async replaceProvider(by) {
+      const { port } = new URL(diagnostics.url)
+      await diagnostics.stop()
+      diagnostics = await startDiagnostics(by, Number(port))
+    },
     channel,
     token,
     async ask(role, method, path, body, headers = {}) {

@@ -39,6 +39,8 @@ export async function startProvider(options: {
   readonly admission: Admission
   readonly deployment: string
   readonly model: { readonly name: string; readonly version: string; readonly sha256: string }
+  /** 0 for any free one. */
+  readonly port: number
 }): Promise<Provider> {
   const { admission, deployment, identity, model } = options
   const server = createServer({
@@ -143,7 +145,7 @@ export async function startProvider(options: {
       .header('inference-header-content-length', String(head.length))
       .send(Buffer.concat([head, ...tensors.map(([, bytes]) => bytes)]))
   })
-  const { port } = await server.listen()
+  const { port } = await server.listen(options.port)
   return Object.assign(provider, {
     url: `https://127.0.0.1:${port}`,
     stop: () => server.close(),
