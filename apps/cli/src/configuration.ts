@@ -13,6 +13,8 @@ export interface Configuration {
     readonly issuer: string
     readonly url: string
     readonly signers: readonly string[]
+    /** Accepted appraisal policies, as `x-ms-policy-hash` has them. */
+    readonly policyHashes: readonly string[]
   }
   readonly identity: {
     readonly issuer: string
@@ -67,36 +69,37 @@ export function parseConfiguration(json: unknown, origin: string): Outcome<Confi
 
 function readConfiguration(json: unknown, origin: string): Result<Configuration, Problem> {
   return reading(json, '', (top) =>
-    top.object('ignored', ({ required }) => ({
-      deployment: text(required('deployment')),
-      development: required('development').boolean(),
-      platformUrl: address(required('platform'), origin),
-      attestation: required('attestation').object('ignored', (attestation) => ({
+    top.object('ignored', (fields) => ({
+      deployment: text(fields.required('deployment')),
+      development: fields.required('development').boolean(),
+      platformUrl: address(fields.required('platform'), origin),
+      attestation: fields.required('attestation').object('ignored', (attestation) => ({
         issuer: text(attestation.required('issuer')),
         url: address(attestation.required('url'), origin),
         signers: attestation.required('signers').list(16, text, 1),
+        policyHashes: attestation.required('policyHashes').list(16, text, 1),
       })),
-      identity: required('identity').object('ignored', (identity) => ({
+      identity: fields.required('identity').object('ignored', (identity) => ({
         issuer: address(identity.required('issuer'), origin),
         audience: text(identity.required('audience')),
       })),
-      roots: required('roots').list(16, (root) => root.string(64, hex64), 1),
-      expectation: expectation(required('expectation')),
+      roots: fields.required('roots').list(16, (root) => root.string(64, hex64), 1),
+      expectation: expectation(fields.required('expectation')),
     })),
   )
 }
 
 function expectation(shape: Shape): PeerExpectation {
-  return shape.object('refused', ({ required, optional }) => {
-    const configId = optional('configId')?.list(16, (id) => id.string(64, hex64), 1)
+  return shape.object('refused', (fields) => {
+    const configId = fields.optional('configId')?.list(16, (id) => id.string(64, hex64), 1)
     return {
-      role: required('role').oneOf(teeRoles),
-      mrEnclave: required('mrEnclave').list(16, (value) => value.string(64, hex64), 1),
-      mrSigner: required('mrSigner').list(16, (value) => value.string(64, hex64), 1),
-      isvProdId: required('isvProdId').integer(0, 0xffff),
-      isvSvnMin: required('isvSvnMin').integer(0, 0xffff),
-      debug: required('debug').oneOf(['refused', 'dangerously-allowed']),
-      tcbStatuses: required('tcbStatuses').list(16, text, 1),
+      role: fields.required('role').oneOf(teeRoles),
+      mrEnclave: fields.required('mrEnclave').list(16, (value) => value.string(64, hex64), 1),
+      mrSigner: fields.required('mrSigner').list(16, (value) => value.string(64, hex64), 1),
+      isvProdId: fields.required('isvProdId').integer(0, 0xffff),
+      isvSvnMin: fields.required('isvSvnMin').integer(0, 0xffff),
+      debug: fields.required('debug').oneOf(['refused', 'dangerously-allowed']),
+      tcbStatuses: fields.required('tcbStatuses').list(16, text, 1),
       ...(configId === undefined ? {} : { configId }),
     }
   })

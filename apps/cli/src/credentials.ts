@@ -40,10 +40,10 @@ export async function readCredentials(file: string, origin: string): Promise<Out
   const json = jsonOf(bytes, { bytesMax: 65_536, depthMax: 4 })
   const parsed = json.ok
     ? reading(json.value, '', (top) =>
-        top.object('ignored', ({ required }) => ({
-          stack: required('stack').string(1024),
-          clientId: required('clientId').string(256),
-          clientSecret: required('clientSecret').string(1024),
+        top.object('ignored', (fields) => ({
+          stack: fields.required('stack').string(1024),
+          clientId: fields.required('clientId').string(256),
+          clientSecret: fields.required('clientSecret').string(1024),
         })),
       )
     : json

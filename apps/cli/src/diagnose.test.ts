@@ -190,6 +190,10 @@ describe('what is refused by verification ends with 1, and nothing sealed was se
     ],
     'a token of another issuer': [{ claims: { iss: 'https://elsewhere.example' } }, 'wrong-issuer'],
     'a token that has ended': [{ claims: { exp: 1 } }, 'expired'],
+    'a token under another policy': [
+      { claims: { 'x-ms-policy-hash': 'A'.repeat(43) } },
+      'token-policy',
+    ],
     'an attestation service that refuses': [
       {
         attestation: {

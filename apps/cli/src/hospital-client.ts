@@ -81,6 +81,7 @@ export async function verifyPlatform(
     attestation: {
       issuer: attestation.issuer,
       signers: attestation.signers,
+      policyHashes: attestation.policyHashes,
       jwks: jwks.value as SigningKeys,
     },
     at: effects.clock.now(),
@@ -97,10 +98,10 @@ async function attest(
   document: unknown,
 ): Promise<Outcome<string>> {
   const parts = reading(document, 'document', (top) =>
-    top.object('ignored', ({ required }) => ({
-      quote: required('quote').string(limits.documentBytesMax),
-      runtimeData: required('runtimeData').string(limits.documentBytesMax),
-      initTimeData: required('initTimeData').string(limits.documentBytesMax),
+    top.object('ignored', (fields) => ({
+      quote: fields.required('quote').string(limits.documentBytesMax),
+      runtimeData: fields.required('runtimeData').string(limits.documentBytesMax),
+      initTimeData: fields.required('initTimeData').string(limits.documentBytesMax),
     })),
   )
   if (!parts.ok) return refused({ ...parts.problem, code: 'document-malformed' })
@@ -126,7 +127,7 @@ async function attest(
   if (status === 400 && json.ok) return refused(attestationRefusalOf(json.value))
   const token = json.ok
     ? reading(json.value, '', (top) =>
-        top.object('ignored', ({ required }) => required('token').string(limits.documentBytesMax)),
+        top.object('ignored', (fields) => fields.required('token').string(limits.documentBytesMax)),
       )
     : json
   if (status !== 200 || !token.ok) {
@@ -138,8 +139,8 @@ async function attest(
 /** The attestation service's own code for why, where it says one in our form. */
 function attestationRefusalOf(json: unknown): Problem {
   const said = reading(json, '', (top) =>
-    top.object('ignored', ({ required }) =>
-      required('error').object('ignored', (error) =>
+    top.object('ignored', (fields) =>
+      fields.required('error').object('ignored', (error) =>
         error.required('innererror').object('ignored', (inner) => ({
           code: inner.required('code').string(64, /^[a-z0-9-]+$/),
           at: inner.required('at').string(256, /^[ -~]*$/),

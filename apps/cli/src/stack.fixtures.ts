@@ -13,6 +13,7 @@ import {
   responseMediaType,
   sealResponse,
 } from '@sealward/attestation/channel'
+import { developmentPolicy, policyHashOf } from '@sealward/attestation/policy'
 import {
   at,
   createDeployment,
@@ -159,7 +160,12 @@ export async function createTestStack(tampering: Tampering = {}): Promise<TestSt
           deployment,
           development: true,
           platform: '/platform',
-          attestation: { issuer, url: '/attestation', signers: [stack.service.pin] },
+          attestation: {
+            issuer,
+            url: '/attestation',
+            signers: [stack.service.pin],
+            policyHashes: [await policyHashOf(developmentPolicy)],
+          },
           identity: {
             issuer: `${origin}/identity`,
             clientId: 'portal',

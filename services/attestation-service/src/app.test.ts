@@ -1,4 +1,5 @@
 import { verifyPeer } from '@sealward/attestation/channel'
+import { policyHashOf } from '@sealward/attestation/policy'
 import { createPassport, createSignerKeys, type Identity } from '@sealward/enclave/identity'
 import { type Server, systemRandom } from '@sealward/enclave/server'
 import { createLogger } from '@sealward/enclave/telemetry'
@@ -94,7 +95,12 @@ test('a peer that was given a token is verified by it and by its own evidence', 
       tcbStatuses: ['UpToDate'],
     },
     roots: [attester.vendor.rootSpkiSha256],
-    attestation: { issuer, jwks: jwks.value, signers: [attester.deps.signingKey.signer] },
+    attestation: {
+      issuer,
+      jwks: jwks.value,
+      signers: [attester.deps.signingKey.signer],
+      policyHashes: [await policyHashOf(attester.deps.policy.text)],
+    },
     at: attester.clock.now(),
     development: true,
   } as const

@@ -3,7 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { base64UrlOf, type UnixSeconds, utf8Of } from '@sealward/attestation/bytes'
 import { encodeInitTimeData, type InitTimeData } from '@sealward/attestation/evidence'
-import { defaultPolicy, developmentPolicy, parsePolicy } from '@sealward/attestation/policy'
+import {
+  defaultPolicy,
+  developmentPolicy,
+  parsePolicy,
+  policyHashOf,
+} from '@sealward/attestation/policy'
 import {
   createSampleVendor,
   type SampleEndorsementOptions,
@@ -90,7 +95,11 @@ export async function createAttester(
           version: 1,
           deployment,
           role: 'platform',
-          attestation: { issuer, signers: [base64UrlOf(new Uint8Array(32))] },
+          attestation: {
+            issuer,
+            signers: [base64UrlOf(new Uint8Array(32))],
+            policyHashes: [await policyHashOf(policy.value.text)],
+          },
           peers: [],
           development: true,
           roots: [vendor.rootSpkiSha256],

@@ -1,5 +1,6 @@
 import { utf8Of } from '@sealward/attestation/bytes'
 import type { PeerExpectation } from '@sealward/attestation/evidence'
+import { defaultPolicy, policyHashOf } from '@sealward/attestation/policy'
 import { verifyAccessToken } from '@sealward/attestation/token'
 import type { Identity } from '@sealward/enclave/identity'
 import fc from 'fast-check'
@@ -128,6 +129,7 @@ test('an attestation token becomes an access token that its receiver accepts, of
     clockSkewSeconds: 0,
     audience,
     peerCertificateSha256: workload.tls.certificateSha256,
+    policyHashes: [await policyHashOf(attester.deps.policy.text)],
     expectation,
     deployment,
     development: true,
@@ -140,6 +142,9 @@ test('an attestation token becomes an access token that its receiver accepts, of
   expect(
     await verifyAccessToken(token, { ...trust, peerCertificateSha256: 'A'.repeat(43) }),
   ).toMatchObject({ ok: false, problem: { code: 'wrong-holder' } })
+  expect(
+    await verifyAccessToken(token, { ...trust, policyHashes: [await policyHashOf(defaultPolicy)] }),
+  ).toMatchObject({ ok: false, problem: { code: 'wrong-policy' } })
 })
 
 test('an access token ends with the attestation token that it was exchanged for', async () => {

@@ -236,7 +236,7 @@ class Session {
       this.#expiry = setTimeout(() => this.#expire(), 1000)
     } else if (!this.#busy) {
       this.#deps.log.info('client-expired')
-      this.#end(tokenExpired).finally(() => this.#socket.destroy())
+      void this.#end(tokenExpired).finally(() => this.#socket.destroy())
     }
   }
 

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { TLSSocket } from 'node:tls'
-import { ok, utf8Of } from '@sealward/attestation/bytes'
+import { base64UrlOf, ok, utf8Of } from '@sealward/attestation/bytes'
 import { encodeInitTimeData, type TeeRole } from '@sealward/attestation/evidence'
 import { createSampleVendor, type SampleVendor } from '@sealward/attestation/sample'
 import { connectUnverified, createAdmission } from '@sealward/enclave/attested-tls'
@@ -19,6 +19,7 @@ import { createGateway, createInProcessStore, type Gateway, type Store } from '.
 
 export const deployment = 'urn:uuid:6f1c7f6e-8d3b-4a52-9a53-0b4a4f0c9f11'
 const issuer = 'http://127.0.0.1/attestation'
+const policyHash = base64UrlOf(new Uint8Array(32).fill(0x90))
 const mrEnclave = new Uint8Array(32).fill(0xe1)
 const mrSigner = new Uint8Array(32).fill(0x51)
 
@@ -59,7 +60,7 @@ export async function createFixture(): Promise<Fixture> {
       version: 1,
       deployment,
       role,
-      attestation: { issuer, signers: [signer.digest] },
+      attestation: { issuer, signers: [signer.digest], policyHashes: [policyHash] },
       peers: [],
       development: true,
       roots: [vendor.rootSpkiSha256],
@@ -110,7 +111,7 @@ export async function createFixture(): Promise<Fixture> {
           tcbStatus: 'UpToDate',
           configId: '0'.repeat(128),
           simulated: true,
-          policyHash: 'p',
+          policyHash,
           attestationToken: 'A'.repeat(43),
           ...sealward,
         },
@@ -130,6 +131,7 @@ export async function createFixture(): Promise<Fixture> {
           },
           issuer,
           signers: [signer.digest],
+          policyHashes: [policyHash],
           development: true,
           deployment: of,
           audience: `${of}:cache-gateway`,

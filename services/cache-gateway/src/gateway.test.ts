@@ -122,6 +122,7 @@ test('a token for somebody else, of somebody else, too old or unlike what is exp
     [await fixture.token({ sealward: { deployment: 'urn:uuid:other' } }), 'wrong-deployment'],
     [await fixture.token({ sealward: { mrEnclave: '00'.repeat(32) } }), 'wrong-measurement'],
     [await fixture.token({ sealward: { debug: true } }), 'debug'],
+    [await fixture.token({ sealward: { policyHash: 'B'.repeat(43) } }), 'wrong-policy'],
     [await fixture.token({ sealward: { tcbStatus: 'OutOfDate' } }), 'tcb-status'],
     ['not a token', 'token-malformed'],
     [`${(await fixture.token()).slice(0, -4)}AAAA`, 'bad-signature'],
