@@ -14,7 +14,7 @@ export const isvSvn = 1
 /** What every party of this deployment knows and agrees on before anything runs. */
 export interface Agreement {
   readonly deployment: string
-  readonly attestation: { readonly issuer: string; readonly signers: readonly string[] }
+  readonly attestation: InitTimeData['attestation']
   /** Hex SHA-256 of the accepted evidence root's SPKI. */
   readonly roots: readonly string[]
   readonly measurements: ReferenceMeasurements

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { developmentPolicy, policyHashOf } from '@sealward/attestation/policy'
 import type { SampleEndorsementOptions, SampleVendor } from '@sealward/attestation/sample'
 import { systemClock } from '@sealward/enclave/effects'
 import { startSamplePcs } from '@sealward/enclave/evidence'
@@ -110,7 +111,11 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     }
     const agreement: Agreement = {
       deployment: await home.secret('deployment', () => `urn:uuid:${randomUUID()}`),
-      attestation: { issuer, signers: attestation.signers },
+      attestation: {
+        issuer,
+        signers: attestation.signers,
+        policyHashes: [await policyHashOf(developmentPolicy)],
+      },
       roots: [vendor.rootSpkiSha256],
       measurements,
       signers: {
@@ -150,7 +155,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       deployment: agreement.deployment,
       development: true,
       platform: '/platform',
-      attestation: { issuer, url: '/attestation', signers: attestation.signers },
+      attestation: { ...agreement.attestation, url: '/attestation' },
       identity: {
         issuer: agreement.identity.issuer,
         clientId: portalClientId,

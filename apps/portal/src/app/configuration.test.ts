@@ -5,7 +5,12 @@ const complete = {
   deployment: 'urn:uuid:00000000-0000-4000-8000-000000000000',
   development: true,
   platform: '/platform',
-  attestation: { issuer: 'http://localhost/attestation', url: '/attestation', signers: ['a'] },
+  attestation: {
+    issuer: 'http://localhost/attestation',
+    url: '/attestation',
+    signers: ['a'],
+    policyHashes: ['p'],
+  },
   identity: { issuer: 'http://localhost/identity', clientId: 'c', scope: 'openid', audience: 'a' },
   roots: ['00'],
   rootCertificates: [],
@@ -40,7 +45,15 @@ test('a configuration without any one of its fields is refused at that field', (
       refused.push(at)
     }
   }
-  expect(refused.length).toBe(19)
+  expect(refused.length).toBe(20)
+})
+
+test('a configuration that accepts no policy is refused', () => {
+  const attestation = { ...complete.attestation, policyHashes: [] }
+  expect(parseConfiguration({ ...complete, attestation })).toMatchObject({
+    ok: false,
+    problem: { at: 'attestation.policyHashes' },
+  })
 })
 
 test('a page in place of the configuration is refused', () => {

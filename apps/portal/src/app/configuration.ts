@@ -11,6 +11,8 @@ export interface Configuration {
     readonly issuer: string
     readonly url: string
     readonly signers: readonly string[]
+    /** Accepted appraisal policies, as `x-ms-policy-hash` has them. */
+    readonly policyHashes: readonly string[]
   }
   readonly identity: {
     readonly issuer: string
@@ -42,7 +44,9 @@ export function parseConfiguration(
 
 const isText = (value: unknown): boolean => typeof value === 'string' && value !== ''
 const isNumber = (value: unknown): boolean => typeof value === 'number'
-const isTexts = (value: unknown): boolean => Array.isArray(value) && value.every(isText)
+/** An empty list would accept nothing, and be taken for "anything". */
+const isTexts = (value: unknown): boolean =>
+  Array.isArray(value) && value.length > 0 && value.every(isText)
 
 /** Everything that the portal reads, and what it must be. */
 const fields: Readonly<Record<string, (value: unknown) => boolean>> = {
@@ -52,6 +56,7 @@ const fields: Readonly<Record<string, (value: unknown) => boolean>> = {
   'attestation.issuer': isText,
   'attestation.url': isText,
   'attestation.signers': isTexts,
+  'attestation.policyHashes': isTexts,
   'identity.issuer': isText,
   'identity.clientId': isText,
   'identity.scope': isText,

@@ -64,6 +64,7 @@ const refusals: readonly (readonly [Fault, string])[] = [
   ['other-deployment', 'wrong-deployment'],
   ['attestation-declines', 'token-missing'],
   ['foreign-token-key', 'bad-signature'],
+  ['other-policy', 'token-policy'],
 ]
 
 for (const [fault, code] of refusals) {

@@ -31,7 +31,7 @@ import {
   type InitTimeData,
   type PeerExpectation,
 } from '@sealward/attestation/evidence'
-import { developmentPolicy, policyHashOf } from '@sealward/attestation/policy'
+import { defaultPolicy, developmentPolicy, policyHashOf } from '@sealward/attestation/policy'
 import { createSampleVendor, type SampleVendor } from '@sealward/attestation/sample'
 import { type SigningJwk, sgxClaimsOf, signerOf } from '@sealward/attestation/token'
 import { verifySgxEvidence } from '@sealward/attestation/verification'
@@ -52,6 +52,7 @@ export type Fault =
   | 'debug'
   | 'tcb-info-expired'
   | 'old-nonce'
+  | 'other-policy'
   | 'other-deployment'
   | 'platform-down'
   | 'platform-gone'
@@ -91,6 +92,7 @@ export async function createWorld(): Promise<World> {
   const [vendor, service, stranger] = await keys
   const random = { bytes: (length: number) => crypto.getRandomValues(new Uint8Array(length)) }
   const roots = [vendor.rootSpkiSha256]
+  const policyHashes = [await policyHashOf(developmentPolicy)]
   let key = await generateKeyConfig({ keyId: 1, random })
   let instant = start
   let sent = 0
@@ -100,7 +102,7 @@ export async function createWorld(): Promise<World> {
     version: 1,
     deployment,
     role: 'platform',
-    attestation: { issuer, signers: [service.pin] },
+    attestation: { issuer, signers: [service.pin], policyHashes },
     peers: [],
     development: true,
     roots,
@@ -121,7 +123,7 @@ export async function createWorld(): Promise<World> {
       deployment,
       development: true,
       platform: '/platform',
-      attestation: { issuer, url: '/attestation', signers: [service.pin] },
+      attestation: { issuer, url: '/attestation', signers: [service.pin], policyHashes },
       identity: { issuer: 'http://localhost/identity', clientId: 'c', scope: 's', audience: 'a' },
       roots,
       expectation,
@@ -236,7 +238,9 @@ export async function createWorld(): Promise<World> {
       nbf: instant,
       exp: instant + tokenLifetimeSeconds,
       jti: crypto.randomUUID(),
-      'x-ms-policy-hash': await policyHashOf(developmentPolicy),
+      'x-ms-policy-hash': await policyHashOf(
+        world.fault === 'other-policy' ? defaultPolicy : developmentPolicy,
+      ),
       ...claims.value,
     })
   }

@@ -88,6 +88,7 @@ export const reasonOfCode: Readonly<Record<Refused['code'], RefusalReason>> = {
   'token-malformed': 'token-invalid',
   'token-too-large': 'token-invalid',
   'token-policy': 'token-invalid',
+  'wrong-policy': 'token-invalid',
   'token-disagrees': 'disagreement',
   'quote-mismatch': 'unreadable',
   'document-malformed': 'unreadable',

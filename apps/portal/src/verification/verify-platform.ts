@@ -74,7 +74,12 @@ export async function verifyPlatform(
     deployment: configuration.deployment,
     expectation: configuration.expectation,
     roots: configuration.roots,
-    attestation: { issuer: attestation.issuer, signers: attestation.signers, jwks: keys },
+    attestation: {
+      issuer: attestation.issuer,
+      signers: attestation.signers,
+      policyHashes: attestation.policyHashes,
+      jwks: keys,
+    },
     at: effects.now(),
     development: configuration.development,
   })

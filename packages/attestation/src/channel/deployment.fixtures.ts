@@ -134,6 +134,7 @@ export async function createDeployment(): Promise<Deployment> {
   const vendor = await createSampleVendor({ at })
   const service = await createServiceKey()
   const roots = [vendor.rootSpkiSha256]
+  const policyHashes = [await policyHashOf(developmentPolicy)]
 
   const tee: Deployment['tee'] = async (role, nonce, changes = {}) => {
     const { privateKey, publicKey } = await crypto.subtle.generateKey(
@@ -149,7 +150,7 @@ export async function createDeployment(): Promise<Deployment> {
       version: 1,
       deployment,
       role,
-      attestation: { issuer, signers: [service.pin] },
+      attestation: { issuer, signers: [service.pin], policyHashes },
       peers: role === 'platform' ? [expectationOf('diagnostics')] : [expectationOf('platform')],
       development: true,
       roots,
@@ -216,7 +217,7 @@ export async function createDeployment(): Promise<Deployment> {
       nbf: at,
       exp: at + 3600,
       jti: 'token-1',
-      'x-ms-policy-hash': await policyHashOf(developmentPolicy),
+      'x-ms-policy-hash': policyHashes[0],
       ...claims.value,
       ...changes,
     })
@@ -234,7 +235,7 @@ export async function createDeployment(): Promise<Deployment> {
       deployment,
       expectation: expectationOf(role),
       roots,
-      attestation: { issuer, jwks: service.jwks, signers: [service.pin] },
+      attestation: { issuer, jwks: service.jwks, signers: [service.pin], policyHashes },
       at,
       development: true,
     }),

@@ -56,8 +56,8 @@ export interface PeerTrust {
     readonly jwks: SigningKeys
     /** Base64url SHA-256 of the SPKI of each key whose tokens are believed. */
     readonly signers: readonly string[]
-    /** Policies that are accepted, by hash; absent: whichever policy the pinned signer applied. */
-    readonly policyHashes?: readonly string[]
+    /** Policies that are accepted, as `x-ms-policy-hash` has them; none at all accepts no token. */
+    readonly policyHashes: readonly string[]
   }
   readonly at: UnixSeconds
   /** Seconds by which the attestation service's clock may differ; 60 unless said. */
@@ -355,7 +355,7 @@ async function verifyToken(
   pass('token-signature', `signed by ${signer}`)
   pass('token-issuer', issuer)
   pass('token-time', `valid until ${new Date(expiresAt * 1000).toISOString()}`)
-  if (attestation.policyHashes !== undefined && !attestation.policyHashes.includes(policyHash)) {
+  if (!attestation.policyHashes.includes(policyHash)) {
     return fail(
       'token-policy',
       'token-policy',
@@ -363,9 +363,7 @@ async function verifyToken(
       'issued under another policy',
     )
   }
-  const asIs =
-    attestation.policyHashes === undefined ? ', whichever it is: its signer is pinned' : ''
-  pass('token-policy', `${policyHash}${asIs}`)
+  pass('token-policy', policyHash)
   const disagreement = disagreementOf(token.value, bound)
   if (disagreement !== undefined) {
     return fail('token-agrees', 'token-disagrees', disagreement, 'not what was verified here')

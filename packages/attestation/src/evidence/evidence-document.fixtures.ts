@@ -30,6 +30,7 @@ export function initTimeDataOf(): InitTimeData {
     attestation: {
       issuer: 'http://localhost:4400/attestation',
       signers: [base64UrlOf(new Uint8Array(32))],
+      policyHashes: [base64UrlOf(new Uint8Array(32).fill(6))],
     },
     peers: [
       {

@@ -138,6 +138,7 @@ describe('runtime data is refused', () => {
 
 describe('init-time data is refused', () => {
   const [peer] = initTimeData.peers
+  const { issuer, signers } = initTimeData.attestation
   test.each([
     ['without roots', { roots: [] }, 'roots'],
     ['with a root in capitals', { roots: ['AB'.repeat(32)] }, 'roots[0]'],
@@ -145,6 +146,21 @@ describe('init-time data is refused', () => {
       'with an issuer that is no address',
       { attestation: { issuer: 'x', signers: [] } },
       'attestation.issuer',
+    ],
+    [
+      'that says of no policy that it is accepted',
+      { attestation: { issuer, signers } },
+      'attestation.policyHashes',
+    ],
+    [
+      'that accepts no policy',
+      { attestation: { issuer, signers, policyHashes: [] } },
+      'attestation.policyHashes',
+    ],
+    [
+      'with a policy hash in hex',
+      { attestation: { issuer, signers, policyHashes: ['ab'.repeat(32)] } },
+      'attestation.policyHashes[0]',
     ],
     ['that accepts no measurement', { peers: [{ ...peer, mrEnclave: [] }] }, 'peers[0].mrEnclave'],
     ['that accepts no signer', { peers: [{ ...peer, mrSigner: [] }] }, 'peers[0].mrSigner'],

@@ -124,6 +124,8 @@ export interface InitTimeData {
     readonly issuer: string
     /** SHA-256 of the SPKI of signing keys that are accepted, base64url. */
     readonly signers: readonly string[]
+    /** Policies whose tokens are accepted, as `x-ms-policy-hash` has them; one at least. */
+    readonly policyHashes: readonly string[]
   }
   readonly peers: readonly PeerExpectation[]
   /** True only with a simulated TEE. */
@@ -304,6 +306,9 @@ function readInitTimeData(shape: Shape): InitTimeData {
       signers: attestation
         .required('signers')
         .list(acceptedValuesMax, (signer) => signer.string(43, digest)),
+      policyHashes: attestation
+        .required('policyHashes')
+        .list(acceptedValuesMax, (hash) => hash.string(43, digest), 1),
     })),
     peers: fields.required('peers').list(peersMax, readPeerExpectation),
     development: fields.required('development').boolean(),

@@ -14,7 +14,8 @@ import {
   type Tee,
 } from '../channel/deployment.fixtures.ts'
 import type { InitTimeData } from '../evidence/index.ts'
-import { developmentPolicy, policyHashOf } from '../policy/index.ts'
+import { defaultPolicy, developmentPolicy, policyHashOf } from '../policy/index.ts'
+import { claimNames } from '../token/index.ts'
 import {
   evidenceDigestOf,
   issueReceipt,
@@ -326,6 +327,27 @@ describe('a receipt is refused when', () => {
       expect(await changed(peers)).toBe('diagnostics-claims: provider-not-accepted')
     }
   })
+
+  test.each(['platform', 'diagnostics'] as const)(
+    'the token of %s is of a policy that the platform’s configuration does not pin',
+    async (role) => {
+      const policyHash = await policyHashOf(defaultPolicy)
+      const tees = { platform, diagnostics }
+      const token = await world.token(tees[role], { [claimNames.policyHash]: policyHash })
+      const attestationTokens = { ...attachments.attestationTokens, [role]: token }
+      const party = { [role]: { ...payload[role], policyHash } }
+      expect(await verifyReceipt(await issued(party, { attestationTokens }), trust)).toMatchObject({
+        problem: {
+          step: 'attestation-tokens',
+          code: 'policy-hash',
+          at: `${role}.policyHash`,
+        },
+      })
+      expect(await outcome(await issued({}, { attestationTokens }))).toBe(
+        'attestation-tokens: policy-hash',
+      )
+    },
+  )
 
   test.each<[string, Record<string, unknown>, Record<string, unknown>]>([
     ['statement: statement-mismatch', { deployment: 'urn:uuid:another' }, {}],

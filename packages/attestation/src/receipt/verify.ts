@@ -281,7 +281,7 @@ async function verifyTokens(
   trust: ReceiptTrust,
 ): Promise<void> {
   const step = 'attestation-tokens'
-  const { issuer, signers } = parties.platform.initTimeData.attestation
+  const { issuer, signers, policyHashes } = parties.platform.initTimeData.attestation
   for (const role of ['platform', 'diagnostics'] as const) {
     const token = await verifyAttestationToken(attachments.attestationTokens[role], {
       issuer,
@@ -294,6 +294,9 @@ async function verifyTokens(
     if (!token.ok) return fail(step, token.problem.code, at, token.problem.detail)
     if (token.value.policyHash !== payload[role].policyHash) {
       fail(step, 'policy-hash', at, 'issued under another policy than the receipt names')
+    }
+    if (!policyHashes.includes(payload[role].policyHash)) {
+      fail(step, 'policy-hash', `${role}.policyHash`, 'not a policy that the platform accepts')
     }
     const disagreement = disagreementOf(token.value, parties[role])
     if (disagreement !== undefined) {

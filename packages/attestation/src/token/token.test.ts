@@ -354,7 +354,7 @@ describe('an access token', () => {
     tcbStatus: 'UpToDate',
     configId: 'ab'.repeat(32) + '00'.repeat(32),
     simulated: true,
-    policyHash: 'hash',
+    policyHash: 'accepted',
     attestationToken: base64UrlOf(new Uint8Array(32)),
     ...changes,
   })
@@ -362,6 +362,7 @@ describe('an access token', () => {
     ...trust,
     audience,
     peerCertificateSha256: certificateSha256,
+    policyHashes: ['accepted'],
     expectation: expectationOf('platform'),
     deployment,
     development: true,
@@ -398,6 +399,9 @@ describe('an access token', () => {
     ['expired', { exp: at - 60, iat: at - 300, nbf: at - 300 }, {}],
     ['not-yet-valid', { nbf: at + 61 }, {}],
     ['token-malformed', { exp: at + 301 }, {}],
+    ['wrong-policy', { sealward: sealward({ policyHash: 'another' }) }, {}],
+    ['wrong-policy', {}, { policyHashes: [] }],
+    ['claim-missing', { sealward: sealward({ policyHash: undefined }) }, {}],
     ['wrong-deployment', {}, { deployment: 'urn:uuid:00000000-0000-4000-8000-000000000000' }],
     ['wrong-role', {}, { expectation: expectationOf('platform', { role: 'diagnostics' }) }],
     ['token-malformed', { sub: 'diagnostics' }, {}],
@@ -425,6 +429,7 @@ describe('an access token', () => {
   })
 
   test.each<[string, Record<string, unknown>, Partial<AccessTokenTrust>]>([
+    ['another policy that is accepted', {}, { policyHashes: ['another', 'accepted'] }],
     [
       'silicon where simulation is refused',
       { sealward: sealward({ simulated: false }) },

@@ -104,6 +104,7 @@ export type TokenCode =
   | 'wrong-holder'
   | 'replayed'
   | 'claim-missing'
+  | 'wrong-policy'
   | 'wrong-deployment'
   | 'wrong-role'
   | 'wrong-measurement'

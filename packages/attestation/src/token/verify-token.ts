@@ -55,6 +55,8 @@ export interface AccessTokenTrust extends TokenTrust {
   readonly audience: string
   /** Base64url SHA-256 of the DER of the certificate that the peer proved to hold on this connection. */
   readonly peerCertificateSha256: string
+  /** Policies that are accepted, as `x-ms-policy-hash` has them; none at all accepts no token. */
+  readonly policyHashes: readonly string[]
   readonly expectation: PeerExpectation
   readonly deployment: string
   /** Whether simulated evidence is let in: true only for a development deployment. */
@@ -114,6 +116,7 @@ export async function verifyAccessToken(
   const problem =
     issuerAndTimeProblem(result, trust) ??
     holderProblem(result, trust) ??
+    policyProblem(result, trust) ??
     expectationProblem(result, trust)
   if (problem !== undefined) return problem
   return (await trust.admitJti(result.id, result.expiresAt))
@@ -310,6 +313,15 @@ function holderProblem(token: AccessToken, trust: AccessTokenTrust): Refusal | u
     return refuse('wrong-holder', 'cnf', 'shown by somebody who does not hold its key')
   }
   return undefined
+}
+
+function policyProblem(
+  { policyHash }: AccessToken,
+  { policyHashes }: AccessTokenTrust,
+): Refusal | undefined {
+  return policyHashes.includes(policyHash)
+    ? undefined
+    : refuse('wrong-policy', 'sealward.policyHash', 'appraised under another policy')
 }
 
 function expectationProblem(

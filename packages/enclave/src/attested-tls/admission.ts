@@ -26,6 +26,7 @@ export interface AdmissionOptions {
   /** As the measured init-time data has them. */
   readonly issuer: string
   readonly signers: readonly string[]
+  readonly policyHashes: readonly string[]
   readonly development: boolean
   readonly deployment: string
   readonly audience: string
@@ -45,7 +46,7 @@ export type AdmissionCode =
 export interface Admission {
   /**
    * Verifies a bearer token for the connection that showed it: signature by a pinned signer, audience,
-   * time, measurement, and that this connection's client holds the certificate that it is bound to. The
+   * time, policy, measurement, and that this connection's client holds the certificate that it is bound to. The
    * first connection that shows a token keeps it; on any other it is `replayed`.
    *
    * @returns the token's claims, or one of {@link AdmissionCode}.
@@ -76,6 +77,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
             issuer: options.issuer,
             jwks: keys.value,
             signers: options.signers,
+            policyHashes: options.policyHashes,
             audience: options.audience,
             peerCertificateSha256: certificateSha256,
             expectation: options.expectation,

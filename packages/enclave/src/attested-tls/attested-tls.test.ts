@@ -94,6 +94,7 @@ function admissionOf(changes: Partial<AdmissionOptions> = {}): Admission {
     signerKeys,
     issuer: service.issuer,
     signers: [service.signer],
+    policyHashes: [service.policyHash],
     development: true,
     deployment: platform.deployment,
     audience,
@@ -308,12 +309,13 @@ test('a token that has ended is refused, also on the connection that it was admi
   })
 })
 
-test('another measurement, another deployment and a simulated TEE in production are refused', async () => {
+test('another measurement, another deployment, another policy and a simulated TEE in production are refused', async () => {
   const refusals: [Partial<AdmissionOptions>, string][] = [
     [{ expectation: { ...expectation, mrEnclave: ['0'.repeat(64)] } }, 'wrong-measurement'],
     [{ deployment: 'urn:uuid:00000000-0000-4000-8000-000000000002' }, 'wrong-deployment'],
     [{ development: false }, 'simulated'],
     [{ signers: ['A'.repeat(43)] }, 'unknown-signer'],
+    [{ policyHashes: ['A'.repeat(43)] }, 'wrong-policy'],
   ]
   for (const [changes, code] of refusals) {
     const { port } = await providerOf(changes)

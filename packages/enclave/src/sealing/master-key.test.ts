@@ -23,6 +23,7 @@ test('the same configuration gets the same key, and so do one with other peers a
   const attestation = {
     issuer: 'https://other.example',
     signers: [base64UrlOf(new Uint8Array(32))],
+    policyHashes: [base64UrlOf(new Uint8Array(32).fill(1))],
   }
   expect(await keyWith({ identity, attestation, roots: ['1'.repeat(64)] })).toEqual(key)
 })

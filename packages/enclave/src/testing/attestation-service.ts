@@ -20,6 +20,8 @@ export interface TestAttestationService {
   readonly issuer: string
   /** Base64url SHA-256 of the SPKI of the key that it signs with. */
   readonly signer: string
+  /** The policy that its tokens name. */
+  readonly policyHash: string
   /** What was asked of it: `POST /token`. */
   readonly asked: string[]
   /** Answers with this status instead. */
@@ -115,7 +117,7 @@ export async function startAttestationService(
             role,
             deployment,
             simulated: true,
-            policyHash: 'none',
+            policyHash,
             attestationToken: createHash('sha256').update(subject).digest('base64url'),
           },
         },
@@ -146,6 +148,7 @@ export async function startAttestationService(
   return Object.assign(state, {
     issuer,
     signer: first.signer,
+    policyHash,
     asked,
     rotate: () => {
       key = newKey()
@@ -156,6 +159,8 @@ export async function startAttestationService(
     },
   })
 }
+
+const policyHash = createHash('sha256').update('a policy for tests').digest('base64url')
 
 function newKey() {
   const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })

@@ -12,7 +12,11 @@ export function sampleInitTimeData(changes: Partial<InitTimeData> = {}): InitTim
     version: 1,
     deployment: 'urn:uuid:00000000-0000-4000-8000-000000000001',
     role: 'platform',
-    attestation: { issuer: 'http://127.0.0.1:1/attestation', signers: ['A'.repeat(43)] },
+    attestation: {
+      issuer: 'http://127.0.0.1:1/attestation',
+      signers: ['A'.repeat(43)],
+      policyHashes: ['A'.repeat(43)],
+    },
     peers: [],
     development: true,
     roots: ['0'.repeat(64)],
