@@ -335,7 +335,7 @@ export const en = {
       },
       'token-policy': {
         title: 'The opinion follows a known policy',
-        why: 'The policy that was applied is named by its hash.',
+        why: 'The policy that was applied is one that this portal accepts, by its hash.',
       },
       'token-agrees': {
         title: 'Browser and service found the same',

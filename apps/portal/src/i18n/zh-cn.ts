@@ -275,7 +275,7 @@ export const zhCn: Catalogue = {
       'token-signature': { title: '证明服务签署了结论', why: '使用的是贵院认识的密钥。' },
       'token-issuer': { title: '这是约定的证明服务', why: '其他服务的结论不予采信。' },
       'token-time': { title: '结论在有效期内', why: '既不过旧，也不来自未来。' },
-      'token-policy': { title: '结论依据已知的策略', why: '所用策略以哈希标明。' },
+      'token-policy': { title: '结论依据已知的策略', why: '所用策略的哈希在本门户接受之列。' },
       'token-agrees': {
         title: '浏览器与证明服务结论相同',
         why: '度量值、签名者、版本、硬件状态和根逐项相同。',
