@@ -9,7 +9,7 @@ import {
 import type { SigningKeys } from '@sealward/attestation/token'
 import type { SignerKeys } from '@sealward/enclave/identity'
 import type { Clock, Random } from '@sealward/enclave/server'
-import { type Dispatcher, request } from 'undici'
+import { request } from 'undici'
 import { attestationAnswerBytesMax } from '../limits.ts'
 
 /**
@@ -28,7 +28,6 @@ export interface PeerTrust {
   readonly signerKeys: SignerKeys
   readonly clock: Clock
   readonly random: Random
-  readonly dispatcher?: Dispatcher
 }
 
 /** What a peer sent when it was asked who it is. */
@@ -125,7 +124,6 @@ export async function attest(
         runtimeData: { data: base64Url(runtimeDataBytes), dataType: 'JSON' },
         initTimeData: { data: base64Url(initTimeDataBytes), dataType: 'JSON' },
       }),
-      ...(trust.dispatcher === undefined ? {} : { dispatcher: trust.dispatcher }),
     })
     status = response.statusCode
     text = await boundedText(response.body, attestationAnswerBytesMax)
