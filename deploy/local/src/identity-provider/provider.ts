@@ -97,8 +97,8 @@ function configurationOf(
     jwks: options.jwks,
     cookies: { keys: [options.cookieKey] },
     pkce: { required: () => true },
-    // The portal is of the same origin; nobody else's page may ask.
-    clientBasedCORS: () => false,
+    // No page but the portal's may ask.
+    clientBasedCORS: (_ctx, origin) => origin === options.origin,
     scopes: ['openid', 'profile'],
     claims: { openid: ['sub'], profile: ['name', 'roles'] },
     conformIdTokenClaims: false,
