@@ -119,7 +119,7 @@ export function cardOf(facts: CardFacts): object {
 /** The card as a page. */
 export function cardPageOf(facts: CardFacts): string {
   const { metrics, splits } = facts
-  return `# Model card: ${modelName}, version ${modelVersion}
+  return aligned(`# Model card: ${modelName}, version ${modelVersion}
 
 Pneumonia, yes or no, on a frontal chest radiograph (AP) of a child of 1 to 5 years. It exists to show
 confidential inference with a real model. **It is not a medical device and not for diagnosis.**
@@ -189,11 +189,36 @@ modality, body part, projection and size before.
 ## Limits
 
 ${limits.map((limit) => `- ${limit}`).join('\n')}
-`
+`)
+}
+
+/** Gives the columns of each table one width, as the formatter wants it. */
+function aligned(page: string): string {
+  return page.replace(/(?:^\|.*\|\n)+/gm, (table) => {
+    const rows = table
+      .trimEnd()
+      .split('\n')
+      .map((line) =>
+        line
+          .slice(1, -1)
+          .split('|')
+          .map((cell) => cell.trim()),
+      )
+    const widths = (rows[0] ?? []).map((_, column) =>
+      Math.max(...rows.map((cells) => (cells[column] ?? '').length)),
+    )
+    const lines = rows.map((cells, index) => {
+      const padded = cells.map((cell, column) =>
+        cell.padEnd(widths[column] ?? 0, index === 1 ? '-' : ' '),
+      )
+      return `| ${padded.join(' | ')} |\n`
+    })
+    return lines.join('')
+  })
 }
 
 const howOftenTheTestPartWasSeen =
-  'Augmentation was chosen with sight of the test films that are here, so their figures flatter the model a little; the part of the official test that is held elsewhere was never seen.'
+  'The test films that are here were looked at: four training runs were measured on them before augmentation and batch-norm statistics were settled, and the balanced point became the one that results are shown with after the screening point had lost specificity on them. Their figures flatter the model a little; the part of the official test that is held elsewhere was never seen.'
 
 const gateExplained =
   'Two distances, both inside the ONNX graph, so that the digest of the model covers them: of the last block’s averaged channels from those of the training films (Mahalanobis), and of the film at 16 x 16 from the 32 principal components of the training films. The output is the larger of the two, each over its threshold; each threshold lets 99.5 % of the validation films pass.'

@@ -67,14 +67,14 @@ export async function measureModel(
     rows.filter((row) => row.split === split && row.duplicateOf === undefined)
   const read = async (some: readonly Row[]): Promise<Measured> =>
     readingsOf(model, await readRadiographs(shared, some))
-  const test = await read(unique('test'))
   const whole = await read(rows.filter((row) => row.split === 'test'))
+  const test = keep(whole, (row) => row.duplicateOf === undefined)
   return {
     val: partMetrics(await read(unique('val')), threshold),
     test: partMetrics(test, threshold),
     testWithDuplicates: {
       films: whole.films.rows.length,
-      auc: aucOf(whole, () => true),
+      auc: areaUnderCurve(labelsOf(whole.films), whole.logit),
       accuracy: operatingPoint(labelsOf(whole.films), whole.probability, 0.5).accuracy,
     },
     testBacteriaAgainstNormal: { auc: aucOf(test, (row) => row.subtype !== 'virus') },
@@ -130,12 +130,28 @@ export function partMetrics(measured: Measured, threshold: number): PartMetrics 
   }
 }
 
-function aucOf({ films, logit }: Measured, keeps: (row: Row) => boolean): number {
-  const kept = films.rows.flatMap((row, index) => (keeps(row) ? [index] : []))
-  return areaUnderCurve(
-    kept.map((index) => films.rows[index]?.pneumonia === true),
-    Float32Array.from(kept, (index) => logit[index] as number),
-  )
+function aucOf(measured: Measured, keeps: (row: Row) => boolean): number {
+  const { films, logit } = keep(measured, keeps)
+  return areaUnderCurve(labelsOf(films), logit)
+}
+
+/** Some of the films, and what was said of them. */
+function keep(measured: Measured, keeps: (row: Row) => boolean): Measured {
+  const { rows, pixels } = measured.films
+  const kept = rows.flatMap((row, index) => (keeps(row) ? [index] : []))
+  const some = (values: Float32Array): Float32Array =>
+    Float32Array.from(kept, (index) => values[index] as number)
+  const size = pixels.length / rows.length
+  const fewer = new Float32Array(kept.length * size)
+  kept.forEach((index, place) => {
+    fewer.set(pixels.subarray(index * size, (index + 1) * size), place * size)
+  })
+  return {
+    films: { rows: kept.map((index) => rows[index] as Row), pixels: fewer },
+    logit: some(measured.logit),
+    probability: some(measured.probability),
+    gate: some(measured.gate),
+  }
 }
 
 async function gateMetrics(
