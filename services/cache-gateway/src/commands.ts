@@ -13,6 +13,8 @@ import type { SetOptions, Store } from './store.ts'
 export interface Command {
   readonly argumentsMin: number
   readonly argumentsMax: number
+  /** Whether its answer may be so large that nothing else is answered beside it. */
+  readonly alone?: true
   run(store: Store, words: readonly Uint8Array[]): Promise<Reply>
 }
 
@@ -28,10 +30,14 @@ const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
   ['SET', { argumentsMin: 2, argumentsMax: 7, run: runSet }],
   [
     'MGET',
-    onKeys(async (store, keys) => ({
-      kind: 'array',
-      items: (await store.getMany(keys)).map(valueReply),
-    })),
+    {
+      ...onKeys(async (store, keys) => ({
+        kind: 'array',
+        items: (await store.getMany(keys)).map(valueReply),
+      })),
+      argumentsMax: limits.valuesMax,
+      alone: true,
+    },
   ],
   ['DEL', onKeys(async (store, keys) => integerReply(await store.remove(keys)))],
   ['EXISTS', onKeys(async (store, keys) => integerReply(await store.count(keys)))],

@@ -10,7 +10,7 @@ import type { Admission } from '@sealward/enclave/attested-tls'
 import type { Identity } from '@sealward/enclave/identity'
 import type { Clock } from '@sealward/enclave/server'
 import type { Logger } from '@sealward/enclave/telemetry'
-import { commandOf, wordOf } from './commands.ts'
+import { type Command, commandOf, wordOf } from './commands.ts'
 import { admittedLimits, anonymousLimits, limits } from './limits.ts'
 import {
   bulkReply,
@@ -133,16 +133,21 @@ class Session {
     if (rest.length < command.argumentsMin || rest.length > command.argumentsMax) {
       return replied(wrongArguments)
     }
-    const reply = command.run(this.#deps.store, rest).catch((error: unknown) => {
-      if (error instanceof StoreUnavailable) {
-        this.#deps.log.warn('store-unavailable')
-        return storeUnavailable
-      }
-      throw error
-    })
+    if (command.alone === true) return alone(async () => this.#say(await this.#run(command, rest)))
+    const reply = this.#run(command, rest)
     // Awaited in its turn; until then a failure must not count as unhandled.
     reply.catch(() => {})
     return { kind: 'reply', reply }
+  }
+
+  async #run(command: Command, words: readonly Uint8Array[]): Promise<Reply> {
+    try {
+      return await command.run(this.#deps.store, words)
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error
+      this.#deps.log.warn('store-unavailable')
+      return storeUnavailable
+    }
   }
 
   async #authenticate(words: readonly Uint8Array[]): Promise<Reply | undefined> {

@@ -187,6 +187,10 @@ test('commands beyond the list are refused, and the connection lives on', async 
   }
   client.say('GET')
   expect(await client.heard(/\r\n/)).toMatch(/^-ERR wrong-arguments /)
+  client.say('MGET', ...Array.from({ length: limits.valuesMax }, (_, index) => `k${index}`))
+  expect(await client.heard(/\$-1\r\n$/)).toMatch(/^\*64\r\n/)
+  client.say('MGET', ...Array.from({ length: limits.valuesMax + 1 }, (_, index) => `k${index}`))
+  expect(await client.heard(/\r\n/)).toMatch(/^-ERR wrong-arguments /)
   client.say('PING', 'still here')
   expect(await client.heard(/here\r\n/)).toBe('$10\r\nstill here\r\n')
   client.socket.destroy()

@@ -24,10 +24,12 @@ export const admittedLimits: CommandLimits = {
 export const limits = {
   /** Bytes of a key, as the client gives it. */
   keyBytesMax: 512,
+  /** Keys of one command whose answer is their values. */
+  valuesMax: 64,
   /** Bytes of `*1024` or `$1048576`, without the line's end. */
   lineBytesMax: 12,
   /** Commands of one connection that are answered together. */
-  commandsInFlightMax: 256,
+  commandsInFlightMax: 64,
   connectionsMax: 256,
   /** Refused tokens on one connection. */
   refusalsMax: 3,
