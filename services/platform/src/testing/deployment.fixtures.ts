@@ -96,6 +96,23 @@ export async function startDeployment(
   which: 'arithmetic' | 'trained' = 'arithmetic',
 ): Promise<Deployment> {
   const undo: (() => unknown)[] = []
+  const stop = async (): Promise<void> => {
+    for (const each of undo.splice(0).reverse()) await each()
+  }
+  try {
+    return await start(which, undo, stop)
+  } catch (error) {
+    // What was started would outlive the test otherwise.
+    await stop()
+    throw error
+  }
+}
+
+async function start(
+  which: 'arithmetic' | 'trained',
+  undo: (() => unknown)[],
+  stop: () => Promise<void>,
+): Promise<Deployment> {
   const vendor = await createSampleVendor({ at: clock.now() })
   const pcs = await startSamplePcs({ vendor, clock })
   undo.push(() => pcs.close())
@@ -365,9 +382,7 @@ export async function startDeployment(
       const isJson = response.headers['content-type']?.includes('json') === true
       return { ...response, json: isJson ? JSON.parse(textOf(response.body) ?? '') : undefined }
     },
-    async stop() {
-      for (const each of undo.reverse()) await each()
-    },
+    stop,
   }
 }
 
