@@ -68,3 +68,5 @@ export const rememberedVersionsMax = 100_000
 export const sealedRequestsAtOnceMax = 64
 /** From the first byte of a sealed request to the last of its answer. Seconds. */
 export const sealedRequestSecondsMax = 120
+/** How long a database that takes no connection yet is waited for at the start. Seconds. */
+export const databasePatienceSeconds = 30

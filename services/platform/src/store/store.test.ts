@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { ok, textOf, utf8Of } from '@sealward/attestation/bytes'
 import { createSealer, type MasterKey } from '@sealward/enclave/sealing'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -198,6 +199,20 @@ test('a database that goes away is unavailable, not a broken program, and is fou
   line.mend()
   expect(await textAt(remote, 'Patient', 'a1')).toBe('erika')
   await remote.close()
+  await line.close()
+})
+
+test('a database that is not there yet is waited for', async () => {
+  const line = await startLine(Number(new URL(postgres.url).port))
+  const url = new URL(postgres.url)
+  url.port = String(line.port)
+  line.cut()
+  const opening = openStore({ url: url.href, sealer })
+  await sleep(300)
+  line.mend()
+  const late = await opening
+  expect(await textAt(late, 'Patient', 'a1')).toBe('erika')
+  await late.close()
   await line.close()
 })
 

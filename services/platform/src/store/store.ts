@@ -1,8 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { ok, type Problem, type Result, refuse } from '@sealward/attestation/bytes'
 import type { PatientKey, Sealer } from '@sealward/enclave/sealing'
 import { CompiledQuery, Kysely, PostgresDialect, sql, type Transaction } from 'kysely'
 import { Pool } from 'pg'
-import { rememberedVersionsMax } from '../limits.ts'
+import { databasePatienceSeconds, rememberedVersionsMax } from '../limits.ts'
 import type { ApiProblem } from '../problems.ts'
 import type { LookUp } from './look-ups.ts'
 import { migrate } from './migrations.ts'
@@ -98,6 +99,7 @@ export async function openStore(options: {
   // A connection that is in use says so to whoever uses it; nobody listening would end the process.
   pool.on('connect', (client) => client.on('error', () => {}))
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
+  await untilReachable(db)
   await migrate(db)
   await holdMasterKey(db, options.sealer)
   const versions = rememberVersions()
@@ -113,6 +115,20 @@ export async function openStore(options: {
 }
 
 type Database = Kysely<Tables> | Transaction<Tables>
+
+/** A database that is about to start answers, but takes no connection yet: it is waited for. */
+async function untilReachable(db: Kysely<Tables>): Promise<void> {
+  const patientUntil = performance.now() + databasePatienceSeconds * 1000
+  for (;;) {
+    try {
+      await sql`select 1`.execute(db)
+      return
+    } catch (error) {
+      if (!isUnavailable(error) || performance.now() > patientUntil) throw withoutParameters(error)
+      await sleep(100)
+    }
+  }
+}
 
 async function holdMasterKey(db: Kysely<Tables>, sealer: Sealer): Promise<void> {
   await db
