@@ -19,14 +19,14 @@ import { badInput, type Outcome, unavailable } from './problem.ts'
 
 /** What the command line signs in with. */
 export interface Credentials {
-  /** Origin of the stack that they are for. They are shown to no other. */
+  /** Origin of the stack that they are for. They are shown to no other origin. */
   readonly stack: string
   readonly clientId: string
   readonly clientSecret: string
 }
 
 /** Reads a credentials file, as `npm start` leaves one in the state folder. */
-export async function readCredentials(file: string, origin: string): Promise<Outcome<Credentials>> {
+export async function readCredentials(file: string): Promise<Outcome<Credentials>> {
   let bytes: Uint8Array
   try {
     bytes = await readFile(file)
@@ -50,14 +50,22 @@ export async function readCredentials(file: string, origin: string): Promise<Out
   if (!parsed.ok) {
     return badInput('credentials-malformed', '--credentials', `${file} holds no credentials`)
   }
-  if (parsed.value.stack !== origin) {
-    return badInput(
-      'credentials-foreign',
-      '--credentials',
-      `${file} is for ${parsed.value.stack}, and would be shown to ${origin}`,
-    )
-  }
   return parsed
+}
+
+/** Refuses credentials that would be shown to somebody else than they are for, with `credentials-foreign`. */
+export function addressedTo(
+  credentials: Credentials,
+  { identity }: Configuration,
+): Outcome<Credentials> {
+  const { origin } = new URL(identity.issuer)
+  return credentials.stack === origin
+    ? ok(credentials)
+    : badInput(
+        'credentials-foreign',
+        '--credentials',
+        `they are for ${credentials.stack}, and would be shown to ${origin}`,
+      )
 }
 
 /** An access token of the hospital's identity provider, and when it ends. */

@@ -325,11 +325,6 @@ test('a result that does not come in time ends with 3', async () => {
 
 test('what can be seen to be wrong is told before anything is sent', async () => {
   const path = await film('film.png')
-  const foreign = join(folder, 'foreign.json')
-  await writeFile(
-    foreign,
-    JSON.stringify({ stack: 'https://else.example', clientId: 'a', clientSecret: 'b' }),
-  )
   const malformed = await film('malformed.json', new Uint8Array())
   const cases: readonly (readonly [readonly string[], string])[] = [
     [['diagnose'], 'missing required argument'],
@@ -345,7 +340,6 @@ test('what can be seen to be wrong is told before anything is sent', async () =>
     [['diagnose', path, '--stack', 'http://hospital.example'], 'without HTTPS'],
     [['diagnose', path, '--credentials', join(folder, 'absent')], 'credentials-unreadable'],
     [['diagnose', path, '--credentials', malformed], 'credentials-malformed'],
-    [['diagnose', path, '--credentials', foreign], 'credentials-foreign'],
     [['no-such-command'], 'unknown command'],
     [[], 'Usage'],
   ]
@@ -368,6 +362,43 @@ test('a file that is no film, and credentials that are refused, end with 2', asy
   )
   const refused = await sealward(['diagnose', await film('film.png'), '--credentials', wrong])
   expect([refused.code, refused.err]).toEqual([2, expect.stringContaining('sign-in-refused')])
+})
+
+test('credentials are shown to the stack that they are for, and to no other', async () => {
+  const foreign = join(folder, 'foreign.json')
+  const content = { stack: 'https://else.example', clientId: 'sealward-cli', clientSecret }
+  await writeFile(foreign, JSON.stringify(content))
+  const ran = await sealward(['diagnose', await film('film.png'), '--credentials', foreign])
+  expect([ran.code, ran.err]).toEqual([2, expect.stringContaining('credentials-foreign')])
+  expect(ran.stack.sent.map(({ url }) => new URL(url).pathname)).toEqual(['/config.json'])
+})
+
+test('evidence that both refuse is named by what is wrong with it, not by the policy that refused', async () => {
+  const ran = await sealward(['diagnose', await film('film.png')], {
+    tee: { debug: true },
+    attestation: {
+      status: 400,
+      body: { error: { innererror: { code: 'not-permitted', at: '3:1', detail: 'no permit' } } },
+    },
+  })
+  expect(ran.code).toBe(1)
+  expect(ran.err).toMatch(/^Refused by verification: debug /)
+})
+
+test('a key set of another form is no key set', async () => {
+  for (const keys of [null, 5, { keys: 'none' }, { keys: [null] }]) {
+    const stack = await createTestStack()
+    const { fetch } = stack.effects
+    const effects = {
+      ...stack.effects,
+      fetch: (input: Parameters<typeof fetch>[0], init?: RequestInit) =>
+        (input instanceof Request ? input.url : input.toString()).endsWith('/certs')
+          ? Promise.resolve(Response.json(keys))
+          : fetch(input, init),
+    }
+    const ran = await sealward(['diagnose', await film('film.png')], stack, { effects })
+    expect([ran.code, ran.err]).toEqual([1, expect.stringContaining('unknown-signer')])
+  }
 })
 
 test('help and version are no errors', async () => {

@@ -10,7 +10,7 @@ import { ok, type UnixSeconds } from '@sealward/attestation/bytes'
 import type { VerifiedPeer } from '@sealward/attestation/channel'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { readStackConfiguration, stackOriginOf } from './configuration.ts'
-import { readCredentials } from './credentials.ts'
+import { addressedTo, readCredentials } from './credentials.ts'
 import { type Diagnosis, diagnose, notAFilm } from './diagnose.ts'
 import { inspectEvidence } from './evidence.ts'
 import { mediaTypeOf } from './film-identity.ts'
@@ -264,13 +264,12 @@ async function hospitalOf(
   const origin = stackOriginOf(flags.stack)
   if (!origin.ok) return origin
   const home = env['SEALWARD_HOME'] ?? '.sealward'
-  const credentials = await readCredentials(
-    flags.credentials ?? join(home, 'cli.json'),
-    origin.value,
-  )
-  if (!credentials.ok) return credentials
+  const read = await readCredentials(flags.credentials ?? join(home, 'cli.json'))
+  if (!read.ok) return read
   const configuration = await readStackConfiguration(effects, origin.value)
   if (!configuration.ok) return configuration
+  const credentials = addressedTo(read.value, configuration.value)
+  if (!credentials.ok) return credentials
   const hospital = await openHospital(effects, configuration.value, credentials.value)
   if (hospital.ok && hospital.value.peer.simulated) {
     err('This stack runs in a simulated TEE, which protects nothing. For development only.\n')
