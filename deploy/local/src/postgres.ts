@@ -1,6 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { connect } from 'node:net'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { completed, end, freePort, giveToUnprivileged, spawnUnprivileged } from './children.ts'
@@ -59,7 +58,7 @@ export async function startPostgres(options: {
   server.stderr?.on('data', (chunk: Buffer) => {
     complaint = (complaint + chunk.toString()).slice(-2000)
   })
-  for (let waitedMs = 0; !(await accepts(port)); waitedMs += 50) {
+  for (let waitedMs = 0; !isReady(folder, server.pid); waitedMs += 50) {
     if (server.exitCode !== null || waitedMs > 30_000) {
       throw new StackProblem('postgres', `PostgreSQL did not start.\n${complaint}`)
     }
@@ -162,16 +161,10 @@ function isPostgres(pid: number): boolean {
   return !existsSync(command) || readFileSync(command, 'utf8').includes('postgres')
 }
 
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1')
-    // An SSLRequest: answered only once the server takes connections.
-    socket.once('connect', () => socket.write(Buffer.from('0000000804d2162f', 'hex')))
-    socket.once('data', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.once('error', () => resolve(false))
-    socket.once('close', () => resolve(false))
-  })
+/** What the server itself writes as the eighth line of its lock file once it takes connections. */
+function isReady(folder: string, pid: number | undefined): boolean {
+  const file = join(folder, 'postmaster.pid')
+  if (!existsSync(file)) return false
+  const lines = readFileSync(file, 'utf8').split('\n')
+  return Number(lines[0]) === pid && lines[7]?.trim() === 'ready'
 }
