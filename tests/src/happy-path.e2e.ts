@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import AxeBuilder from '@axe-core/playwright'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -100,6 +101,18 @@ describe('a film goes from the clerk to the record and is signed', () => {
     expect(wire.includes('/platform/sealed')).toBe(true)
     for (const text of [patient.identifier, patient.family]) expect(found(wire, text)).toEqual([])
   })
+
+  test('nothing in the state folder holds a trace: tables, write-ahead log, logs, configurations', () => {
+    const files = filesBelow(on.stack.home)
+    process.stdout.write(`canary: ${files.length} files of the state folder read\n`)
+    expect(files.some((file) => file.includes('postgres'))).toBe(true)
+    expect(files.some((file) => file.endsWith('platform.log'))).toBe(true)
+    const traced = files.filter((file) => {
+      const content = readFileSync(file)
+      return [patient.identifier, patient.family].some((text) => found(content, text).length > 0)
+    })
+    expect(traced).toEqual([])
+  })
 })
 
 async function registerPatient(page: Page): Promise<void> {
@@ -116,4 +129,10 @@ async function numberOf(page: Page, testId: string): Promise<string> {
   const shown = page.getByTestId(testId)
   await shown.waitFor({ timeout: 60_000 })
   return (await shown.textContent())?.replace(/[^0-9.]/g, '') ?? ''
+}
+
+function filesBelow(folder: string): readonly string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .map((name) => join(folder, name))
+    .filter((file) => statSync(file, { throwIfNoEntry: false })?.isFile() === true)
 }

@@ -57,6 +57,7 @@ export interface Stack {
   readonly agreement: Agreement
   readonly vendor: SampleVendor
   readonly attestationUrl: string
+  readonly pcsUrl: string
   readonly databaseUrl: string
   readonly enclaves: Enclaves
   /** Resolves with a sentence when a process ends that should not have. */
@@ -172,6 +173,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       agreement,
       vendor,
       attestationUrl: attestation.url,
+      pcsUrl: pcs.url,
       databaseUrl: postgres.url,
       enclaves,
       failed: enclaves.failed,

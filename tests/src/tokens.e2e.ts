@@ -1,0 +1,147 @@
+import { request as httpsRequest } from 'node:https'
+import { bytesOfHex } from '@sealward/attestation/bytes'
+import { encodeInitTimeData } from '@sealward/attestation/evidence'
+import { connectUnverified } from '@sealward/enclave/attested-tls'
+import { systemClock as clock, systemRandom as random } from '@sealward/enclave/effects'
+import { createPcsClient } from '@sealward/enclave/endorsements'
+import { createSampleTee } from '@sealward/enclave/evidence'
+import {
+  createIdentity,
+  createPassport,
+  type Identity,
+  type Passport,
+} from '@sealward/enclave/identity'
+import { initTimeDataOf, isvSvn, productIds } from '@sealward/local/parties'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { startTestStack, type TestStack } from './stack-fixture.ts'
+
+// Tokens as a thief would use them, against the running gateway and the running provider.
+
+let on: TestStack
+let platform: { readonly identity: Identity; readonly passport: Passport }
+let thief: Identity
+
+beforeAll(async () => {
+  on = await startTestStack()
+  platform = await attested(on)
+  thief = (await attested(on)).identity
+})
+afterAll(() => on?.stop())
+
+test('the way of an honest platform: provider and gateway let it in', async () => {
+  expect(await askProvider(platform.identity, await tokenFor('diagnostics'))).toMatchObject({
+    status: 200,
+  })
+  expect(await authGateway(platform.identity, await tokenFor('cache-gateway'))).toMatch(/^\+OK/)
+})
+
+test('a token for the cache is refused by the provider, and the other way round', async () => {
+  const atProvider = await askProvider(platform.identity, await tokenFor('cache-gateway'))
+  expect(atProvider.status).toBe(401)
+  expect(atProvider.body).toContain('wrong-audience')
+  expect(await authGateway(platform.identity, await tokenFor('diagnostics'))).toMatch(
+    /^-WRONGPASS wrong-audience /,
+  )
+})
+
+test('a token without its key is refused', async () => {
+  const atProvider = await askProvider(thief, await tokenFor('diagnostics'))
+  expect(atProvider.status).toBe(401)
+  expect(atProvider.body).toContain('wrong-holder')
+  expect(await authGateway(thief, await tokenFor('cache-gateway'))).toMatch(
+    /^-WRONGPASS wrong-holder /,
+  )
+})
+
+test('a token that was shown on one connection is refused on another', async () => {
+  const token = await tokenFor('diagnostics')
+  expect((await askProvider(platform.identity, token)).status).toBe(200)
+  const again = await askProvider(platform.identity, token)
+  expect(again.status).toBe(401)
+  expect(again.body).toContain('replayed')
+})
+
+test('an attestation token is no access token, and nothing is no token', async () => {
+  const passport = await platform.passport.token()
+  if (!passport.ok) throw new Error(passport.problem.code)
+  expect((await askProvider(platform.identity, passport.value)).body).toContain('wrong-type')
+  expect((await askProvider(platform.identity, undefined)).status).toBe(401)
+  expect(await authGateway(platform.identity, 'no.token.at-all')).toMatch(
+    /^-WRONGPASS token-malformed /,
+  )
+})
+
+async function tokenFor(role: 'cache-gateway' | 'diagnostics'): Promise<string> {
+  const audience = `${on.stack.agreement.deployment}:${role}`
+  const token = await platform.passport.accessToken(audience, 'interpretation')
+  if (!token.ok) throw new Error(token.problem.code)
+  return token.value.token
+}
+
+/** Keys and tokens as the genuine platform has them: the test holds the sample vendor, as no operator could. */
+async function attested({ stack }: TestStack): Promise<{ identity: Identity; passport: Passport }> {
+  const { agreement, vendor, enclaves, attestationUrl, pcsUrl } = stack
+  const tee = await createSampleTee({
+    vendor,
+    initTimeData: encodeInitTimeData(initTimeDataOf(agreement, 'platform', enclaves.configIds)),
+    mrEnclave: bytesOf(agreement.measurements.platform),
+    mrSigner: bytesOf(agreement.signers.platform),
+    isvProdId: productIds.platform,
+    isvSvn,
+    hostSecret: random.bytes(32),
+  })
+  const endorsements = createPcsClient({ baseUrl: pcsUrl, clock })
+  const identity = await createIdentity({ tee, endorsements, clock, random })
+  const attestation = { issuer: agreement.attestation.issuer, url: attestationUrl }
+  return { identity, passport: createPassport({ identity, attestation, clock, random }) }
+}
+
+function bytesOf(hex: string): Uint8Array {
+  const bytes = bytesOfHex(hex)
+  if (bytes === undefined) throw new Error('not hex')
+  return bytes
+}
+
+function askProvider(
+  { tls }: Identity,
+  token: string | undefined,
+): Promise<{ readonly status: number; readonly body: string }> {
+  const port = Object.values(on.stack.enclaves.diagnostics.ports)[0] ?? 0
+  return new Promise((resolve, reject) => {
+    const request = httpsRequest(
+      {
+        host: '127.0.0.1',
+        port,
+        path: '/v2/models/chest-pneumonia',
+        key: tls.privateKeyPem,
+        cert: tls.certificatePem,
+        rejectUnauthorized: false,
+        agent: false,
+        headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+      },
+      (response) => {
+        let body = ''
+        response.on('data', (chunk: Buffer) => {
+          body += chunk.toString()
+        })
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, body }))
+      },
+    )
+    request.on('error', reject)
+    request.end()
+  })
+}
+
+async function authGateway({ tls }: Identity, token: string): Promise<string> {
+  const port = Object.values(on.stack.enclaves.cacheGateway.ports)[0] ?? 0
+  const connection = await connectUnverified({ tls, host: '127.0.0.1', port })
+  if (!connection.ok) throw new Error(connection.problem.code)
+  const { socket } = connection.value
+  const answer = new Promise<string>((resolve) =>
+    socket.once('data', (chunk: Buffer) => resolve(chunk.toString())),
+  )
+  socket.write(`*2\r\n$4\r\nAUTH\r\n$${token.length}\r\n${token}\r\n`)
+  const text = await answer
+  socket.destroy()
+  return text
+}
