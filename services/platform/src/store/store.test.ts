@@ -118,6 +118,29 @@ test('a row given to another patient is refused', async () => {
   expect(await store.read('Film', 'film')).toMatchObject({ problem: { code: 'record-refused' } })
 })
 
+test('a database that answers with another row than was asked for is refused', async () => {
+  await written(draft('asked', 'of one patient'), draft('other', 'of another'))
+  // Whoever runs the database says what equals what: here, `other` answers to `asked`.
+  await postgres.run('create schema lying')
+  await postgres.run(`create function lying.eq(text, text) returns boolean immutable language sql as
+    $$ select pg_catalog.texteq($1, case when pg_catalog.texteq($2, 'asked') then 'other' else $2 end) $$`)
+  await postgres.run(
+    'create operator lying.= (leftarg = text, rightarg = text, function = lying.eq)',
+  )
+  const url = new URL(postgres.url)
+  url.searchParams.set('options', '-c search_path=lying,pg_catalog,public')
+  const lied = await openStore({ url: url.href, sealer })
+  try {
+    expect(await textAt(lied, 'Patient', 'other')).toBe('of another')
+    expect(await lied.read('Patient', 'asked')).toMatchObject({
+      problem: { code: 'record-refused' },
+    })
+  } finally {
+    await lied.close()
+    await postgres.run('drop schema lying cascade')
+  }
+})
+
 test('an old version in the place of the newest is refused, with its bytes or with its number', async () => {
   await written(draft('g1', 'old'), draft('g2', 'old'))
   await update(draft('g1', 'new'), 1)

@@ -225,6 +225,8 @@ function readerOf(db: Database, sealer: Sealer, versions: Versions): RowReader {
           .where('r.type', '=', type)
           .where('r.id', '=', id)
           .executeTakeFirst()
+        // The bytes are bound to the row's own address, which has to be the one that was asked for.
+        if (row !== undefined && (row.type !== type || row.id !== id)) return anotherRow
         if (row?.sealed) onSealed?.(row.sealed)
         if (row !== undefined) return open(row, asked)
         return versions.highest(type, id, asked) > 0
@@ -246,6 +248,7 @@ function readerOf(db: Database, sealer: Sealer, versions: Versions): RowReader {
           .execute()
         const found: StoredRecord[] = []
         for (const row of rows) {
+          if (row.type !== type) return anotherRow
           const record = open(row, asked)
           if (!record.ok) return record
           found.push(record.value)
@@ -254,6 +257,8 @@ function readerOf(db: Database, sealer: Sealer, versions: Versions): RowReader {
       }),
   }
 }
+
+const anotherRow = refuse('record-refused', 'row', 'Another record was given than was asked for.')
 
 function digestOf(sealer: Sealer, { name, value }: LookUp): Buffer {
   return Buffer.from(sealer.blindIndex(name, value), 'base64url')
