@@ -250,8 +250,21 @@ test('of two radiologists who sign at once one signs, and the report is final on
     `/fhir/Provenance?target=DiagnosticReport/${reportId}`,
   )
   expect(provenance.json.total).toBe(2)
+  expect(result.report).not.toHaveProperty('conclusionCode')
   const again = await at.ask('radiologist', 'POST', `/fhir/DiagnosticReport/${reportId}/$sign`)
   expect(again.status).toBe(409)
+})
+
+test('a report that is signed without a conclusion says what the model read, and no more', async () => {
+  const placed = await order(patientId, `ImagingStudy/${filmId}`)
+  const task = await followed(placed.headers['sealward-task'])
+  const { reference } = task.output[0].valueReference
+  const { json: signed } = await at.ask('radiologist', 'POST', `/fhir/${reference}/$sign`)
+  expect(signed).toMatchObject({
+    status: 'final',
+    conclusion: expect.stringMatching(/^The model reads (no )?signs of pneumonia\.$/),
+    conclusionCode: [{ coding: [{ code: expect.stringMatching(/^model-(posi|nega)tive$/) }] }],
+  })
 })
 
 test('who did what to the patient is on record', async () => {

@@ -36,11 +36,12 @@ export const signReport: Handler = async (platform, { parameters, body, headers,
       display: staff.name,
     }
     const final: DiagnosticReport = {
-      ...report.resource,
+      ...(conclusion.value === undefined
+        ? report.resource
+        : concluded(report.resource, conclusion.value)),
       status: 'final',
       issued: instant,
       resultsInterpreter: [who],
-      ...(conclusion.value === undefined ? {} : { conclusion: conclusion.value }),
     }
     const signed = await updateResource<DiagnosticReport>(transaction, report, final, instant)
     // Somebody else has signed between our look and our write.
@@ -128,6 +129,12 @@ export const signReport: Handler = async (platform, { parameters, body, headers,
     })
     return ok(fhir(signed.value))
   })
+}
+
+/** A clinician's conclusion takes the place of the model's, and of the model's code. */
+function concluded(report: DiagnosticReport, conclusion: string): DiagnosticReport {
+  const { conclusionCode: _, ...rest } = report
+  return { ...rest, conclusion }
 }
 
 /** `{"conclusion": "…"}`, or a FHIR Parameters resource with it, or nothing. */

@@ -133,9 +133,11 @@ export function resultResources(input: ResultInput): ResultResources {
     effectiveDateTime: instantOf(interpretation.interpretedAt),
     issued: instant,
     result: [referenceTo<Observation>('Observation', ids.observation)],
+    // True also once a clinician has signed; that nobody has yet is what `preliminary` says.
     conclusion: positive
-      ? 'The model reads signs of pneumonia. Not yet read by a clinician.'
-      : 'The model reads no signs of pneumonia. Not yet read by a clinician.',
+      ? 'The model reads signs of pneumonia.'
+      : 'The model reads no signs of pneumonia.',
+    conclusionCode: [ours(positive ? 'model-positive' : 'model-negative')],
   }
   const provenance: Identified<Provenance> = {
     resourceType: 'Provenance',
