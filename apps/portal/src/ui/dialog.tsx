@@ -35,7 +35,10 @@ export function Dialog({
       className={`dialog dialog-${shape}`}
       aria-labelledby={titleId}
       data-testid={testId}
-      onClose={onClose}
+      onClose={() => {
+        // The event comes late: by then, the same dialog may have been opened again.
+        if (dialog.current?.open !== true) onClose()
+      }}
     >
       <div className="dialog-top">
         {simulated && (
