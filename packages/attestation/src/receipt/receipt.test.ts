@@ -309,6 +309,11 @@ describe('a receipt is refused when', () => {
     )
   })
 
+  test('its platform’s memory could be read, so that anybody may have signed', async () => {
+    const debugged = await world.tee('platform', random.bytes(32), { debug: true })
+    expect(await outcome(await issuedBy({ platform: debugged }))).toBe('platform-claims: debug')
+  })
+
   test('its provider is none that the platform was set up to accept', async () => {
     const { initTimeData } = platform
     const changed = async (peers: InitTimeData['peers']): Promise<string> => {

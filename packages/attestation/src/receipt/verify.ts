@@ -116,6 +116,7 @@ async function verify(
 
   // 5. and 6. What the payload says of them is what their evidence says.
   await verifyParty('platform-claims', 'platform', payload.platform, attachments.platform, platform)
+  verifyNotDebugged(platform)
   pass('platform-claims', payload.platform.mrEnclave)
   await verifyParty(
     'diagnostics-claims',
@@ -208,6 +209,13 @@ async function verifyParty(
   const different = pairs.find(([, claimed, found]) => claimed !== found)
   if (different !== undefined) {
     fail(step, 'claim-mismatch', `${role}.${different[0]}`, 'not what the evidence says')
+  }
+}
+
+/** DEBUG is no part of a measurement: whoever runs such an enclave can take its key, and sign what he likes. */
+function verifyNotDebugged({ evidence }: BoundEvidence): void {
+  if (evidence.debug) {
+    fail('platform-claims', 'debug', 'platform', 'an enclave whose memory can be read from outside')
   }
 }
 
