@@ -89,9 +89,7 @@ async function timeFilms(env: StackEnv): Promise<readonly number[]> {
   const configuration = accepted(
     await readStackConfiguration(effects, `http://localhost:${env.PORT}`),
   )
-  const credentials = accepted(
-    await readCredentials(join(env.SEALWARD_HOME, 'cli.json'), `http://localhost:${env.PORT}`),
-  )
+  const credentials = accepted(await readCredentials(join(env.SEALWARD_HOME, 'cli.json')))
   const times: number[] = []
   for (let run = -5; run < films; run++) {
     const started = performance.now()

@@ -58,7 +58,7 @@ test('synthetic films say that they are, pass both gates and are read both ways'
     const film = await readFilm(bytes)
     if (!film.ok) throw new Error(film.problem.code)
     expect(chestRadiographGate(film.value).ok).toBe(true)
-    const identity = await readIdentity(bytes)
+    const identity = readIdentity(bytes)
     expect(identity.ok && identity.value.family).toBe('Synthetic')
     expect(bytes.includes('SYNTHETIC film')).toBe(true)
     const pixels = areaAverage(film.value, 64, 64)

@@ -40,7 +40,7 @@ export function decodeText(bytes: Uint8Array, characterSets: readonly string[]):
   const coding = codingOf(characterSets)
   const plain = coding === 'iso-2022-jp' ? bytes : withoutEscapes(bytes)
   const text = new TextDecoder(coding).decode(plain)
-  return [...text]
+  return Array.from(text)
     .filter((character) => !isControl(character))
     .join('')
     .trim()

@@ -132,7 +132,7 @@ function isTurnedBy(tiff: Uint8Array): boolean {
 }
 
 function startsWith(bytes: Uint8Array, text: string): boolean {
-  return [...text].every((character, index) => bytes[index] === character.charCodeAt(0))
+  return Array.from(text).every((character, index) => bytes[index] === character.charCodeAt(0))
 }
 
 function malformed(offset: number, detail: string): never {

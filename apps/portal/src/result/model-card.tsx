@@ -156,7 +156,7 @@ function Value({
       </ul>
     )
   }
-  if (typeof value !== 'object' || value === null) return <p>{String(value ?? '')}</p>
+  if (typeof value !== 'object' || value === null) return <p>{wordsOf(value)}</p>
   const entries = Object.entries(value)
   const nested = entries.filter(([, item]) => typeof item === 'object' && item !== null)
   const flat = entries.filter(([, item]) => typeof item !== 'object' || item === null)
@@ -177,4 +177,11 @@ function Value({
         ))}
     </>
   )
+}
+
+/** A value of JSON that is neither object nor list. */
+function wordsOf(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+    ? String(value)
+    : ''
 }

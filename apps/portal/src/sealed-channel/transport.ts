@@ -17,7 +17,7 @@ export class NoAnswer extends Error {
  * @param url of the platform's sealed endpoint.
  */
 export function browserTransport(url: string): Transport {
-  return (body, { onUploadProgress, signal } = {}) =>
+  return (body, { onUploadProgress, signal }) =>
     new Promise((resolve, reject) => {
       const request = new XMLHttpRequest()
       const fail = (reason: NoAnswer['reason']) => (): void => reject(new NoAnswer(reason))

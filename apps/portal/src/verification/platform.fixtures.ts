@@ -132,7 +132,7 @@ export async function createWorld(): Promise<World> {
       now: () => instant,
       random: (length) => crypto.getRandomValues(new Uint8Array(length)),
       fetch: (url, init) =>
-        answer(url, init?.body === undefined ? {} : JSON.parse(String(init.body))),
+        answer(url, init?.body === undefined ? {} : JSON.parse(init.body as string)),
     },
     async transport(message) {
       sent++

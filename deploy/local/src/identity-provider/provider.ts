@@ -46,7 +46,7 @@ export async function createIdentityProvider(options: {
     } else {
       Object.assign(request, { originalUrl: request.url })
       request.url = path
-      callback(request, response)
+      void callback(request, response)
     }
   }
 }
