@@ -10,6 +10,7 @@ import {
   ChannelError,
   type ChannelRequest,
   type ChannelResponse,
+  isKeyShared,
   openChannel,
   requestMediaType,
   type SealedChannel,
@@ -190,9 +191,12 @@ function createHospital(
       const answer = await attempt(request, options)
       if (answer.ok || answer.problem.code !== 'stale-key') return outcomeOf(answer)
       // The platform has new keys since: who holds them is verified anew before anything is said to it.
+      const before = channel.peer
       const peer = await verifyPlatform(effects, configuration)
       if (!peer.ok) return peer
       channel = channelTo(effects, configuration, peer.value)
+      // Anybody may say that a key is stale. Where it is not, the request may have been done already.
+      if (isKeyShared(before, peer.value)) return outcomeOf(answer)
       return outcomeOf(await attempt(request, options))
     },
   }

@@ -124,6 +124,24 @@ test('a platform with a new key is verified again, and the request is sent once 
   expect(world.asked()).toBe(2)
 })
 
+test('who says for the platform that its key is stale does not get the request done twice', async () => {
+  const lie = new TextEncoder().encode('{"type":"urn:sealward:problem:stale-key"}')
+  const connection = openConnection(
+    world.configuration,
+    world.effects,
+    async (message, options) => {
+      await world.transport(message, options)
+      return { status: 422, contentType: 'application/problem+json', body: lie }
+    },
+    world.after,
+  )
+  await settled(connection)
+  await expect(connection.fetch(registration)).rejects.toMatchObject({
+    problem: { code: 'stale-key' },
+  })
+  expect(world.received.length).toBe(1)
+})
+
 test('a platform that came back changed gets nothing but the message it could not open', async () => {
   const connection = open()
   await settled(connection)

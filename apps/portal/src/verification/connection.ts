@@ -2,6 +2,7 @@ import {
   ChannelError,
   type ChannelRequest,
   type ChannelResponse,
+  isKeyShared,
   openChannel,
   type SealedChannel,
   type TransferOptions,
@@ -102,14 +103,19 @@ export function openConnection(
       if (running !== undefined && !isCurrent()) await running
       if (!isCurrent() && state.get().kind === 'verified') await verifyOnce(true)
       if (channel === undefined) throw new NotVerified()
+      const before = channel.peer
+      let stale: ChannelError
       try {
         return await channel.fetch(request, options)
       } catch (error) {
         if (!(error instanceof ChannelError) || error.problem.code !== 'stale-key') throw error
+        stale = error
       }
       // The platform has changed its key, so it could not open the request: verify again, send again.
       await verifyOnce(true)
       if (channel === undefined) throw new NotVerified()
+      // Its evidence says whether that is so. If not, the request may have been done already.
+      if (isKeyShared(before, channel.peer)) throw stale
       return await channel.fetch(request, options)
     },
     close: () => cancelTimer(),

@@ -45,6 +45,7 @@ export {
   ChannelError,
   type ChannelRequest,
   type ChannelResponse,
+  isKeyShared,
   openChannel,
   type SealedChannel,
   type TransferOptions,

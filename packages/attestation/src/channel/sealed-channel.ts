@@ -5,7 +5,7 @@
  * @module
  */
 
-import { jsonOf, type Problem } from '../bytes/index.ts'
+import { equalBytes, jsonOf, type Problem } from '../bytes/index.ts'
 import { type BinaryHttpCode, decodeResponse, encodeRequest, type Field } from './bhttp.ts'
 import type { KeyConfig } from './key-config.ts'
 import {
@@ -102,6 +102,16 @@ export function openChannel(
     },
   }
   return Object.freeze(channel) as SealedChannel
+}
+
+/**
+ * Whether two verifications found a key in common. `stale-key` comes unsealed, so it is anybody's word: a peer
+ * that still offers the key may have opened the request, and sending it again would have it done twice.
+ */
+export function isKeyShared(one: VerifiedPeer, other: VerifiedPeer): boolean {
+  return one.keyConfigs.some((a) =>
+    other.keyConfigs.some((b) => a.kem === b.kem && equalBytes(a.publicKey, b.publicKey)),
+  )
 }
 
 type Answer = Awaited<ReturnType<Transport>>
