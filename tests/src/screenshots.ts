@@ -32,7 +32,7 @@ async function photograph(
 ): Promise<void> {
   const context = await from.newContext({
     locale,
-    viewport: { width: 1280, height: 900 },
+    viewport: { width: 1280, height: 1080 },
     deviceScaleFactor: 1,
   })
   const page = await context.newPage()
