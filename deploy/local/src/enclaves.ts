@@ -8,7 +8,7 @@ import { openLog } from './log-file.ts'
 import { type Agreement, type ConfigIds, initTimeDataOf, isvSvn, productIds } from './parties.ts'
 import { StackProblem } from './problem.ts'
 import { sha256Hex } from './secrets.ts'
-import type { Announce, Tampering } from './stack.ts'
+import type { Announce, Tampering } from './stack-options.ts'
 import type { Undo } from './undo.ts'
 
 /** The three services that run in a (simulated) TEE. */

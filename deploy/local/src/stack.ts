@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { developmentPolicy, policyHashOf } from '@sealward/attestation/policy'
-import type { SampleEndorsementOptions, SampleVendor } from '@sealward/attestation/sample'
+import type { SampleVendor } from '@sealward/attestation/sample'
 import { systemClock } from '@sealward/enclave/effects'
 import { startSamplePcs } from '@sealward/enclave/evidence'
 import { startAttestationService } from './attestation-service.ts'
-import { buildAll, builtFolder, type MeasuredService } from './build/build.ts'
+import { buildAll, builtFolder } from './build/build.ts'
 import { projectRoot } from './build/sources.ts'
 import { type Edge, openEdge } from './edge.ts'
 import { type Enclaves, startEnclaves } from './enclaves.ts'
@@ -22,32 +22,10 @@ import { type Postgres, startPostgres } from './postgres.ts'
 import { StackProblem } from './problem.ts'
 import { startRedis } from './redis.ts'
 import { identityKeys, openVendor, publisherKey, secretText, sha256Hex } from './secrets.ts'
+import type { Announce, StackOptions, Tampering } from './stack-options.ts'
 import { createUndo } from './undo.ts'
 
-/** Tells a person what is being done while `work` does it; it may say in a few words what came of it. */
-export type Announce = (title: string, work: () => Promise<string | undefined>) => Promise<void>
-
-/** What a test makes wrong on purpose. None of it can be reached from the command line. */
-export interface Tampering {
-  /** Built files to launch instead of the built ones. */
-  readonly folders?: Partial<Readonly<Record<MeasuredService, string>>>
-  readonly debug?: readonly MeasuredService[]
-  /** What the PCS issues: expired TCB info, a revoked platform, another status. */
-  readonly endorsements?: Omit<SampleEndorsementOptions, 'at' | 'lifetimeSeconds'>
-  /** The platform believes to be of this deployment. */
-  readonly platformDeployment?: string
-  /** The gateway keeps its values in its own memory even where a Redis server is installed. */
-  readonly withoutRedis?: boolean
-}
-
-export interface StackOptions {
-  /** The state folder. */
-  readonly home: string
-  /** The one public port. */
-  readonly port: number
-  readonly announce: Announce
-  readonly tampering?: Tampering
-}
+export type { StackOptions, Tampering } from './stack-options.ts'
 
 /** A running stack. */
 export interface Stack {
