@@ -1,5 +1,6 @@
 import { jsonOf, ok, type Result, sha256 } from '@sealward/attestation/bytes'
 import type { VerifiedPeer } from '@sealward/attestation/channel'
+import { receiptLimits } from '@sealward/attestation/receipt'
 import {
   type AttestedClient,
   type AttestedRequest,
@@ -300,7 +301,8 @@ async function verifyStatement(
     ['model.name', data.model.name, given?.name],
     ['input', data.input, await digest(expected.image)],
     ['output', data.output, await digest(expected.signedBytes)],
-    ['iat', Math.abs(data.iat - expected.now) <= 120, true],
+    // Within what a receipt's verifier lets clocks differ by: what is taken here has to verify there.
+    ['iat', Math.abs(data.iat - expected.now) <= receiptLimits.clockSkewSeconds, true],
   ]
   const wrong = same.find(([, one, other]) => one !== other)
   return wrong === undefined

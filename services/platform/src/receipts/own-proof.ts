@@ -1,11 +1,17 @@
-import { ok, type Result } from '@sealward/attestation/bytes'
-import type { EvidenceDocument } from '@sealward/attestation/evidence'
+import { ok, type Problem, type Result } from '@sealward/attestation/bytes'
+import { disagreementOf } from '@sealward/attestation/channel'
+import { type EvidenceDocument, parseEvidenceDocument } from '@sealward/attestation/evidence'
 import {
   type AttestationToken,
   claimNames,
   verifyAttestationToken,
 } from '@sealward/attestation/token'
-import type { Verified } from '@sealward/attestation/verification'
+import {
+  type BoundEvidence,
+  type Verified,
+  verifyBindings,
+  verifySgxEvidence,
+} from '@sealward/attestation/verification'
 import type { Identity } from '@sealward/enclave/identity'
 import { peerVerificationLifetimeSeconds } from '../limits.ts'
 import { attest, failure, type PeerFailure, type PeerTrust } from '../peers/verify-attested.ts'
@@ -40,6 +46,9 @@ export function createOwnProof(options: {
     if (!evidence.ok) return unavailable(evidence.problem)
     const tokenText = await attest(options.trust, evidence.value)
     if (!tokenText.ok) return tokenText
+    const verifiedAt = clock.now()
+    const bound = await verifyOwn(evidence.value, initTimeData.roots, verifiedAt)
+    if (!bound.ok) return refused(bound.problem)
     const known = await signerKeys.keys()
     if (!known.ok) return unavailable(known.problem)
     const verify = (jwks: typeof known.value): ReturnType<typeof verifyAttestationToken> =>
@@ -47,7 +56,7 @@ export function createOwnProof(options: {
         issuer: initTimeData.attestation.issuer,
         signers: initTimeData.attestation.signers,
         jwks,
-        at: now,
+        at: verifiedAt,
         clockSkewSeconds: 60,
       })
     let token = await verify(known.value)
@@ -56,10 +65,7 @@ export function createOwnProof(options: {
       if (!fresh.ok) return unavailable(fresh.problem)
       token = await verify(fresh.value)
     }
-    if (!token.ok) {
-      const { code, at, detail } = token.problem
-      return failure('refused', code, at, detail)
-    }
+    if (!token.ok) return refused(token.problem)
     if (!initTimeData.attestation.policyHashes.includes(token.value.policyHash)) {
       return failure(
         'refused',
@@ -68,14 +74,39 @@ export function createOwnProof(options: {
         'issued under another policy',
       )
     }
+    // Whoever is between could give a genuine token about other evidence, and the receipt would never verify.
+    const disagreement = disagreementOf(token.value, bound.value)
+    if (disagreement !== undefined) {
+      return failure('refused', 'token-disagrees', disagreement, 'not about this evidence')
+    }
     held = {
       document: evidence.value,
       tokenText: tokenText.value,
       token: token.value,
-      verifiedAt: now,
+      verifiedAt,
     }
     return ok(held)
   }
+}
+
+/** Looks at our own evidence as whoever audits a receipt will. */
+async function verifyOwn(
+  document: EvidenceDocument,
+  roots: readonly string[],
+  at: number,
+): Promise<Result<Verified<BoundEvidence>, Problem>> {
+  const parsed = parseEvidenceDocument(document)
+  if (!parsed.ok) return parsed
+  const { quote, endorsements } = parsed.value
+  const evidence = await verifySgxEvidence({ quote, endorsements, roots, at })
+  return evidence.ok ? verifyBindings(evidence.value, parsed.value) : evidence
+}
+
+function refused({ code, at, detail }: Problem): {
+  readonly ok: false
+  readonly problem: PeerFailure
+} {
+  return failure('refused', code, at, detail)
 }
 
 function unavailable(problem: {
