@@ -58,7 +58,12 @@ export async function openEdge(port: number, folder: string): Promise<Edge> {
   const proxies = new Map<string, (request: IncomingMessage, response: ServerResponse) => void>()
   let configuration: string | undefined
   const answer = (request: IncomingMessage, response: ServerResponse): void => {
-    const path = new URL(request.url ?? '/', 'http://edge').pathname
+    const path = URL.parse(request.url ?? '/', 'http://edge')?.pathname
+    // `GET //` is no address. Thrown here it would end the whole stack, and any web page can ask for it.
+    if (path === undefined) {
+      json(response, 400, {})
+      return
+    }
     const prefix = [...proxies.keys()].find(
       (known) => path === known || path.startsWith(`${known}/`),
     )
@@ -134,8 +139,13 @@ function decodeURIComponentOr(path: string): string {
   }
 }
 
+/** A name that no file can have, too long or with a zero byte in it, names none. */
 function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() === true
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isFile() === true
+  } catch {
+    return false
+  }
 }
 
 function json(response: ServerResponse, status: number, body: object | string): void {
