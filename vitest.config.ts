@@ -1,4 +1,7 @@
-import { defineConfig } from 'vitest/config'
+import { configDefaults, defineConfig } from 'vitest/config'
+
+/** A whole deployment in one process, or a model measured: left out of `npm run quick`, run by `npm test`. */
+const slow = ['services/platform/src/platform.test.ts', '**/trained-model.test.ts']
 
 export default defineConfig({
   test: {
@@ -10,6 +13,7 @@ export default defineConfig({
       'models/src/**/*.test.ts',
       'tests/src/**/*.test.ts',
     ],
+    exclude: [...configDefaults.exclude, ...(process.env['SEALWARD_QUICK'] === '1' ? slow : [])],
     testTimeout: 20_000,
   },
 })

@@ -44,6 +44,7 @@ describe('a film goes from the clerk to the record and is signed', () => {
     await registerPatient(page)
     await page.getByTestId('film-input').setInputFiles(aFilm())
     await page.getByTestId('film-summary').waitFor()
+    await page.getByTestId('film-confirm').check()
     await page.getByTestId('order-submit').click()
     const probability = Number(await numberOf(page, 'result-probability'))
     expect(probability).toBeGreaterThanOrEqual(0)

@@ -16,6 +16,7 @@ interface Gate {
 }
 
 const quick = process.argv.includes('quick')
+if (quick) process.env['SEALWARD_QUICK'] = '1'
 const results = mkdtempSync(join(tmpdir(), 'sealward-results-'))
 
 const gates: readonly Gate[] = [

@@ -42,6 +42,7 @@ async function photograph(
   await page.getByTestId('patient-register').waitFor()
   await register(page, suffix)
   await page.getByTestId('film-input').setInputFiles(aSyntheticFilm())
+  await page.getByTestId('film-confirm').check()
   await page.getByTestId('order-submit').click()
   await page.getByTestId('evidence-map').waitFor()
   await page.waitForTimeout(500)
