@@ -44,7 +44,8 @@ export async function pinnedSigner(
   kid: string,
   pins: readonly string[],
 ): Promise<Signer | undefined> {
-  const named = jwks.keys.slice(0, tokenLimits.keysMax).filter((jwk) => jwk.kid === kid)
+  // What was published came over a network: nothing says that it has these types.
+  const named = jwks.keys.slice(0, tokenLimits.keysMax).filter((jwk) => Object(jwk).kid === kid)
   const [jwk, ...others] = named
   if (jwk === undefined || others.length > 0) return undefined
   const signer = await signerFrom(jwk)
@@ -70,6 +71,7 @@ export async function verificationKeyOf(
 const rsaBitsMin = 2048
 
 async function signerFrom(jwk: SigningJwk): Promise<Signer | undefined> {
+  if (!isWellTyped(jwk)) return undefined
   const certified = jwk.x5c === undefined ? undefined : spkiOfCertificate(jwk.x5c[0])
   if (jwk.x5c !== undefined && certified === undefined) return undefined
   const hasNumbers = jwk.n !== undefined || jwk.x !== undefined
@@ -78,6 +80,16 @@ async function signerFrom(jwk: SigningJwk): Promise<Signer | undefined> {
   if (certified !== undefined && own !== undefined && !equalBytes(certified, own)) return undefined
   const spki = certified ?? own
   return spki && { spki, pin: base64UrlOf(await sha256(spki)) }
+}
+
+/** Other types than text in a key's place would throw later on, where nobody expects it. */
+function isWellTyped({ kty, n, e, crv, x, y, x5c }: SigningJwk): boolean {
+  const isText = (value: unknown): boolean => value === undefined || typeof value === 'string'
+  return [kty, n, e, crv, x, y].every(isText) && (x5c === undefined || isTexts(x5c))
+}
+
+function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string')
 }
 
 function spkiOfCertificate(x5c: string | undefined): Uint8Array | undefined {

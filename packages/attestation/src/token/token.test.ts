@@ -127,6 +127,26 @@ describe('an attestation token', () => {
     expect(await outcome(attestationToken, { jwks: { keys: [] } })).toBe('unknown-signer')
   })
 
+  test('is refused, and nothing throws, whatever is published in the place of keys', async () => {
+    const [known] = service.jwks.keys
+    const published: readonly unknown[] = [
+      null,
+      7,
+      { ...known, n: 7 },
+      { ...known, e: { length: 4 } },
+      { ...known, kty: 'EC', x: 7, y: [] },
+      { ...known, x5c: null },
+      { ...known, x5c: 7 },
+      { ...known, x5c: [7] },
+      { ...known, x5c: [null] },
+      { ...known, x5c: {} },
+    ]
+    for (const key of published) {
+      const jwks = { keys: [key] } as unknown as SigningKeys
+      expect(await outcome(attestationToken, { jwks })).toBe('unknown-signer')
+    }
+  })
+
   test('is refused when two keys have its kid', async () => {
     const other = await createServiceKey()
     for (const keys of [
