@@ -23,7 +23,7 @@ export async function main(program, more) {
   }
 }
 
-/** The terminal signals the whole group; a signal sent to this process alone is passed on. */
+/** Signals are passed on; a terminal has sent Ctrl-C to the whole group as well, so it may come twice. */
 function handOver(program, parameters) {
   const node = pinnedNode()
   const child = spawn(node, [join(root, program), ...parameters], {
@@ -34,8 +34,7 @@ function handOver(program, parameters) {
       PATH: `${dirname(node)}:${join(root, 'node_modules/.bin')}:${process.env.PATH}`,
     },
   })
-  process.on('SIGINT', () => {})
-  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
   return new Promise((resolve) =>
     child.once('close', (code, signal) => resolve(code ?? 128 + (constants.signals[signal] ?? 0))),
   )

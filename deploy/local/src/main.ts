@@ -3,6 +3,7 @@ import { StackProblem } from './problem.ts'
 import { startStack } from './stack.ts'
 
 const defaultPort = 4400
+const secondSignalMsMin = 1000
 
 try {
   const stack = await startStack({
@@ -35,12 +36,17 @@ function portOf(text: string | undefined): number {
   throw new StackProblem('port-invalid', `PORT is to be a number from 1 to 65535, not ${text}.`)
 }
 
-/** A second signal does not wait for an orderly end: the children's pipes close with this process. */
+/**
+ * Resolves at the first signal. One more, a second later or more, does not wait for an orderly end: the
+ * children's pipes close with this process. Sooner it is the same Ctrl-C, come by another way.
+ */
 function toldToStop(): Promise<undefined> {
   return new Promise((resolve) => {
+    let first: number | undefined
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-      process.once(signal, () => {
-        process.once(signal, () => process.exit(130))
+      process.on(signal, () => {
+        first ??= performance.now()
+        if (performance.now() - first >= secondSignalMsMin) process.exit(130)
         resolve(undefined)
       })
     }

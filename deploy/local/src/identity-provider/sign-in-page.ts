@@ -33,14 +33,14 @@ body{margin:0;min-height:100vh;display:grid;place-items:center;background:Canvas
 main{width:min(22rem,100% - 2rem);padding:2rem 0}
 h1{font-size:1.4rem;margin:0}
 p{margin:.25rem 0 1.5rem}
-h2{font-size:.9rem;margin:2rem 0 .25rem}
+h2{font-size:.9rem;margin:0 0 .25rem}
 label{display:block;margin:1rem 0 .25rem;font-weight:600}
 input{box-sizing:border-box;width:100%;padding:.6rem .7rem;font:inherit;border:1px solid GrayText;border-radius:.5rem}
 button{margin-top:1.5rem;width:100%;padding:.7rem;font:inherit;font-weight:600;border:0;border-radius:.5rem;background:#0b5563;color:#fff;cursor:pointer}
 button:hover{background:#08434e}
 :focus-visible{outline:3px solid #2a9db0;outline-offset:2px}
 [role=alert]{color:#b3261e;font-weight:600;margin:0}
-section{border-top:1px solid GrayText;opacity:.9}
+section{margin-top:2rem;padding-top:1rem;border-top:1px solid GrayText}
 ul{padding-left:1.1rem;margin:0}
 `
 
