@@ -66,6 +66,8 @@ export const renderedSidePixelsMax = 1024
 export const rememberedVersionsMax = 100_000
 /** Sealed requests that are opened at once. */
 export const sealedRequestsAtOnceMax = 64
+/** All sealed requests that are being received or answered, together. Bytes. */
+export const sealedBytesAtOnceMax: number = 512 * 1024 * 1024
 /** From the first byte of a sealed request to the last of its answer. Seconds. */
 export const sealedRequestSecondsMax = 120
 /** How long a database that takes no connection yet is waited for at the start. Seconds. */

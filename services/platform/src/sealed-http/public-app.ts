@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import {
   base64UrlOf,
   bytesOfBase64Url,
@@ -15,16 +16,18 @@ import {
   sealResponse,
 } from '@sealward/attestation/channel'
 import type { EvidenceDocument } from '@sealward/attestation/evidence'
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Answer, problemDetails } from '../answer.ts'
 import {
   evidenceRequestBytesMax,
   innerHeadersMax,
   innerPathCharactersMax,
+  sealedBytesAtOnceMax,
   sealedRequestBytesMax,
   sealedRequestsAtOnceMax,
 } from '../limits.ts'
 import type { PlatformCode } from '../problems.ts'
+import { bodyWithin, createBudget, overloaded } from './body.ts'
 import type { ChannelKeys } from './channel-keys.ts'
 
 /** Evidence about this platform for whoever sent `nonce`. */
@@ -50,12 +53,7 @@ export function addPublicRoutes(
 ): void {
   const { inner, keys, random } = deps
   let underWay = 0
-
-  server.addContentTypeParser(
-    requestMediaType,
-    { parseAs: 'buffer', bodyLimit: sealedRequestBytesMax },
-    (_request, body, done) => done(null, body),
-  )
+  const held = createBudget(sealedBytesAtOnceMax)
 
   server.post('/evidence', { bodyLimit: evidenceRequestBytesMax }, async (request, reply) => {
     const nonce = nonceIn(request.body)
@@ -80,22 +78,37 @@ export function addPublicRoutes(
       .send(JSON.stringify(document.value))
   })
 
-  server.post('/sealed', { bodyLimit: sealedRequestBytesMax }, async (request, reply) => {
-    if (!(request.body instanceof Uint8Array)) {
-      return send(
-        reply,
-        refusal('unsupported-media-type', 'content-type', `Send ${requestMediaType}.`),
-      )
-    }
-    if (underWay >= sealedRequestsAtOnceMax) {
-      return send(reply, refusal('overloaded', 'requests', 'Try again in a moment.'))
-    }
-    underWay += 1
-    try {
-      return await answerSealed(request.body, reply)
-    } finally {
-      underWay -= 1
-    }
+  // In a scope of its own, so that no other route takes bodies of this size.
+  void server.register(async (scope) => {
+    scope.addContentTypeParser(
+      requestMediaType,
+      (_request: FastifyRequest, payload: IncomingMessage) =>
+        bodyWithin(held, payload, sealedRequestBytesMax),
+    )
+    scope.post('/sealed', { bodyLimit: sealedRequestBytesMax }, async (request, reply) => {
+      const { body } = request
+      if (body === overloaded) {
+        // What is still on its way is not waited for.
+        return send(reply.header('connection', 'close'), tryAgain)
+      }
+      if (!(body instanceof Uint8Array)) {
+        return send(
+          reply,
+          refusal('unsupported-media-type', 'content-type', `Send ${requestMediaType}.`),
+        )
+      }
+      try {
+        if (underWay >= sealedRequestsAtOnceMax) return send(reply, tryAgain)
+        underWay += 1
+        try {
+          return await answerSealed(body, reply)
+        } finally {
+          underWay -= 1
+        }
+      } finally {
+        held.give(body.length)
+      }
+    })
   })
 
   async function answerSealed(message: Uint8Array, reply: FastifyReply): Promise<FastifyReply> {
@@ -121,6 +134,8 @@ export function addPublicRoutes(
       .send(Buffer.from(await sealResponse({ exchange, response, random })))
   }
 }
+
+const tryAgain: Answer = refusal('overloaded', 'requests', 'Try again in a moment.')
 
 /** Fields that speak about a connection, which there is none of in here. */
 const hopByHop: ReadonlySet<string> = new Set([
