@@ -28,6 +28,8 @@ export const en = {
     signingIn: 'Signing in…',
     account: 'You sign in at your hospital, with your hospital account.',
     expired: 'Your session has ended. Sign in again to continue where you were.',
+    reloaded:
+      'A page that is reloaded or opened anew remembers nobody, so that nothing of a patient stays behind. Sign in to continue where you were; what was typed or chosen but not sent has to be entered again.',
     notSignedIn: 'You are not signed in',
     problem: {
       'identity-provider-unavailable':
@@ -63,7 +65,7 @@ export const en = {
 
   refusal: {
     title: 'The platform was refused',
-    nothingLeft: 'Nothing of a patient has left this computer, and nothing can be entered.',
+    nothingLeft: 'From now on nothing of a patient is sent, and nothing can be entered.',
     whatToDo:
       'Tell your administrator the code below. Do not look for another way to send the film.',
     code: 'Code',
@@ -169,7 +171,7 @@ export const en = {
   unavailable: {
     platform: {
       title: 'The platform does not answer',
-      text: 'It may be restarting. Nothing is wrong with its proof; it gave none yet.',
+      text: 'It may be restarting. Nothing is known to be wrong with it; it has just not answered.',
     },
     'attestation-service': {
       title: 'The attestation service does not answer',
@@ -179,7 +181,8 @@ export const en = {
       title: 'The portal is not ready',
       text: 'Its configuration cannot be read. It may still be starting.',
     },
-    nothingLeft: 'Nothing of a patient has left this computer.',
+    nothingLeft: 'Nothing of a patient is sent meanwhile.',
+    tryAgain: 'Try again',
   },
 
   trust: {
@@ -402,13 +405,13 @@ export const en = {
     sent: '{{sent}} of {{total}} sent',
     recognised: 'The film has arrived and was recognised.',
     preview: 'The uploaded film',
-    notUploaded: 'The film was not uploaded',
+    notUploaded: 'The film was not accepted',
     notInterpreted: 'The film was not interpreted',
     another: 'Choose another film',
     order: 'Have it interpreted',
     waiting: 'Progress of the order',
     mayLeave: 'This takes a few seconds. You may leave; the report will appear below.',
-    leave: 'Do not wait',
+    leave: 'Continue without waiting',
     step: {
       sealed: 'Sealed in this browser',
       uploaded: 'Uploaded to the verified platform',
@@ -429,6 +432,8 @@ export const en = {
     warnings: 'Please note',
     differs: 'Is this the right patient?',
     differsText: 'The file says otherwise than the record of the patient you opened:',
+    confirm: 'I have compared them: this film belongs to this patient.',
+    confirmFirst: 'Compare the film with the patient first, then tick this.',
     difference: {
       'patient-id-differs': 'another patient number',
       'name-differs': 'another name',
@@ -471,7 +476,12 @@ export const en = {
     disagreesTitle: 'The numbers do not fit together',
     disagrees:
       'The evidence map, the logit and the probability contradict one another. Do not rely on this result.',
+    modelReads: {
+      positive: 'The model reads signs of pneumonia.',
+      negative: 'The model reads no signs of pneumonia.',
+    },
     provenance: 'Where it comes from',
+    fingerprints: 'Fingerprints',
     fact: {
       model: 'Model',
       modelSha256: 'Model (SHA-256)',
@@ -479,7 +489,7 @@ export const en = {
       filmSha256: 'Film (SHA-256)',
     },
     modelCard: 'Model card',
-    receipt: 'Download the receipt',
+    receipt: 'Download receipt',
     receiptText:
       'The receipt proves which software, hardware and model computed this result. It names no patient.',
     disclaimer:
@@ -515,8 +525,13 @@ export const en = {
     waiting: 'Waits for a radiologist’s signature.',
     conclusion: 'Conclusion (optional)',
     conclusionHint: 'Becomes part of the report.',
+    emptyHint: {
+      positive: 'If this stays empty, the report says: The model reads signs of pneumonia.',
+      negative: 'If this stays empty, the report says: The model reads no signs of pneumonia.',
+    },
+    withoutConclusion: 'Signed without a conclusion of one’s own. The report keeps what it said:',
     submit: 'Sign the report',
-    finalText: 'Signing makes the report final.',
+    finalText: 'Signing makes the report final. It cannot be taken back here.',
     signed: 'Signed',
     signedBy: '{{who}}, {{when}}',
   },

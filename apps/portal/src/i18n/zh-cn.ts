@@ -29,6 +29,8 @@ export const zhCn: Catalogue = {
     signingIn: '正在登录…',
     account: '请使用您的医院账户，在医院的登录页面登录。',
     expired: '会话已结束。请重新登录，继续刚才的工作。',
+    reloaded:
+      '页面重新加载或重新打开后不再记得任何人，这样不会留下患者信息。请登录，继续刚才的工作；已填写或已选择但尚未发送的内容需要重新输入。',
     notSignedIn: '尚未登录',
     problem: {
       'identity-provider-unavailable': '医院的登录服务没有响应，请稍后再试。',
@@ -62,7 +64,7 @@ export const zhCn: Catalogue = {
 
   refusal: {
     title: '已拒绝连接该平台',
-    nothingLeft: '没有任何患者信息离开这台计算机，也无法输入任何信息。',
+    nothingLeft: '从现在起不会发送任何患者信息，也无法输入任何信息。',
     whatToDo: '请把下面的代码告诉管理员。请不要设法用其他途径发送影像。',
     code: '代码',
     tryAgain: '重新验证',
@@ -171,7 +173,8 @@ export const zhCn: Catalogue = {
       title: '门户尚未就绪',
       text: '无法读取门户的配置，它可能还在启动。',
     },
-    nothingLeft: '没有任何患者信息离开这台计算机。',
+    nothingLeft: '在此期间不会发送任何患者信息。',
+    tryAgain: '重试',
   },
 
   trust: {
@@ -340,13 +343,13 @@ export const zhCn: Catalogue = {
     sent: '已发送 {{sent}}，共 {{total}}',
     recognised: '影像已送达并识别。',
     preview: '上传的影像',
-    notUploaded: '影像未能上传',
+    notUploaded: '影像未被接受',
     notInterpreted: '影像未能判读',
     another: '选择其他影像',
     order: '提交判读',
     waiting: '判读进度',
     mayLeave: '需要几秒钟。您可以离开，报告完成后会出现在下方。',
-    leave: '不再等待',
+    leave: '不等待，继续操作',
     step: {
       sealed: '已在浏览器中封装',
       uploaded: '已上传到经验证的平台',
@@ -367,6 +370,8 @@ export const zhCn: Catalogue = {
     warnings: '请注意',
     differs: '患者是否正确？',
     differsText: '文件中的信息与您打开的患者记录不符：',
+    confirm: '我已核对：此影像属于该患者。',
+    confirmFirst: '请先核对影像与患者，再勾选此项。',
     difference: {
       'patient-id-differs': '患者编号不同',
       'name-differs': '姓名不同',
@@ -407,7 +412,12 @@ export const zhCn: Catalogue = {
     agrees: '证据图、logit 和概率相互一致。',
     disagreesTitle: '数字相互矛盾',
     disagrees: '证据图、logit 和概率相互矛盾，请勿采信此结果。',
+    modelReads: {
+      positive: '模型认为有肺炎征象。',
+      negative: '模型认为没有肺炎征象。',
+    },
     provenance: '结果来源',
+    fingerprints: '指纹',
     fact: {
       model: '模型',
       modelSha256: '模型（SHA-256）',
@@ -449,8 +459,13 @@ export const zhCn: Catalogue = {
     waiting: '等待放射科医生签名。',
     conclusion: '结论（可选）',
     conclusionHint: '将成为报告的一部分。',
+    emptyHint: {
+      positive: '如果留空，报告的结论为：模型认为有肺炎征象。',
+      negative: '如果留空，报告的结论为：模型认为没有肺炎征象。',
+    },
+    withoutConclusion: '签名时未填写结论，报告保留原有内容：',
     submit: '签发报告',
-    finalText: '签名后报告即为最终报告。',
+    finalText: '签名后报告即为最终报告，无法在此撤回。',
     signed: '已签名',
     signedBy: '{{who}}，{{when}}',
   },

@@ -2,6 +2,7 @@ import type { DiagnosticReport, Patient } from '@medplum/fhirtypes'
 import { type ReactElement, useEffect } from 'react'
 import { useTranslation } from 'react-i18next'
 import { usePortal } from '../app/portal.ts'
+import { modelsConclusionOf } from '../result/conclusion.ts'
 import { ReportStatus } from '../result/report-status.tsx'
 import { Facts } from '../ui/facts.tsx'
 import { useDay, useInstant } from '../ui/format.ts'
@@ -94,13 +95,18 @@ function Reports({ patient }: { readonly patient: string }): ReactElement {
 function ReportRow({ report }: { readonly report: DiagnosticReport }): ReactElement {
   const { t } = useTranslation()
   const instant = useInstant()
+  const models = modelsConclusionOf(report)
+  const words =
+    report.status !== 'final'
+      ? t('patient.preliminary')
+      : models === undefined
+        ? report.conclusion
+        : t(`report.modelReads.${models}`)
   return (
     <li>
       <a className="row" href={`#/reports/${report.id}`} data-testid="patient-report">
         <span className="row-main">{instant(instantOf(report))}</span>
-        <span className="row-side">
-          {report.status === 'final' ? report.conclusion : t('patient.preliminary')}
-        </span>
+        <span className="row-side row-short">{words}</span>
         <ReportStatus status={report.status} />
       </a>
     </li>

@@ -47,6 +47,8 @@ export function RegisterPage(): ReactElement {
     onChange: (event: { readonly target: { readonly value: string } }) => {
       setForm({ ...form, [name]: event.target.value })
       setProblems({ ...problems, [name]: undefined })
+      // What was found belongs to the number that stood there.
+      if (name === 'identifier') registration.reset()
     },
   })
   return (

@@ -12,6 +12,7 @@ import { Icon } from '../ui/icon.tsx'
 import { Page } from '../ui/page.tsx'
 import { ProblemNotice } from '../ui/problem-notice.tsx'
 import { transferSyntaxNameOf } from '../upload/film.ts'
+import { cardOf } from './card.ts'
 import { FilmViewer } from './film-viewer.tsx'
 import { ModelCard } from './model-card.tsx'
 import { ReceiptDownload } from './receipt-download.tsx'
@@ -32,6 +33,7 @@ export function ReportPage({ id }: { readonly id: string }): ReactElement {
   return (
     <Page
       title={t('report.title')}
+      actions={result.data !== undefined && <Whose result={result.data} />}
       back={
         patient === undefined
           ? { href: '#/patients', words: t('patients.title') }
@@ -49,14 +51,13 @@ function Loaded({ result }: { readonly result: Interpretation }): ReactElement {
   const { t } = useTranslation()
   return (
     <>
-      <Headline result={result} />
       <div className="result">
         <FilmViewer film={result.film.id} map={result.evidenceMap} />
         <div className="result-side">
           <Verdict result={result} />
+          <Provenance result={result} />
           <SignReport report={result.report} />
         </div>
-        <Provenance result={result} />
       </div>
       <p className="disclaimer" role="note">
         <Icon name="info" />
@@ -66,7 +67,7 @@ function Loaded({ result }: { readonly result: Interpretation }): ReactElement {
   )
 }
 
-function Headline({ result }: { readonly result: Interpretation }): ReactElement {
+function Whose({ result }: { readonly result: Interpretation }): ReactElement {
   const { t } = useTranslation()
   const instant = useInstant()
   const particulars = usePatientParticulars()
@@ -92,31 +93,36 @@ function Provenance({ result }: { readonly result: Interpretation }): ReactEleme
   const { t } = useTranslation()
   const [cardOpen, setCardOpen] = useState(false)
   const { model, film } = result
+  const { task } = cardOf(result.modelCard)
   return (
     <section className="card provenance" aria-labelledby="provenance">
       <h2 id="provenance">{t('report.provenance')}</h2>
-      <Facts
-        facts={[
-          {
-            name: t('report.fact.model'),
-            value: `${model.name} ${model.version}`,
-            testId: 'model-name',
-          },
-          { name: t('report.fact.modelSha256'), value: model.sha256 },
-          {
-            name: t('report.fact.film'),
-            value: `${film.modality} · ${film.columns} × ${film.rows} · ${transferSyntaxNameOf(film.transferSyntax)}`,
-          },
-          { name: t('report.fact.filmSha256'), value: film.sha256 },
-        ]}
-      />
+      <p>
+        <strong data-testid="model-name">
+          {model.name} {model.version}
+        </strong>
+        {task !== undefined && <span className="provenance-task">{task}</span>}
+      </p>
       <div className="button-row">
         <Button icon="document" data-testid="model-card-open" onClick={() => setCardOpen(true)}>
           {t('report.modelCard')}
         </Button>
         <ReceiptDownload report={result.report.id ?? ''} path={result.receipt} />
       </div>
-      <p className="quiet">{t('report.receiptText')}</p>
+      <details className="details">
+        <summary>{t('report.fingerprints')}</summary>
+        <Facts
+          facts={[
+            { name: t('report.fact.modelSha256'), value: model.sha256 },
+            {
+              name: t('report.fact.film'),
+              value: `${film.modality} · ${film.columns} × ${film.rows} · ${transferSyntaxNameOf(film.transferSyntax)}`,
+            },
+            { name: t('report.fact.filmSha256'), value: film.sha256 },
+          ]}
+        />
+        <p className="quiet">{t('report.receiptText')}</p>
+      </details>
       {cardOpen && (
         <ModelCard card={result.modelCard} model={model} onClose={() => setCardOpen(false)} />
       )}

@@ -11,6 +11,7 @@ import { TextArea } from '../ui/field.tsx'
 import { useInstant } from '../ui/format.ts'
 import { Notice } from '../ui/notice.tsx'
 import { ProblemNotice } from '../ui/problem-notice.tsx'
+import { modelsConclusionOf } from './conclusion.ts'
 
 /** The signature: a form for a radiologist, and for anybody else what there is of it. */
 export function SignReport({ report }: { readonly report: DiagnosticReport }): ReactElement {
@@ -18,6 +19,7 @@ export function SignReport({ report }: { readonly report: DiagnosticReport }): R
   const isRadiologist = useIsRadiologist()
   const instant = useInstant()
   if (report.status === 'final') {
+    const models = modelsConclusionOf(report)
     const signer = report.resultsInterpreter?.[0]?.display
     return (
       <section className="card" aria-labelledby="signature" data-testid="report-signed">
@@ -29,9 +31,10 @@ export function SignReport({ report }: { readonly report: DiagnosticReport }): R
               : t('sign.signedBy', { who: signer, when: instant(instantOf(report)) })}
           </p>
         </Notice>
+        {models !== undefined && <p>{t('sign.withoutConclusion')}</p>}
         {report.conclusion !== undefined && (
           <blockquote className="conclusion" data-testid="report-conclusion">
-            {report.conclusion}
+            {models === undefined ? report.conclusion : t(`report.modelReads.${models}`)}
           </blockquote>
         )}
       </section>
@@ -40,24 +43,21 @@ export function SignReport({ report }: { readonly report: DiagnosticReport }): R
   return (
     <section className="card" aria-labelledby="signature">
       <h2 id="signature">{t('sign.title')}</h2>
-      {isRadiologist ? (
-        <SignForm report={report.id ?? ''} />
-      ) : (
-        <p className="quiet">{t('sign.waiting')}</p>
-      )}
+      {isRadiologist ? <SignForm report={report} /> : <p className="quiet">{t('sign.waiting')}</p>}
     </section>
   )
 }
 
-function SignForm({ report }: { readonly report: string }): ReactElement {
+function SignForm({ report }: { readonly report: DiagnosticReport }): ReactElement {
   const { t } = useTranslation()
   const { platform } = usePortal()
   const queries = useQueryClient()
   const [conclusion, setConclusion] = useState('')
+  const models = modelsConclusionOf(report)
   const signing = useMutation({
     mutationFn: () => {
       const text = conclusion.trim()
-      const path = `/fhir/DiagnosticReport/${report}/$sign`
+      const path = `/fhir/DiagnosticReport/${report.id ?? ''}/$sign`
       return platform.write<DiagnosticReport>('POST', path, text === '' ? {} : { conclusion: text })
     },
     // Also after a refusal: it may have been signed by somebody else.
@@ -71,13 +71,14 @@ function SignForm({ report }: { readonly report: string }): ReactElement {
     <form onSubmit={submit}>
       <TextArea
         label={t('sign.conclusion')}
-        hint={t('sign.conclusionHint')}
+        hint={t(models === undefined ? 'sign.conclusionHint' : `sign.emptyHint.${models}`)}
         testId="sign-conclusion"
-        rows={4}
+        rows={3}
         maxLength={conclusionCharactersMax}
         value={conclusion}
         onChange={(event) => setConclusion(event.target.value)}
       />
+      <p className="quiet">{t('sign.finalText')}</p>
       {signing.isError && <ProblemNotice error={signing.error} />}
       <Button
         type="submit"
@@ -88,7 +89,6 @@ function SignForm({ report }: { readonly report: string }): ReactElement {
       >
         {t('sign.submit')}
       </Button>
-      <p className="quiet">{t('sign.finalText')}</p>
     </form>
   )
 }

@@ -9,7 +9,7 @@ import type { Interpretation } from './result.ts'
 /** The probability, on which side of the operating point it is, and the sum that it comes from. */
 export function Verdict({ result }: { readonly result: Interpretation }): ReactElement {
   const { t } = useTranslation()
-  const { percent, signed } = useNumbers()
+  const { percent, probability: words, signed } = useNumbers()
   const { probability, logit, operatingPoint } = result
   const above = probability >= operatingPoint.threshold
   const mean = meanOf(result.evidenceMap)
@@ -20,7 +20,7 @@ export function Verdict({ result }: { readonly result: Interpretation }): ReactE
     <section className="card verdict" aria-labelledby="verdict">
       <h2 id="verdict">{t('report.probabilityOf')}</h2>
       <p className="verdict-number" data-testid="result-probability">
-        {percent(probability)}
+        {words(probability)}
       </p>
       <Gauge probability={probability} threshold={operatingPoint.threshold} />
       <div data-testid="operating-point" data-side={above ? 'above' : 'below'}>
@@ -51,7 +51,7 @@ export function Verdict({ result }: { readonly result: Interpretation }): ReactE
           </div>
           <div>
             <dt>{t('report.recomputed')}</dt>
-            <dd data-testid="result-recomputed">{percent(probabilityOf(mean))}</dd>
+            <dd data-testid="result-recomputed">{words(probabilityOf(mean))}</dd>
           </div>
         </dl>
         {agrees && (

@@ -3,6 +3,7 @@ import { useTranslation } from 'react-i18next'
 import { Frame } from '../app/frame.tsx'
 import { usePortal } from '../app/portal.ts'
 import { useStore } from '../app/store.ts'
+import { useRoute } from '../app/use-route.ts'
 import { Button } from '../ui/button.tsx'
 import { Icon } from '../ui/icon.tsx'
 import { Notice } from '../ui/notice.tsx'
@@ -17,6 +18,7 @@ export function StartPage(): ReactElement {
   const { connection, session } = usePortal()
   const connected = useStore(connection.state)
   const signedIn = useStore(session.state)
+  const route = useRoute()
   useEffect(() => {
     document.title = 'Sealward'
   }, [])
@@ -27,6 +29,9 @@ export function StartPage(): ReactElement {
         <section className="start-words">
           <h1>{t('start.title')}</h1>
           <p className="lead">{t('start.lead')}</p>
+          {signedIn.kind === 'signed-out' &&
+            signedIn.problem === undefined &&
+            route.page !== 'home' && <Notice tone="info">{t('start.reloaded')}</Notice>}
           {signedIn.kind === 'expired' && <Notice tone="warning">{t('start.expired')}</Notice>}
           {signedIn.kind === 'signed-out' && signedIn.problem !== undefined && (
             <Notice tone="bad" title={t('start.notSignedIn')}>

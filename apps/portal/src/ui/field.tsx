@@ -1,4 +1,4 @@
-import { type ComponentProps, type ReactElement, type ReactNode, useId } from 'react'
+import { type ComponentProps, type ReactElement, type ReactNode, type Ref, useId } from 'react'
 
 interface Words {
   readonly label: string
@@ -114,5 +114,44 @@ export function SelectField({
         </select>
       )}
     </Field>
+  )
+}
+
+/** A box to tick, with what ticking it says. */
+export function Tick({
+  label,
+  error,
+  testId,
+  checked,
+  onChange,
+  ref,
+}: {
+  readonly label: string
+  readonly error?: string | undefined
+  readonly testId?: string
+  readonly checked: boolean
+  readonly onChange: (checked: boolean) => void
+  readonly ref?: Ref<HTMLInputElement>
+}): ReactElement {
+  const id = useId()
+  return (
+    <div className="tick">
+      <input
+        ref={ref}
+        id={id}
+        type="checkbox"
+        checked={checked}
+        aria-describedby={error && `${id}-error`}
+        aria-invalid={error !== undefined}
+        data-testid={testId}
+        onChange={(event) => onChange(event.target.checked)}
+      />
+      <label htmlFor={id}>{label}</label>
+      {error && (
+        <p className="field-error" id={`${id}-error`}>
+          {error}
+        </p>
+      )}
+    </div>
   )
 }

@@ -33,9 +33,14 @@ export function useDay(): (day: string) => string {
   }
 }
 
+/** With one digit after the point, what is beyond this would read as certain. */
+const mostCertain = 0.999
+
 export function useNumbers(): {
   /** `0.934` as `93.4 %`. */
   readonly percent: (share: number) => string
+  /** A model's probability: never rounded to certainty, as `> 99.9 %`. */
+  readonly probability: (share: number) => string
   /** With sign, so many digits after the point. */
   readonly signed: (value: number, digits: number) => string
   readonly fixed: (value: number, digits: number) => string
@@ -49,8 +54,15 @@ export function useNumbers(): {
     minimumFractionDigits: digits,
     maximumFractionDigits: digits,
   })
+  const percent = (share: number): string => format({ style: 'percent', ...digitsOf(1) }, share)
   return {
-    percent: (share) => format({ style: 'percent', ...digitsOf(1) }, share),
+    percent,
+    probability: (share) =>
+      share > mostCertain
+        ? `> ${percent(mostCertain)}`
+        : share < 1 - mostCertain
+          ? `< ${percent(1 - mostCertain)}`
+          : percent(share),
     signed: (value, digits) => format({ signDisplay: 'exceptZero', ...digitsOf(digits) }, value),
     fixed: (value, digits) => format(digitsOf(digits), value),
     size: (bytes) =>

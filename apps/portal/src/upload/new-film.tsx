@@ -1,13 +1,15 @@
-import { type DragEvent, type ReactElement, useId, useState } from 'react'
+import { type DragEvent, type ReactElement, useId, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { filmBytesMax } from '../limits.ts'
 import type { PlatformError } from '../sealed-channel/platform.ts'
 import { Button } from '../ui/button.tsx'
+import { Tick } from '../ui/field.tsx'
 import { useNumbers } from '../ui/format.ts'
 import { Icon } from '../ui/icon.tsx'
 import { ProblemNotice } from '../ui/problem-notice.tsx'
 import { type Step, Steps } from '../ui/steps.tsx'
 import { FilmCard } from './film-card.tsx'
+import { isDifference } from './film-words.ts'
 import { type Upload, type UploadState, useUpload } from './use-upload.ts'
 
 /** A new film of a patient: choose, upload, see what was recognised, order, wait. */
@@ -127,20 +129,40 @@ function Recognised({
 }): ReactElement {
   const { t } = useTranslation()
   const error = state.kind === 'recognised' ? state.error : undefined
+  const [confirmed, setConfirmed] = useState(false)
+  const [missed, setMissed] = useState(false)
+  const box = useRef<HTMLInputElement>(null)
+  const differs = state.film.warnings.some(isDifference)
+  const mayOrder = error === undefined || mayOrderAgain(error)
+  const order = (): void => {
+    if (!differs || confirmed) return void upload.order()
+    setMissed(true)
+    box.current?.focus()
+  }
   return (
     <>
-      {error !== undefined && <ProblemNotice error={error} title={t('film.notInterpreted')} />}
       <FilmCard film={state.film} />
+      {differs && mayOrder && (
+        <Tick
+          ref={box}
+          label={t('film.confirm')}
+          error={missed && !confirmed ? t('film.confirmFirst') : undefined}
+          testId="film-confirm"
+          checked={confirmed}
+          onChange={setConfirmed}
+        />
+      )}
+      {error !== undefined && <ProblemNotice error={error} title={t('film.notInterpreted')} />}
       <div className="form-actions">
         <Button look="quiet" disabled={state.kind === 'ordering'} onClick={upload.cancel}>
           {t('film.another')}
         </Button>
-        {(error === undefined || mayOrderAgain(error)) && (
+        {mayOrder && (
           <Button
             look="primary"
             busy={state.kind === 'ordering'}
             data-testid="order-submit"
-            onClick={() => void upload.order()}
+            onClick={order}
           >
             {t('film.order')}
           </Button>

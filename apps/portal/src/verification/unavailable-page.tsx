@@ -38,7 +38,7 @@ export function UnavailablePage({
         {t('unavailable.nothingLeft')}
       </p>
       <Button look="primary" data-testid="try-again" onClick={onTryAgain}>
-        {t('refusal.tryAgain')}
+        {t('unavailable.tryAgain')}
       </Button>
       <details className="details">
         <summary>{t('refusal.details')}</summary>

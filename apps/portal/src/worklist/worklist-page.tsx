@@ -6,7 +6,7 @@ import { useIsRadiologist } from '../app/me.ts'
 import { usePortal } from '../app/portal.ts'
 import { listRefreshMs } from '../limits.ts'
 import { usePatientParticulars } from '../patients/patient-row.tsx'
-import { nameOf } from '../patients/patient-words.ts'
+import { nameOf, numberOf } from '../patients/patient-words.ts'
 import { instantOf, newestFirst, resourcesOf, usePatient } from '../patients/queries.ts'
 import { ReportStatus } from '../result/report-status.tsx'
 import { Button } from '../ui/button.tsx'
@@ -62,7 +62,11 @@ function WorklistRow({ report }: { readonly report: DiagnosticReport }): ReactEl
       <a className="row" href={`#/reports/${report.id}`} data-testid="worklist-item">
         <span className="row-main">{patient.data === undefined ? '…' : nameOf(patient.data)}</span>
         <span className="row-side">
-          {patient.data !== undefined && particulars(patient.data)}
+          {patient.data !== undefined && (
+            <>
+              {particulars(patient.data)} · <code>{numberOf(patient.data)}</code>
+            </>
+          )}
           <span className="row-time">{instant(instantOf(report))}</span>
         </span>
         <ReportStatus status={report.status} />
