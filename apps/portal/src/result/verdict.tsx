@@ -83,7 +83,12 @@ function Gauge({
   const line = threshold * width
   const anchor = threshold < 0.12 ? 'start' : threshold > 0.88 ? 'end' : 'middle'
   return (
-    <svg className="gauge" viewBox={`0 -4 ${width} 44`} aria-hidden="true">
+    <svg
+      className="gauge"
+      viewBox={`0 -4 ${width} 44`}
+      preserveAspectRatio="xMinYMid"
+      aria-hidden="true"
+    >
       <rect className="gauge-track" x="0" y="6" width={width} height="10" rx="5" />
       <rect
         className={probability >= threshold ? 'gauge-above' : 'gauge-below'}
