@@ -68,18 +68,18 @@ async function partyOf(tee: Tee): Promise<ReceiptParty> {
 async function issue(): Promise<Receipt> {
   const platform = await world.tee('platform', random.bytes(32))
   const diagnostics = await world.tee('diagnostics', random.bytes(32))
+  const digest = await saltedDigestOf(new Uint8Array(32), utf8Of('anything'))
   const part = (value: unknown): string => base64UrlOf(utf8Of(JSON.stringify(value)))
   const stated = `${part({ alg: 'ES256', kid: diagnostics.identityJwk.kid })}.${part({
     deployment,
     role: 'diagnostics',
     model,
     requestId: 'request-1',
-    input: base64UrlOf(new Uint8Array(32)),
-    output: base64UrlOf(new Uint8Array(32)),
+    input: digest,
+    output: digest,
     iat: at + 15,
   })}`
   const statement = `${stated}.${base64UrlOf(await signWith(diagnostics, utf8Of(stated)))}`
-  const digest = await saltedDigestOf(new Uint8Array(32), utf8Of('anything'))
   return issueReceipt({
     payload: {
       version: 1,

@@ -1,7 +1,7 @@
 import { connect } from 'node:tls'
-import { concat, utf8Of } from '@sealward/attestation/bytes'
+import { base64UrlOf, concat, utf8Of } from '@sealward/attestation/bytes'
 import { parseEvidenceDocument } from '@sealward/attestation/evidence'
-import { verifyStatement } from '@sealward/attestation/receipt'
+import { saltedDigestOf, verifyStatement } from '@sealward/attestation/receipt'
 import { type AttestedResponse, contactPeer } from '@sealward/enclave/attested-tls'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { digestOf, type Fixture, startFixture, syntheticFilm } from './app.fixtures.ts'
@@ -54,6 +54,8 @@ function jsonRequest(image: ArrayLike<number>, more: object = {}): string {
   return JSON.stringify({ id: 'r-1', inputs: [tensor], ...more })
 }
 
+const salts = { input: new Uint8Array(32).fill(1), output: new Uint8Array(32).fill(2) }
+
 function binaryRequest(image: ArrayLike<number>): {
   readonly body: Uint8Array
   readonly headers: Readonly<Record<string, string>>
@@ -61,7 +63,11 @@ function binaryRequest(image: ArrayLike<number>): {
   const head = utf8Of(
     JSON.stringify({
       id: 'r-2',
-      parameters: { binary_data_output: true },
+      parameters: {
+        binary_data_output: true,
+        input_salt: base64UrlOf(salts.input),
+        output_salt: base64UrlOf(salts.output),
+      },
       inputs: [
         {
           name: 'image',
@@ -167,12 +173,27 @@ test('the statement is signed by the attested key over exactly these pixels and 
     role: 'diagnostics',
     model: { name: 'chest-pneumonia', version: '1', sha256: model.sha256 },
     requestId: 'r-2',
-    input: await digestOf(floatBytes(film)),
-    output: await digestOf(concat(tensor('logit'), tensor('probability'), tensor('evidence_map'))),
+    input: await saltedDigestOf(salts.input, floatBytes(film)),
+    output: await saltedDigestOf(
+      salts.output,
+      concat(tensor('logit'), tensor('probability'), tensor('evidence_map')),
+    ),
   })
   expect(await verifyStatement(json.parameters.statement, at.platform.publicJwk)).toMatchObject({
     problem: { code: 'statement-signature' },
   })
+})
+
+test('no statement is made without salts, and a salt of another length is refused', async () => {
+  const { json } = await ask('POST', `${path}/infer`, jsonRequest(film))
+  expect(json.parameters).toBeUndefined()
+  for (const parameters of [
+    { input_salt: base64UrlOf(salts.input) },
+    { input_salt: 'AAAA', output_salt: 'AAAA' },
+  ]) {
+    const answer = await ask('POST', `${path}/infer`, jsonRequest(film, { parameters }))
+    expect(answer.status).toBe(400)
+  }
 })
 
 test('a request without an id gets one', async () => {

@@ -137,7 +137,7 @@ async function infer(
     Array.isArray(headerLength) ? headerLength.join() : headerLength,
   )
   if (!parsed.ok) return refused(reply, statusOf(parsed.problem.code), parsed.problem)
-  const { image, outputs: wanted } = parsed.value
+  const { image, outputs: wanted, salts } = parsed.value
   // The worker takes a copy, so that the digest is of what was sent.
   const reading = await inference.read(image)
   if (!reading.ok) return refused(reply, statusOf(reading.problem.code), reading.problem)
@@ -149,7 +149,9 @@ async function infer(
     })
   }
   const id = parsed.value.id ?? base64UrlOf(deps.random.bytes(16))
-  const statement = await signStatement(identity, model, id, image, reading.value, deps.clock.now())
+  const at = deps.clock.now()
+  const statement =
+    salts && (await signStatement(identity, model, id, image, reading.value, salts, at))
   const { headers, body } = printInferResponse(model, id, wanted, reading.value, statement)
   return reply.headers(headers).send(Buffer.from(body.buffer, body.byteOffset, body.length))
 }

@@ -1,14 +1,17 @@
-import { base64UrlOf, concat, sha256, type UnixSeconds } from '@sealward/attestation/bytes'
+import { concat, type UnixSeconds } from '@sealward/attestation/bytes'
+import { saltedDigestOf } from '@sealward/attestation/receipt'
 import type { Identity } from '@sealward/enclave/identity'
 import type { Reading } from './inference/inference.ts'
 import type { ServedModel } from './model.ts'
+import type { StatementSalts } from './oip/infer-request.ts'
 import { floatBytes } from './oip/tensors.ts'
 
 /** `typ` of a statement. */
 export const statementType = 'sealward-statement+jwt'
 
 /**
- * Signs what computed a reading: which model, of which pixels, with which outcome.
+ * Signs what computed a reading: which model, of which pixels, with which outcome. Pixels and outcome stand in it
+ * as digests salted by whoever asked, so that the statement can be shown without telling either.
  *
  * @param at - Unix seconds.
  * @returns compact JWS, ES256, by the identity key of the provider's runtime data.
@@ -20,6 +23,7 @@ export async function signStatement(
   requestId: string,
   image: Float32Array,
   reading: Reading,
+  salts: StatementSalts,
   at: UnixSeconds,
 ): Promise<string> {
   const { logit, probability, evidence_map } = reading
@@ -30,8 +34,8 @@ export async function signStatement(
       role: 'diagnostics',
       model: { name, version, sha256: digest },
       requestId,
-      input: base64UrlOf(await sha256(floatBytes(image))),
-      output: base64UrlOf(await sha256(output)),
+      input: await saltedDigestOf(salts.input, floatBytes(image)),
+      output: await saltedDigestOf(salts.output, output),
       iat: at,
     },
     statementType,

@@ -57,8 +57,8 @@ async function statementOf(
     role: 'diagnostics',
     model,
     requestId: 'request-1',
-    input: base64UrlOf(new Uint8Array(32)),
-    output: base64UrlOf(new Uint8Array(32)),
+    input: await saltedDigestOf(salt, image),
+    output: await saltedDigestOf(salt, utf8Of('output')),
     iat: at + 15,
     ...changes,
   })}`
@@ -357,6 +357,8 @@ describe('a receipt is refused when', () => {
   test.each<[string, Record<string, unknown>, Record<string, unknown>]>([
     ['statement: statement-mismatch', { deployment: 'urn:uuid:another' }, {}],
     ['statement: statement-mismatch', { model: { ...model, version: '2' } }, {}],
+    ['statement: statement-mismatch', { input: base64UrlOf(new Uint8Array(32)) }, {}],
+    ['statement: statement-mismatch', { output: base64UrlOf(new Uint8Array(32)) }, {}],
     ['statement: statement-malformed', { role: 'platform' }, {}],
     ['statement: statement-malformed', { input: undefined }, {}],
     ['statement: statement-signature', {}, { alg: 'none' }],

@@ -27,9 +27,9 @@ export interface Statement {
   readonly role: 'diagnostics'
   readonly model: { readonly name: string; readonly version: string; readonly sha256: string }
   readonly requestId: string
-  /** Base64url SHA-256 of the image tensor, raw FP32, little-endian. */
+  /** Salted digest of the image tensor, raw FP32, little-endian. */
   readonly input: string
-  /** Base64url SHA-256 of logit ‖ probability ‖ evidence map, raw FP32, little-endian. */
+  /** Salted digest of logit ‖ probability ‖ evidence map, raw FP32, little-endian. */
   readonly output: string
   readonly issuedAt: UnixSeconds
 }

@@ -280,6 +280,11 @@ async function verifyProviderStatement(
   if (deployment !== payload.deployment || !isSameModel(model, payload.diagnostics.model)) {
     fail(step, 'statement-mismatch', 'statement', 'it speaks of another deployment or model')
   }
+  for (const part of ['input', 'output'] as const) {
+    if (statement.value[part] !== payload[part].digest) {
+      fail(step, 'statement-mismatch', `statement.${part}`, `it is about another ${part}`)
+    }
+  }
   return statement.value
 }
 

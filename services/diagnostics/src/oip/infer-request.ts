@@ -1,4 +1,5 @@
 import {
+  bytesOfBase64Url,
   type JsonCode,
   jsonOf,
   ok,
@@ -17,6 +18,14 @@ export interface InferRequest {
   readonly image: Float32Array<ArrayBuffer>
   /** Which outputs, in which order, and which of them as raw bytes. */
   readonly outputs: readonly { readonly name: string; readonly binary: boolean }[]
+  /** Absent: no statement is asked for. */
+  readonly salts?: StatementSalts
+}
+
+/** 32 bytes each, drawn by whoever asks: what the statement's two digests are salted with. */
+export interface StatementSalts {
+  readonly input: Uint8Array
+  readonly output: Uint8Array
 }
 
 /** Why a request for inference was refused. */
@@ -67,10 +76,12 @@ export function parseInferRequest(
   }
   const image = imageOf(tensor, body.subarray(length))
   if (!image.ok) return image
+  const salts = saltsOf(parameters?.input_salt, parameters?.output_salt)
+  const asked = { id, image: image.value, ...(salts === undefined ? {} : { salts }) }
   const binary = parameters?.binary_data_output === true
   const named = outputs.map(({ name }) => ({ name, binary }))
   if (wanted === undefined || wanted.length === 0) {
-    return ok({ id, image: image.value, outputs: named })
+    return ok({ ...asked, outputs: named })
   }
   const unknown = wanted.findIndex(({ name }) => !outputs.some((output) => output.name === name))
   if (unknown >= 0) {
@@ -83,7 +94,7 @@ export function parseInferRequest(
     name,
     binary: own?.binary_data ?? binary,
   }))
-  return ok({ id, image: image.value, outputs: chosen })
+  return ok({ ...asked, outputs: chosen })
 }
 
 const Id = z
@@ -99,9 +110,24 @@ const Tensor = z.object({
   parameters: z.object({ binary_data_size: z.int().nonnegative().optional() }).optional(),
 })
 
+/** Base64url of 32 bytes. */
+const Salt = z.string().transform((text, context) => {
+  const bytes = bytesOfBase64Url(text)
+  if (bytes?.length === 32) return bytes
+  context.addIssue({ code: 'custom', message: 'base64url of 32 bytes expected' })
+  return z.NEVER
+})
+
 const Request = z.object({
   id: Id.optional(),
-  parameters: z.object({ binary_data_output: z.boolean().optional() }).optional(),
+  parameters: z
+    .object({
+      binary_data_output: z.boolean().optional(),
+      input_salt: Salt.optional(),
+      output_salt: Salt.optional(),
+    })
+    .refine((given) => (given.input_salt === undefined) === (given.output_salt === undefined))
+    .optional(),
   inputs: z.array(Tensor).min(1).max(16),
   outputs: z
     .array(
@@ -113,6 +139,13 @@ const Request = z.object({
     .max(limits.outputsMax)
     .optional(),
 })
+
+function saltsOf(
+  input: Uint8Array | undefined,
+  output: Uint8Array | undefined,
+): StatementSalts | undefined {
+  return input === undefined || output === undefined ? undefined : { input, output }
+}
 
 function imageOf(
   tensor: z.infer<typeof Tensor>,

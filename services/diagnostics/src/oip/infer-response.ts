@@ -18,7 +18,7 @@ export function printInferResponse(
   id: string,
   wanted: InferRequest['outputs'],
   reading: Reading,
-  statement: string,
+  statement: string | undefined,
 ): InferResponse {
   const raw: Uint8Array[] = []
   const tensors = wanted.map(({ name, binary }) => {
@@ -34,7 +34,7 @@ export function printInferResponse(
       model_name: model.name,
       model_version: model.version,
       id,
-      parameters: { statement },
+      ...(statement === undefined ? {} : { parameters: { statement } }),
       outputs: tensors,
     }),
   )

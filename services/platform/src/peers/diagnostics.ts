@@ -1,6 +1,6 @@
-import { jsonOf, ok, type Result, sha256 } from '@sealward/attestation/bytes'
+import { jsonOf, ok, type Result } from '@sealward/attestation/bytes'
 import type { VerifiedPeer } from '@sealward/attestation/channel'
-import { receiptLimits } from '@sealward/attestation/receipt'
+import { receiptLimits, saltedDigestOf } from '@sealward/attestation/receipt'
 import {
   type AttestedClient,
   type AttestedRequest,
@@ -16,7 +16,13 @@ import {
   modelCardBytesMax,
   peerVerificationLifetimeSeconds,
 } from '../limits.ts'
-import { type Outputs, parseInference, printInference, refusalCode } from './inference.ts'
+import {
+  type Outputs,
+  parseInference,
+  printInference,
+  refusalCode,
+  type StatementSalts,
+} from './inference.ts'
 import { failure, type PeerFailure, type PeerTrust, verifyAttested } from './verify-attested.ts'
 
 const model = '/v2/models/chest-pneumonia'
@@ -25,6 +31,8 @@ const statementType = 'sealward-statement+jwt'
 
 /** One reading of one film, with all that proves who made it. */
 export interface Interpretation extends Outputs {
+  /** What the statement's digests are salted with. */
+  readonly salts: StatementSalts
   readonly requestId: string
   /** The provider as it was verified before the pixels were sent. */
   readonly peer: VerifiedPeer
@@ -192,7 +200,8 @@ export function createDiagnostics(options: {
 
   return {
     async interpret(requestId, image) {
-      const { headers, body } = printInference(requestId, image)
+      const salts = { input: random.bytes(32), output: random.bytes(32) }
+      const { headers, body } = printInference(requestId, image, salts)
       const answer = await send({ method: 'POST', path: `${model}/infer`, headers, body })
       if (!answer.ok) return answer
       const { peer, response } = answer.value
@@ -207,12 +216,14 @@ export function createDiagnostics(options: {
         statement: outputs.value.statement,
         requestId,
         image,
+        salts,
         signedBytes: outputs.value.signedBytes,
         now: clock.now(),
       })
       if (!statement.ok) return statement
       const interpretedAt = clock.now()
-      return ok({ ...outputs.value, requestId, peer, model: statement.value.model, interpretedAt })
+      const { model: by } = statement.value
+      return ok({ ...outputs.value, requestId, salts, peer, model: by, interpretedAt })
     },
     card: readCard,
     async status() {
@@ -267,6 +278,7 @@ async function verifyStatement(
     readonly statement: string
     readonly requestId: string
     readonly image: Uint8Array
+    readonly salts: StatementSalts
     readonly signedBytes: Uint8Array
     readonly now: number
   },
@@ -291,16 +303,15 @@ async function verifyStatement(
   }
   const { data } = claims
   const given = peer.runtimeData.model
-  const digest = async (bytes: Uint8Array): Promise<string> =>
-    Buffer.from(await sha256(bytes)).toString('base64url')
+  const { salts } = expected
   const same: readonly (readonly [at: string, one: unknown, other: unknown])[] = [
     ['deployment', data.deployment, peer.deployment],
     ['requestId', data.requestId, expected.requestId],
     ['model.sha256', data.model.sha256, given?.sha256],
     ['model.version', data.model.version, given?.version],
     ['model.name', data.model.name, given?.name],
-    ['input', data.input, await digest(expected.image)],
-    ['output', data.output, await digest(expected.signedBytes)],
+    ['input', data.input, await saltedDigestOf(salts.input, expected.image)],
+    ['output', data.output, await saltedDigestOf(salts.output, expected.signedBytes)],
     // Within what a receipt's verifier lets clocks differ by: what is taken here has to verify there.
     ['iat', Math.abs(data.iat - expected.now) <= receiptLimits.clockSkewSeconds, true],
   ]

@@ -92,10 +92,14 @@ test('no bytes make it throw', () => {
 
 test('a request is its JSON and then the pixels', () => {
   const image = new Uint8Array(64 * 64 * 4).fill(9)
-  const { body, headers } = printInference('r1', image)
+  const { body, headers } = printInference('r1', image, {
+    input: new Uint8Array(32),
+    output: new Uint8Array(32).fill(255),
+  })
   const length = Number(headers['inference-header-content-length'])
   expect(JSON.parse(Buffer.from(body.subarray(0, length)).toString())).toMatchObject({
     id: 'r1',
+    parameters: { input_salt: 'A'.repeat(43), output_salt: `${'_'.repeat(42)}8` },
     inputs: [{ name: 'image', shape: [1, 1, 64, 64], parameters: { binary_data_size: 16_384 } }],
   })
   expect(body.subarray(length)).toEqual(image)

@@ -1,4 +1,4 @@
-import { jsonOf, ok, type Result, utf8Of } from '@sealward/attestation/bytes'
+import { base64UrlOf, jsonOf, ok, type Result, utf8Of } from '@sealward/attestation/bytes'
 import { z } from 'zod'
 import { inferenceAnswerBytesMax } from '../limits.ts'
 import { failure, type PeerFailure } from './verify-attested.ts'
@@ -21,6 +21,12 @@ export interface Outputs {
   readonly statement: string
 }
 
+/** 32 bytes each: with them the provider salts the two digests of its statement. They never lie beside it. */
+export interface StatementSalts {
+  readonly input: Uint8Array
+  readonly output: Uint8Array
+}
+
 /**
  * An inference request with its tensor in binary.
  *
@@ -30,11 +36,16 @@ export interface Outputs {
 export function printInference(
   requestId: string,
   image: Uint8Array,
+  salts: StatementSalts,
 ): { readonly headers: Readonly<Record<string, string>>; readonly body: Uint8Array } {
   const head = utf8Of(
     JSON.stringify({
       id: requestId,
-      parameters: { binary_data_output: true },
+      parameters: {
+        binary_data_output: true,
+        input_salt: base64UrlOf(salts.input),
+        output_salt: base64UrlOf(salts.output),
+      },
       inputs: [
         {
           name: 'image',

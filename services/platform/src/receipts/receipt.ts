@@ -68,8 +68,8 @@ export async function makeReceipt(
   const { interpretation, own } = input
   const { peer, statement } = interpretation
   const salts = {
-    input: deps.random.bytes(32),
-    output: deps.random.bytes(32),
+    // The provider's statement is salted with the same two: receipt and statement are about one thing.
+    ...interpretation.salts,
     report: deps.random.bytes(32),
   }
   const digest = async (

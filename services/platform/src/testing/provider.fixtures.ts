@@ -1,5 +1,6 @@
 import type { TLSSocket } from 'node:tls'
-import { base64UrlOf, bytesOfBase64Url, sha256 } from '@sealward/attestation/bytes'
+import { base64UrlOf, bytesOfBase64Url } from '@sealward/attestation/bytes'
+import { saltedDigestOf } from '@sealward/attestation/receipt'
 import type { Admission } from '@sealward/enclave/attested-tls'
 import type { Identity } from '@sealward/enclave/identity'
 import { createServer } from '@sealward/enclave/server'
@@ -92,7 +93,10 @@ export async function startProvider(options: {
     }
     const body = request.body as Buffer
     const length = Number(request.headers['inference-header-content-length'])
-    const { id } = JSON.parse(body.toString('utf8', 0, length)) as { id: string }
+    const { id, parameters } = JSON.parse(body.toString('utf8', 0, length)) as {
+      id: string
+      parameters: { input_salt: string; output_salt: string }
+    }
     const image = new Uint8Array(body.subarray(length))
     provider.received.push(image)
     provider.bodies.push(body)
@@ -111,7 +115,8 @@ export async function startProvider(options: {
     ] as const
     const [probability, logitBytes] = [tensors[0][1], tensors[1][1]]
     const signed = new Uint8Array([...logitBytes, ...probability, ...map])
-    const digest = async (bytes: Uint8Array): Promise<string> => base64UrlOf(await sha256(bytes))
+    const digest = (salt: string, bytes: Uint8Array): Promise<string> =>
+      saltedDigestOf(bytesOfBase64Url(salt) ?? new Uint8Array(), bytes)
     const jws = await identity.signJws(
       {
         deployment,
@@ -119,8 +124,14 @@ export async function startProvider(options: {
         model:
           fault === 'statement-of-another-model' ? { ...model, sha256: 'cd'.repeat(32) } : model,
         requestId: id,
-        input: await digest(fault === 'statement-of-another-input' ? floatBytes([0]) : image),
-        output: await digest(fault === 'statement-of-another-output' ? floatBytes([0]) : signed),
+        input: await digest(
+          parameters.input_salt,
+          fault === 'statement-of-another-input' ? floatBytes([0]) : image,
+        ),
+        output: await digest(
+          parameters.output_salt,
+          fault === 'statement-of-another-output' ? floatBytes([0]) : signed,
+        ),
         iat: Math.floor(Date.now() / 1000),
       },
       fault === 'signed-something-else' ? 'JWT' : 'sealward-statement+jwt',
