@@ -133,10 +133,6 @@ export async function syntheticFilm(number: number): Promise<Float32Array> {
   return areaAverage(film.value, 64, 64)
 }
 
-/** Base64url SHA-256. */
-export async function digestOf(bytes: Uint8Array): Promise<string> {
-  return Buffer.from(await sha256(bytes)).toString('base64url')
-}
 
 function expectationOf(self: {
   readonly mrEnclave: string

@@ -1,5 +1,5 @@
 import type { TLSSocket } from 'node:tls'
-import { base64UrlOf, bytesOfBase64Url } from '@sealward/attestation/bytes'
+import { bytesOfBase64Url } from '@sealward/attestation/bytes'
 import { saltedDigestOf } from '@sealward/attestation/receipt'
 import type { Admission } from '@sealward/enclave/attested-tls'
 import type { Identity } from '@sealward/enclave/identity'
