@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { sha256 } from '@sealward/attestation/bytes'
+import {} from '@sealward/attestation/bytes'
 import type { PeerExpectation } from '@sealward/attestation/evidence'
 import {
   type AttestedClient,
@@ -132,7 +132,6 @@ export async function syntheticFilm(number: number): Promise<Float32Array> {
   if (!film.ok) throw new Error(film.problem.code)
   return areaAverage(film.value, 64, 64)
 }
-
 
 function expectationOf(self: {
   readonly mrEnclave: string
