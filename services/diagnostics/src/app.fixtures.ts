@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import {} from '@sealward/attestation/bytes'
 import type { PeerExpectation } from '@sealward/attestation/evidence'
 import {
   type AttestedClient,
