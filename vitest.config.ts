@@ -3,6 +3,8 @@ import { configDefaults, defineConfig } from 'vitest/config'
 /** A whole deployment in one process, or a model measured: left out of `npm run quick`, run by `npm test`. */
 const slow = ['services/platform/src/platform.test.ts', '**/trained-model.test.ts']
 
+const quick = process.env['SEALWARD_QUICK'] === '1'
+
 export default defineConfig({
   test: {
     include: [
@@ -13,7 +15,9 @@ export default defineConfig({
       'models/src/**/*.test.ts',
       'tests/src/**/*.test.ts',
     ],
-    exclude: [...configDefaults.exclude, ...(process.env['SEALWARD_QUICK'] === '1' ? slow : [])],
+    exclude: [...configDefaults.exclude, ...(quick ? slow : [])],
     testTimeout: 20_000,
+    // Left to itself, Vitest keeps one of two cores free.
+    ...(quick ? { maxWorkers: 2 } : {}),
   },
 })
