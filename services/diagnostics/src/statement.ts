@@ -7,7 +7,7 @@ import type { StatementSalts } from './oip/infer-request.ts'
 import { floatBytes } from './oip/tensors.ts'
 
 /** `typ` of a statement. */
-export const statementType = 'sealward-statement+jwt'
+const statementType = 'sealward-statement+jwt'
 
 /**
  * Signs what computed a reading: which model, of which pixels, with which outcome. Pixels and outcome stand in it

@@ -26,7 +26,6 @@ export {
 } from './key-config.ts'
 export { channelLimits } from './limits.ts'
 export {
-  keysMediaType,
   type OhttpCode,
   type OhttpProblem,
   openRequest,

@@ -150,7 +150,7 @@ function malformed(problem: Problem): {
   return refuse('key-config-malformed', problem.at, problem.detail)
 }
 
-export function u16From(cursor: Cursor): number {
+function u16From(cursor: Cursor): number {
   return cursor.u8() * 256 + cursor.u8()
 }
 

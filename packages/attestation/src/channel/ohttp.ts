@@ -55,7 +55,6 @@ export interface SealedExchange {
 
 export const requestMediaType = 'message/ohttp-req'
 export const responseMediaType = 'message/ohttp-res'
-export const keysMediaType = 'application/ohttp-keys'
 
 /**
  * Seals a request.

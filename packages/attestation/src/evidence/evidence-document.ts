@@ -346,13 +346,6 @@ function readPeerExpectation(shape: Shape): PeerExpectation {
   }))
 }
 
-/** Parses what one party accepts of another, as configuration has it. */
-export function parsePeerExpectation(
-  json: unknown,
-): Result<PeerExpectation, Problem<EvidenceDocumentCode>> {
-  return reading(json, '', readPeerExpectation)
-}
-
 function readDeployment(shape: Shape): string {
   return shape.string(45, uuidUrn)
 }

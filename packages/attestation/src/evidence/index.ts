@@ -10,7 +10,6 @@ export {
   type PeerExpectation,
   parseEvidenceDocument,
   parseInitTimeData,
-  parsePeerExpectation,
   parseRuntimeData,
   type RuntimeData,
   readEndorsements,

@@ -19,7 +19,7 @@ import type {
 } from '@medplum/fhirtypes'
 
 /** The resources that are stored or sent; every data type comes along. */
-export const resourceTypes = [
+const resourceTypes = [
   'AuditEvent',
   'Bundle',
   'CapabilityStatement',

@@ -6,7 +6,7 @@ import { failure, type PeerFailure } from './verify-attested.ts'
 /** What the model is fed: 64 x 64 grey values in [0, 1]. */
 export const modelInput = { rows: 64, columns: 64 } as const
 /** The evidence map: 8 x 8. */
-export const evidenceMapSide = 8
+const evidenceMapSide = 8
 
 /** What the model gave back. */
 export interface Outputs {

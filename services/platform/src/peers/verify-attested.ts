@@ -166,7 +166,7 @@ function tokenIn(text: string): string | undefined {
 }
 
 /** Reads a body of at most `bytesMax`; throws beyond. */
-export async function boundedText(
+async function boundedText(
   body: AsyncIterable<Uint8Array>,
   bytesMax: number,
 ): Promise<string> {

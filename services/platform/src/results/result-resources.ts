@@ -199,7 +199,7 @@ export function resultResources(input: ResultInput): ResultResources {
 }
 
 /** The model as a device; the same model is the same device. */
-export function deviceOf(model: Interpretation['model']): Identified<Device> {
+function deviceOf(model: Interpretation['model']): Identified<Device> {
   return {
     resourceType: 'Device',
     id: `model-${model.sha256.slice(0, 32)}`,

@@ -110,7 +110,7 @@ async function partsOf(platform: Platform, id: string): Promise<Result<Parts, Ap
 }
 
 /** The reading of a report; `not-found` when there is none. */
-export async function readingOf(
+async function readingOf(
   reader: Reader,
   report: string,
 ): Promise<Result<Reading, ApiProblem>> {
