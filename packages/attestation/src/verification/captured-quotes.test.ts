@@ -4,10 +4,10 @@ import { type Endorsements, parseQeIdentity, parseTcbInfo } from '../endorsement
 import { parseSgxQuote, type SgxQuote } from '../evidence/index.ts'
 import {
   type Certificate,
+  isSignedBy,
   parseCertificate,
   parseCertificateChain,
-  verifyCertificateSignature,
-  webCryptoP256,
+  webCryptography,
 } from '../x509/index.ts'
 import { type TrustedChain, verifyChain } from './chain.ts'
 import { intelSgxRootSpki, verifySgxEvidence } from './index.ts'
@@ -103,10 +103,10 @@ describe.each(vectors.filter(({ quote }) => quote !== undefined))('$name', (vect
     const [leaf] = chain
     const holds = async (step: () => Promise<void>): Promise<boolean> => (await settling(step)).ok
     expect({
-      quote: await holds(() => verifyQuoteSignature(quote, webCryptoP256)),
+      quote: await holds(() => verifyQuoteSignature(quote, webCryptography)),
       qe_report_binds_attestation_key: await holds(() => verifyAttestationKeyBinding(quote)),
       ...(leaf && {
-        qe_report: await holds(() => verifyQeReportSignature(quote, leaf, webCryptoP256)),
+        qe_report: await holds(() => verifyQeReportSignature(quote, leaf, webCryptography)),
         pck_chain_order: await isOrdered(chain),
       }),
     }).toEqual(expected)
@@ -223,15 +223,14 @@ describe.runIf(hasSharedVectors)('what is no quote or no certificate', () => {
     const roots = [intelSgxRootSpki.sha256]
     const instant = chain[0]?.notBefore ?? 0
     const expected = { at: 'pck', length: 3, leafIsCa: false, roots, instant } as const
-    const settled = await settling(() => verifyChain(chain, expected, webCryptoP256))
+    const settled = await settling(() => verifyChain(chain, expected, webCryptography))
     expect(settled).toMatchObject({ ok: false, problem: { code: 'chain' } })
   })
 
   test('a broken Open Enclave certificate is signed by nobody, itself included', async () => {
     const der = named('openenclave-bad-cert-ec').file('certificate.der') ?? new Uint8Array()
     const certificate = parseCertificate(der)
-    const isSigned =
-      certificate.ok && (await verifyCertificateSignature(certificate.value, certificate.value))
+    const isSigned = certificate.ok && (await isSignedBy(certificate.value, certificate.value))
     expect(isSigned).toBe(false)
   })
 
@@ -271,7 +270,7 @@ function chainOf({ certificationData }: SgxQuote): readonly Certificate[] {
 async function isOrdered(chain: readonly Certificate[]): Promise<boolean> {
   for (const [index, certificate] of chain.entries()) {
     const issuer = chain[index + 1] ?? certificate
-    if (!(await verifyCertificateSignature(certificate, issuer))) return false
+    if (!(await isSignedBy(certificate, issuer))) return false
   }
   return true
 }
@@ -314,29 +313,29 @@ async function verifyWithoutRevocation(
   const signer = async (pem: string, at: string): Promise<TrustedChain> => {
     const chain = parseCertificateChain(pem)
     if (!chain.ok) throw new Error('no issuer chain')
-    return verifyChain(chain.value, { ...common, at, length: 2 }, webCryptoP256)
+    return verifyChain(chain.value, { ...common, at, length: 2 }, webCryptography)
   }
   return settling(async () => {
     const { leaf: pck } = await verifyChain(
       chainOf(quote),
       { ...common, at: 'pck', length: 3 },
-      webCryptoP256,
+      webCryptography,
     )
     const qeSigner = await signer(endorsements.qe_identity_issuer_chain, 'qe_identity')
     const qeDocument = {
       text: endorsements.qe_identity,
       signature: endorsements.qe_identity_signature,
     }
-    await verifyDocumentSignature('qe-identity', qeDocument, qeSigner.leaf, webCryptoP256)
+    await verifyDocumentSignature('qe-identity', qeDocument, qeSigner.leaf, webCryptography)
     refuseOutsideDates('qe-identity', qeIdentity.value, instant)
     const tcbSigner = await signer(endorsements.tcb_info_issuer_chain, 'tcb_info')
     const tcbDocument = { text: endorsements.tcb_info, signature: endorsements.tcb_info_signature }
-    await verifyDocumentSignature('tcb-info', tcbDocument, tcbSigner.leaf, webCryptoP256)
+    await verifyDocumentSignature('tcb-info', tcbDocument, tcbSigner.leaf, webCryptography)
     refuseOutsideDates('tcb-info', tcbInfo.value, instant)
-    await verifyQeReportSignature(quote, pck, webCryptoP256)
+    await verifyQeReportSignature(quote, pck, webCryptography)
     refuseOtherEnclave(quote.qeReport, qeIdentity.value)
     await verifyAttestationKeyBinding(quote)
-    await verifyQuoteSignature(quote, webCryptoP256)
+    await verifyQuoteSignature(quote, webCryptography)
     const level = pck.sgx && tcbLevelOf(pck.sgx, tcbInfo.value)
     const qeLevel = qeTcbLevelOf(quote.qeReport.isvSvn, qeIdentity.value)
     expect(level?.tcbStatus).toBe(vector.expected.matched_levels?.platform.tcbStatus)

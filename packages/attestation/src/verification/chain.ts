@@ -6,7 +6,7 @@
  */
 
 import { equalBytes, hexOf, sha256, type UnixSeconds } from '../bytes/index.ts'
-import { type Certificate, type VerifyP256, verifyCertificateSignature } from '../x509/index.ts'
+import { type Certificate, type Cryptography, isSignedBy } from '../x509/index.ts'
 import { refused } from './refusal.ts'
 
 /** A path from a leaf to a trusted root, every step of it verified. */
@@ -40,7 +40,7 @@ export interface ChainExpectation {
 export async function verifyChain(
   found: readonly Certificate[],
   expected: ChainExpectation,
-  verifyP256: VerifyP256,
+  cryptography: Cryptography,
 ): Promise<TrustedChain> {
   const { at } = expected
   if (found.length !== expected.length) refused('chain', at, `${expected.length} expected`)
@@ -52,7 +52,7 @@ export async function verifyChain(
   for (const [index, certificate] of certificates.entries()) {
     const place = `${at}[${index}]`
     const issuer = certificates[index + 1] ?? root
-    if (!(await verifyCertificateSignature(certificate, issuer, verifyP256))) {
+    if (!(await isSignedBy(certificate, issuer, cryptography))) {
       refused('chain', place, 'the signature does not verify')
     }
     if (index === 0 && !expected.leafIsCa) refuseUnlessEndEntity(certificate, place)

@@ -5,18 +5,18 @@
  * @module
  */
 
-import { bytesOf, concat, equalBytes, sha256 } from '../bytes/index.ts'
+import { concat, equalBytes, sha256 } from '../bytes/index.ts'
 import type { SgxQuote } from '../evidence/index.ts'
-import { type Certificate, uncompressedPointOf, type VerifyP256 } from '../x509/index.ts'
+import { type Certificate, type Cryptography, type PublicKey, p256KeyOf } from '../x509/index.ts'
 import { refused } from './refusal.ts'
 
 /** The PCK signed the quoting enclave's report, or `qe-report-signature`. */
 export async function verifyQeReportSignature(
   { qeReportBytes, qeReportSignature }: SgxQuote,
   pck: Certificate,
-  verifyP256: VerifyP256,
+  cryptography: Cryptography,
 ): Promise<void> {
-  if (!(await isP256Signature(pck, qeReportSignature, qeReportBytes, verifyP256))) {
+  if (!(await isP256Signature(pck, qeReportSignature, qeReportBytes, cryptography))) {
     refused('qe-report-signature', 'quote', 'the signature does not verify')
   }
 }
@@ -39,22 +39,22 @@ export async function verifyAttestationKeyBinding({
 /** The attestation key signed header and report, or `quote-signature`. */
 export async function verifyQuoteSignature(
   { attestationKey, signature, signedBytes }: SgxQuote,
-  verifyP256: VerifyP256,
+  cryptography: Cryptography,
 ): Promise<void> {
-  const publicKey = uncompressedPointOf(attestationKey)
-  if (!(await verifyP256({ publicKey, signature, message: signedBytes }))) {
+  const publicKey = p256KeyOf(attestationKey)
+  if (!(await isP256Signature({ publicKey }, signature, signedBytes, cryptography))) {
     refused('quote-signature', 'quote', 'the signature does not verify')
   }
 }
 
-/** Whether the certificate's key signed `message`. */
+/** Whether the key, which must be one of P-256, signed `message` with SHA-256. */
 export async function isP256Signature(
-  { p256 }: Certificate,
-  rawSignature: Uint8Array | undefined,
+  { publicKey }: { readonly publicKey: PublicKey | undefined },
+  bytes: Uint8Array | undefined,
   message: Uint8Array,
-  verifyP256: VerifyP256,
+  cryptography: Cryptography,
 ): Promise<boolean> {
-  const signature = rawSignature && bytesOf(64, rawSignature)
-  if (p256 === undefined || signature === undefined) return false
-  return verifyP256({ publicKey: p256, signature, message })
+  if (publicKey?.kind !== 'p256' || bytes?.length !== 64) return false
+  const signature = { algorithm: 'ecdsa-p256-sha256', bytes } as const
+  return cryptography.verify({ publicKey, signature, message })
 }

@@ -1,5 +1,5 @@
 import { equalBytes, type UnixSeconds } from '../bytes/index.ts'
-import { type Certificate, type Crl, type VerifyP256, verifyCrlSignature } from '../x509/index.ts'
+import { type Certificate, type Crl, type Cryptography, isSignedBy } from '../x509/index.ts'
 import { refused } from './refusal.ts'
 
 /**
@@ -14,13 +14,13 @@ export async function verifyCrl(
   issuer: Certificate,
   instant: UnixSeconds,
   at: string,
-  verifyP256: VerifyP256,
+  cryptography: Cryptography,
 ): Promise<void> {
   if (!equalBytes(crl.issuer, issuer.subject)) refused('crl-signature', at, 'of another issuer')
   if (issuer.keyUsage?.crlSign !== true) {
     refused('crl-signature', at, "the issuer's key is not for revocation lists")
   }
-  if (!(await verifyCrlSignature(crl, issuer, verifyP256))) {
+  if (!(await isSignedBy(crl, issuer, cryptography))) {
     refused('crl-signature', at, 'the signature does not verify')
   }
   if (instant < crl.thisUpdate) refused('crl-not-yet-valid', at, 'begins later')

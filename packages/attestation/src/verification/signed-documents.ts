@@ -1,6 +1,6 @@
 import { bytesOfHex, type UnixSeconds, utf8Of } from '../bytes/index.ts'
 import type { QeIdentity, TcbInfo } from '../endorsements/index.ts'
-import type { Certificate, VerifyP256 } from '../x509/index.ts'
+import type { Certificate, Cryptography } from '../x509/index.ts'
 import { isP256Signature } from './quote-signatures.ts'
 import { refused } from './refusal.ts'
 
@@ -18,9 +18,9 @@ export async function verifyDocumentSignature(
   name: SignedDocumentName,
   { text, signature }: SignedDocument,
   signer: Certificate,
-  verifyP256: VerifyP256,
+  cryptography: Cryptography,
 ): Promise<void> {
-  if (!(await isP256Signature(signer, bytesOfHex(signature), utf8Of(text), verifyP256))) {
+  if (!(await isP256Signature(signer, bytesOfHex(signature), utf8Of(text), cryptography))) {
     refused(`${name}-signature`, fieldOf[name], 'the signature does not verify')
   }
 }

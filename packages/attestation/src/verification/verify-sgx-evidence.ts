@@ -39,11 +39,11 @@ import { parseSgxQuote, type SgxQuote } from '../evidence/index.ts'
 import {
   type Certificate,
   type Crl,
+  type Cryptography,
   parseCertificateChain,
   parseCrl,
   type SgxExtension,
-  type VerifyP256,
-  webCryptoP256,
+  webCryptography,
 } from '../x509/index.ts'
 import { type TrustedChain, verifyChain } from './chain.ts'
 import {
@@ -73,12 +73,12 @@ export interface SgxVerificationInput {
 /**
  * Verifies an SGX quote by Intel's procedure.
  *
- * @param verifyP256 - ECDSA with P-256 and SHA-256; Web Crypto's unless said.
+ * @param cryptography - ECDSA with P-256 and SHA-256; Web Crypto's unless said.
  * @returns what quote and endorsements say, or the first problem: one of `VerificationCode`.
  */
 export async function verifySgxEvidence(
   { quote: quoteBytes, endorsements: texts, roots, at: instant }: SgxVerificationInput,
-  verifyP256: VerifyP256 = webCryptoP256,
+  cryptography: Cryptography = webCryptography,
 ): Promise<Result<Verified<SgxEvidence>, VerificationProblem>> {
   // Every comparison with NaN is false, so that nothing would ever have expired.
   if (!Number.isFinite(instant)) throw new RangeError('at: whole Unix seconds expected')
@@ -92,22 +92,22 @@ export async function verifySgxEvidence(
     const pckChain = await verifyChain(
       pckCertificates,
       { at: 'pck_certificate_chain', length: 3, leafIsCa: false, roots, instant },
-      verifyP256,
+      cryptography,
     )
-    const chains = await verifyIssuerChains(endorsements, pckChain, instant, verifyP256)
+    const chains = await verifyIssuerChains(endorsements, pckChain, instant, cryptography)
     const platform =
       pckChain.leaf.sgx ?? refused('chain', 'pck_certificate_chain[0]', "without Intel's extension")
 
     // 3. Both revocation lists are in force and name no certificate of any chain.
-    await verifyRevocation(endorsements, pckChain, chains, instant, verifyP256)
+    await verifyRevocation(endorsements, pckChain, chains, instant, cryptography)
 
     // 4. TCB info and QE identity are signed and in force.
-    await verifyDocuments(texts, chains, verifyP256)
+    await verifyDocuments(texts, chains, cryptography)
     refuseOutsideDates('tcb-info', endorsements.tcbInfo, instant)
     refuseOutsideDates('qe-identity', endorsements.qeIdentity, instant)
 
     // 5. The PCK signed the quoting enclave's report.
-    await verifyQeReportSignature(quote, pckChain.leaf, verifyP256)
+    await verifyQeReportSignature(quote, pckChain.leaf, cryptography)
 
     // 6. The quoting enclave is Intel's.
     refuseOtherEnclave(quote.qeReport, endorsements.qeIdentity)
@@ -116,7 +116,7 @@ export async function verifySgxEvidence(
     await verifyAttestationKeyBinding(quote)
 
     // 8. The attestation key signed the quote.
-    await verifyQuoteSignature(quote, verifyP256)
+    await verifyQuoteSignature(quote, cryptography)
 
     // 9. TCB info is about this platform.
     refuseOtherPlatform(platform, endorsements.tcbInfo)
@@ -201,21 +201,21 @@ async function verifyIssuerChains(
   endorsements: ParsedEndorsements,
   { rootSpkiSha256 }: TrustedChain,
   instant: UnixSeconds,
-  verifyP256: VerifyP256,
+  cryptography: Cryptography,
 ): Promise<IssuerChains> {
   const common = { length: 2, roots: [rootSpkiSha256], instant } as const
   const signer = async (
     name: 'tcb_info_issuer_chain' | 'qe_identity_issuer_chain',
     certificates: readonly Certificate[],
   ): Promise<TrustedChain> =>
-    verifyChain(certificates, { ...common, at: name, leafIsCa: false }, verifyP256)
+    verifyChain(certificates, { ...common, at: name, leafIsCa: false }, cryptography)
   return {
     tcbInfo: await signer('tcb_info_issuer_chain', endorsements.tcbInfoIssuers),
     qeIdentity: await signer('qe_identity_issuer_chain', endorsements.qeIdentityIssuers),
     pckCrl: await verifyChain(
       endorsements.pckCrlIssuers,
       { ...common, at: 'pck_crl_issuer_chain', leafIsCa: true },
-      verifyP256,
+      cryptography,
     ),
   }
 }
@@ -225,10 +225,10 @@ async function verifyRevocation(
   pckChain: TrustedChain,
   chains: IssuerChains,
   instant: UnixSeconds,
-  verifyP256: VerifyP256,
+  cryptography: Cryptography,
 ): Promise<void> {
-  await verifyCrl(rootCaCrl, pckChain.root, instant, 'root_ca_crl', verifyP256)
-  await verifyCrl(pckCrl, chains.pckCrl.leaf, instant, 'pck_crl', verifyP256)
+  await verifyCrl(rootCaCrl, pckChain.root, instant, 'root_ca_crl', cryptography)
+  await verifyCrl(pckCrl, chains.pckCrl.leaf, instant, 'pck_crl', cryptography)
   refuseRevoked(pckChain.leaf, pckCrl, 'pck_certificate_chain[0]')
   const issuedByRoot = {
     pck_certificate_chain: pckChain.certificates.slice(1),
@@ -249,19 +249,19 @@ async function verifyRevocation(
 async function verifyDocuments(
   texts: Endorsements,
   chains: IssuerChains,
-  verifyP256: VerifyP256,
+  cryptography: Cryptography,
 ): Promise<void> {
   await verifyDocumentSignature(
     'tcb-info',
     { text: texts.tcb_info, signature: texts.tcb_info_signature },
     chains.tcbInfo.leaf,
-    verifyP256,
+    cryptography,
   )
   await verifyDocumentSignature(
     'qe-identity',
     { text: texts.qe_identity, signature: texts.qe_identity_signature },
     chains.qeIdentity.leaf,
-    verifyP256,
+    cryptography,
   )
 }
 

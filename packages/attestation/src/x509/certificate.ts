@@ -6,8 +6,6 @@
  */
 
 import {
-  type Bytes,
-  bytesOf,
   equalBytes,
   hexOf,
   type Problem,
@@ -16,11 +14,10 @@ import {
   type UnixSeconds,
 } from '../bytes/index.ts'
 import { contextTag, type DerReader, derTag, parsingDer } from '../der/index.ts'
+import type { PublicKey, Signature } from './cryptography.ts'
 import {
   commonNameOf,
   type Extension,
-  ecdsaWithSha256Hex,
-  rawSignatureOf,
   readExtensions,
   readSerialNumber,
   readTime,
@@ -29,6 +26,7 @@ import {
 import { certificateBytesMax } from './limits.ts'
 import type { X509Code } from './problems.ts'
 import { parseSgxExtension, type SgxExtension, sgxExtensionOid } from './sgx-extension.ts'
+import { publicKeyOf, signatureOf } from './signature-algorithms.ts'
 
 /** An X.509 certificate of version 3. Parsed, and believed by nobody yet. */
 export interface Certificate {
@@ -47,10 +45,10 @@ export interface Certificate {
   readonly notAfter: UnixSeconds
   /** DER of SubjectPublicKeyInfo. */
   readonly spki: Uint8Array
-  /** Uncompressed point, when the key is one of P-256. */
-  readonly p256: Bytes<65> | undefined
-  /** `r ‖ s`, when the algorithm is ECDSA with SHA-256 and the numbers fit P-256. */
-  readonly signature: Bytes<64> | undefined
+  /** When the key is of a kind that signatures are verified with here. */
+  readonly publicKey: PublicKey | undefined
+  /** When the algorithm is known here. */
+  readonly signature: Signature | undefined
   readonly isCa: boolean
   /** pathLenConstraint, when there is one. */
   readonly pathLength: number | undefined
@@ -58,6 +56,8 @@ export interface Certificate {
   readonly keyUsage: KeyUsage | undefined
   /** Intel's extension of PCK certificates. */
   readonly sgx: SgxExtension | undefined
+  /** All of them, as they stand. */
+  readonly extensions: readonly Extension[]
 }
 
 /** The uses this package asks about. */
@@ -119,7 +119,8 @@ function readTbs(reader: X509Reader, tbs: Uint8Array): TbsFields {
     subjectCommonName: commonNameOf(subject),
     ...validity,
     spki,
-    p256: p256PointOf(spki),
+    publicKey: publicKeyOf(spki),
+    extensions,
     ...readKnownExtensions(reader, extensions),
   }
 }
@@ -171,17 +172,3 @@ function readKeyUsage(reader: DerReader): KeyUsage {
 const oids = { basicConstraints: '2.5.29.19', keyUsage: '2.5.29.15' } as const
 
 const knownOids: ReadonlySet<string> = new Set([...Object.values(oids), sgxExtensionOid])
-
-function signatureOf(algorithm: Uint8Array, signature: Uint8Array): Bytes<64> | undefined {
-  return hexOf(algorithm) === ecdsaWithSha256Hex ? rawSignatureOf(signature) : undefined
-}
-
-/** SubjectPublicKeyInfo of an uncompressed P-256 point up to the point (RFC 5480). */
-const p256SpkiPrefixHex = '3059301306072a8648ce3d020106082a8648ce3d030107034200'
-
-function p256PointOf(spki: Uint8Array): Bytes<65> | undefined {
-  const prefixBytes = p256SpkiPrefixHex.length / 2
-  const isP256 = hexOf(spki.subarray(0, prefixBytes)) === p256SpkiPrefixHex
-  const point = spki.subarray(prefixBytes)
-  return isP256 && point[0] === 0x04 ? bytesOf(65, point) : undefined
-}

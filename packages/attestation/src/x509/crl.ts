@@ -6,7 +6,6 @@
  */
 
 import {
-  type Bytes,
   equalBytes,
   hexOf,
   type Problem,
@@ -15,10 +14,9 @@ import {
   type UnixSeconds,
 } from '../bytes/index.ts'
 import { derTag, parsingDer } from '../der/index.ts'
+import type { Signature } from './cryptography.ts'
 import {
   commonNameOf,
-  ecdsaWithSha256Hex,
-  rawSignatureOf,
   readExtensionList,
   readExtensions,
   readSerialNumber,
@@ -27,6 +25,7 @@ import {
 } from './fields.ts'
 import { crlBytesMax } from './limits.ts'
 import type { X509Code } from './problems.ts'
+import { signatureOf } from './signature-algorithms.ts'
 
 /** A revocation list. Parsed, and believed by nobody yet. */
 export interface Crl {
@@ -40,8 +39,8 @@ export interface Crl {
   readonly nextUpdate: UnixSeconds
   /** Serial numbers as {@link Certificate.serialNumber} has them. */
   readonly revoked: ReadonlySet<string>
-  /** `r ‖ s`, when the algorithm is ECDSA with SHA-256 and the numbers fit P-256. */
-  readonly signature: Bytes<64> | undefined
+  /** When the algorithm is known here. */
+  readonly signature: Signature | undefined
 }
 
 /**
@@ -61,9 +60,7 @@ export function parseCrl(der: Uint8Array): Result<Crl, Problem<X509Code>> {
       if (!equalBytes(list.element(derTag.sequence).whole, algorithm)) {
         list.fail('crl-malformed', 'two different signature algorithms')
       }
-      const bits = list.wholeBits()
-      const signature = hexOf(algorithm) === ecdsaWithSha256Hex ? rawSignatureOf(bits) : undefined
-      return { der, ...fields, signature }
+      return { der, ...fields, signature: signatureOf(algorithm, list.wholeBits()) }
     }),
   )
 }

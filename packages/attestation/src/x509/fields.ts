@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type Bytes, bytesOf, type UnixSeconds } from '../bytes/index.ts'
+import type { UnixSeconds } from '../bytes/index.ts'
 import { contextTag, type DerReader, derTag, parsingDer } from '../der/index.ts'
 import { extensionsMax, serialNumberBytesMax } from './limits.ts'
 import type { X509Code } from './problems.ts'
@@ -113,26 +113,3 @@ function readCommonName(attribute: DerReader): string | undefined {
 }
 
 const textTags: readonly number[] = [derTag.utf8String, derTag.printableString, derTag.ia5String]
-
-/**
- * The two numbers of an ECDSA signature, side by side.
- *
- * @param der - Ecdsa-Sig-Value, RFC 3279 section 2.2.3.
- * @returns `r ‖ s`, or `undefined` when it is something else or a number does not fit P-256.
- */
-export function rawSignatureOf(der: Uint8Array): Bytes<64> | undefined {
-  const parsed = parsingDer(der, (reader) =>
-    reader.inside(derTag.sequence, (pair) => [pair.integer(), pair.integer()] as const),
-  )
-  if (!parsed.ok) return undefined
-  const raw = new Uint8Array(64)
-  for (const [index, number] of parsed.value.entries()) {
-    const digits = number[0] === 0 ? number.subarray(1) : number
-    if ((number[0] ?? 0) > 0x7f || digits.length > 32) return undefined
-    raw.set(digits, 32 * (index + 1) - digits.length)
-  }
-  return bytesOf(64, raw)
-}
-
-/** AlgorithmIdentifier of ecdsa-with-SHA256 without parameters, RFC 5758 section 3.2. */
-export const ecdsaWithSha256Hex = '300a06082a8648ce3d040302'

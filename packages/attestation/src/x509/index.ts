@@ -1,20 +1,25 @@
 export { type Certificate, type KeyUsage, parseCertificate } from './certificate.ts'
 export { type Crl, parseCrl } from './crl.ts'
 export {
+  type Cryptography,
+  createWebCryptography,
+  type DigestAlgorithm,
+  isOfKind,
+  isSignedBy,
+  type PublicKey,
+  p256KeyOf,
+  type Signature,
+  type SignatureAlgorithm,
+  type SignatureQuestion,
+  webCryptography,
+} from './cryptography.ts'
+export type { Extension } from './fields.ts'
+export {
   certificateBytesMax,
   chainCertificatesMax,
   crlBytesMax,
   pemCharactersMax,
 } from './limits.ts'
-export {
-  createWebCryptoP256,
-  type P256Question,
-  uncompressedPointOf,
-  type VerifyP256,
-  verifyCertificateSignature,
-  verifyCrlSignature,
-  webCryptoP256,
-} from './p256.ts'
 export { parseCertificateChain, pemOf } from './pem.ts'
 export type { X509Code } from './problems.ts'
 export {
@@ -24,3 +29,4 @@ export {
   type SgxExtension,
   sgxExtensionOid,
 } from './sgx-extension.ts'
+export { publicKeyOf, rawEcdsaOf } from './signature-algorithms.ts'

@@ -15,3 +15,7 @@ export const extensionsMax = 32
 
 /** Longest serial number, in bytes: 20 (RFC 5280, section 4.1.2.2) and one for the sign. */
 export const serialNumberBytesMax = 21
+
+/** Sizes of RSA moduli that signatures are verified with, in bytes. AMD's have 512, Microsoft's 256 to 512. */
+export const rsaModulusBytesMin = 256
+export const rsaModulusBytesMax = 512

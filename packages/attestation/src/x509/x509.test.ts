@@ -18,17 +18,18 @@ import {
 } from '../sample/der-writer.ts'
 import { createSampleVendor } from '../sample/index.ts'
 import { generateSampleKey } from '../sample/keys.ts'
-import { rawSignatureOf, readTime } from './fields.ts'
+import { readTime } from './fields.ts'
 import {
   certificateBytesMax,
   chainCertificatesMax,
-  createWebCryptoP256,
+  createWebCryptography,
+  p256KeyOf,
   parseCertificate,
   parseCertificateChain,
   parseCrl,
   pemCharactersMax,
   pemOf,
-  uncompressedPointOf,
+  rawEcdsaOf,
 } from './index.ts'
 
 const vendor = await createSampleVendor({ at: 1_795_392_000 })
@@ -122,7 +123,7 @@ describe('a certificate', () => {
   })
 
   test('signed by another algorithm has no signature to verify', () => {
-    const other = sequence(objectIdentifier('1.2.840.10045.4.3.3'))
+    const other = sequence(objectIdentifier('1.2.840.10045.4.3.4'))
     const certificate = certificateWith([], { outerAlgorithm: other, innerAlgorithm: other })
     expect(parseCertificate(certificate)).toMatchObject({
       ok: true,
@@ -260,7 +261,7 @@ describe('signatures', () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 64, maxLength: 64 }), (raw) => {
         const bytes = bytesOf(64, raw)
-        if (bytes !== undefined) expect(rawSignatureOf(ecdsaSignature(bytes))).toEqual(bytes)
+        if (bytes !== undefined) expect(rawEcdsaOf(ecdsaSignature(bytes), 32)).toEqual(bytes)
       }),
     )
   })
@@ -271,28 +272,33 @@ describe('signatures', () => {
     ['a number too long', `3026${`0221${'01'.repeat(33)}`}020101`],
     ['a number with a zero too many', '300702020001020101'],
   ])('with %s are none', (_, hex) => {
-    expect(rawSignatureOf(bytesOfHex(hex) ?? new Uint8Array())).toBe(undefined)
+    expect(rawEcdsaOf(bytesOfHex(hex) ?? new Uint8Array(), 32)).toBe(undefined)
   })
 
   test('verify with their key and message, and with no other', async () => {
-    const verify = createWebCryptoP256(2)
+    const { verify } = createWebCryptography(2)
     const message = new Uint8Array(10)
-    const signature = await key.sign(message)
-    const publicKey = uncompressedPointOf(key.coordinates)
+    const signature = {
+      algorithm: 'ecdsa-p256-sha256',
+      bytes: await key.sign(message),
+    } as const
+    const publicKey = p256KeyOf(key.coordinates)
     expect(await verify({ publicKey, signature, message })).toBe(true)
     expect(await verify({ publicKey, signature, message: new Uint8Array(11) })).toBe(false)
     for (let other = 0; other < 4; other++) {
-      const otherKey = uncompressedPointOf((await generateSampleKey()).coordinates)
+      const otherKey = p256KeyOf((await generateSampleKey()).coordinates)
       expect(await verify({ publicKey: otherKey, signature, message })).toBe(false)
     }
     expect(await verify({ publicKey, signature, message })).toBe(true)
   })
 
   test('of a key that is no point verify nothing', async () => {
-    const publicKey = bytesOf(65, concat(Uint8Array.of(4), new Uint8Array(64).fill(1)))
-    const signature = bytesOf(64, new Uint8Array(64).fill(1))
-    if (publicKey === undefined || signature === undefined) throw new Error('length')
-    const verify = createWebCryptoP256(2)
+    const publicKey = p256KeyOf(new Uint8Array(64).fill(1))
+    const signature = {
+      algorithm: 'ecdsa-p256-sha256',
+      bytes: new Uint8Array(64).fill(1),
+    } as const
+    const { verify } = createWebCryptography(2)
     expect(await verify({ publicKey, signature, message: new Uint8Array() })).toBe(false)
   })
 })
