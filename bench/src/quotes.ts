@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { createSampleVendor } from '@sealward/attestation/sample'
 import {
   intelSgxRootSpki,
-  type SgxVerificationInput,
+  type DcapVerificationInput,
   verifySgxEvidence,
 } from '@sealward/attestation/verification'
 import { type Rate, rateOf } from './rate.ts'
@@ -73,7 +73,7 @@ async function measureSampleQuote(): Promise<QuoteRates> {
   }
 }
 
-async function verified(input: SgxVerificationInput): Promise<void> {
+async function verified(input: DcapVerificationInput): Promise<void> {
   const result = await verifySgxEvidence(input)
   if (!result.ok) throw new Error(`the quote was refused: ${result.problem.code}`)
 }

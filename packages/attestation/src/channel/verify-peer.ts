@@ -165,7 +165,7 @@ async function verifyEvidence(trust: PeerTrust, pass: Pass): Promise<Verified<Bo
   })
   if (!evidence.ok) {
     const { code, at, detail } = evidence.problem
-    return fail(evidenceChecks[code], code, at, detail)
+    return fail(evidenceChecks[code] ?? 'document', code, at, detail)
   }
   const root = isSimulated(evidence.value) ? 'the sample root' : 'Intel’s root'
   const { rootSpkiSha256, tcbEvaluationDataNumber } = evidence.value
@@ -182,10 +182,12 @@ async function verifyEvidence(trust: PeerTrust, pass: Pass): Promise<Verified<Bo
   return bound.value
 }
 
-const evidenceChecks: Readonly<Record<VerificationCode, CheckId>> = {
+/** What verification of SGX evidence can answer; codes of other TEEs are no part of it. */
+const evidenceChecks: Readonly<Partial<Record<VerificationCode, CheckId>>> = {
   'quote-malformed': 'document',
   'endorsements-malformed': 'document',
   'missing-endorsements': 'document',
+  'tee-mismatch': 'document',
   chain: 'certificate-chain',
   'root-not-trusted': 'certificate-chain',
   'certificate-not-yet-valid': 'certificate-chain',

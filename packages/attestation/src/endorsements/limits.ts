@@ -9,3 +9,6 @@ export const signedJsonDepthMax = 8
 
 /** Largest answer of a provisioning certification service, in characters. */
 export const signedJsonCharactersMax = 1_048_576
+
+/** Most generations of TDX modules in TCB info. Intel's have two. */
+export const tdxModuleIdentitiesMax = 64

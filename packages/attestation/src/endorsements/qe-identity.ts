@@ -17,13 +17,15 @@ import {
   type SignedJsonCode,
 } from './signed-json.ts'
 
-/** One row: a quoting enclave at least this new has this status. */
-export interface QeTcbLevel extends LevelStatus {
+/** One row: an enclave or module at least this new has this status. */
+export interface IsvSvnLevel extends LevelStatus {
   readonly isvSvn: number
 }
 
-/** Identity of the quoting enclave. Parsed, and believed by nobody yet. */
+/** Identity of a quoting enclave. Parsed, and believed by nobody yet. */
 export interface QeIdentity {
+  /** Which one: that of enclaves, or that of trust domains. */
+  readonly id: 'QE' | 'TD_QE'
   readonly version: 2
   readonly issueDate: UnixSeconds
   readonly nextUpdate: UnixSeconds
@@ -35,7 +37,7 @@ export interface QeIdentity {
   readonly mrSigner: Bytes<32>
   readonly isvProdId: number
   /** In Intel's order: the first that the enclave meets is its level. */
-  readonly tcbLevels: readonly QeTcbLevel[]
+  readonly tcbLevels: readonly IsvSvnLevel[]
 }
 
 /**
@@ -46,9 +48,9 @@ export interface QeIdentity {
  */
 export function parseQeIdentity(text: string): Result<QeIdentity, Problem<SignedJsonCode>> {
   return readingSigned(text, 'qe_identity', (fields) => {
-    // TD_QE and QVE are described in the same form and must not stand in for it.
-    fields.required('id').oneOf(['QE'])
     return {
+      // QVE is described in the same form and must not stand in for one of them.
+      id: fields.required('id').oneOf(['QE', 'TD_QE']),
       version: fields.required('version').oneOf([2]),
       issueDate: readDate(fields.required('issueDate')),
       nextUpdate: readDate(fields.required('nextUpdate')),
@@ -61,14 +63,19 @@ export function parseQeIdentity(text: string): Result<QeIdentity, Problem<Signed
       attributesMask: readHex(fields.required('attributesMask'), 16),
       mrSigner: readHex(fields.required('mrsigner'), 32),
       isvProdId: fields.required('isvprodid').integer(0, 0xffff),
-      tcbLevels: fields
-        .required('tcbLevels')
-        .list(tcbLevelsMax, (level) => level.object('ignored', readLevel), 1),
+      tcbLevels: readIsvSvnLevels(fields),
     }
   })
 }
 
-function readLevel(level: Fields): QeTcbLevel {
+/** `tcbLevels` of what is told apart by ISVSVN alone. */
+export function readIsvSvnLevels(fields: Fields): readonly IsvSvnLevel[] {
+  return fields
+    .required('tcbLevels')
+    .list(tcbLevelsMax, (level) => level.object('ignored', readLevel), 1)
+}
+
+function readLevel(level: Fields): IsvSvnLevel {
   const isvSvn = level
     .required('tcb')
     .object('ignored', (tcb) => tcb.required('isvsvn').integer(0, 0xffff))

@@ -23,7 +23,7 @@ import {
 } from '../bytes/index.ts'
 import { endorsementJsonMax } from '../evidence/index.ts'
 import { advisoryIdsMax, signedJsonCharactersMax, signedJsonDepthMax } from './limits.ts'
-import { type TcbStatus, tcbStatuses } from './tcb-status.ts'
+import { type TcbStatus, tcbLevelStatuses } from './tcb-status.ts'
 
 /** Why TCB info or a QE identity was refused. */
 export type SignedJsonCode = JsonCode | ShapeCode
@@ -49,7 +49,7 @@ export interface LevelStatus {
 export function readLevelStatus(level: Fields): LevelStatus {
   return {
     tcbDate: readDate(level.required('tcbDate')),
-    tcbStatus: level.required('tcbStatus').oneOf(tcbStatuses),
+    tcbStatus: level.required('tcbStatus').oneOf(tcbLevelStatuses),
     advisoryIds:
       level
         .optional('advisoryIDs')

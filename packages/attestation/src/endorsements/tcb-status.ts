@@ -1,4 +1,4 @@
-/** Intel's names, verbatim. */
+/** Intel's names, verbatim; the last two are its quote verification library's. */
 export type TcbStatus =
   | 'UpToDate'
   | 'SWHardeningNeeded'
@@ -7,9 +7,11 @@ export type TcbStatus =
   | 'OutOfDate'
   | 'OutOfDateConfigurationNeeded'
   | 'Revoked'
+  | 'TDRelaunchAdvised'
+  | 'TDRelaunchAdvisedConfigurationNeeded'
 
-/** All of {@link TcbStatus}. */
-export const tcbStatuses: readonly TcbStatus[] = [
+/** Those that a level of TCB info, of a TDX module or of a quoting enclave can have. */
+export const tcbLevelStatuses: readonly TcbStatus[] = [
   'UpToDate',
   'SWHardeningNeeded',
   'ConfigurationNeeded',
@@ -17,4 +19,11 @@ export const tcbStatuses: readonly TcbStatus[] = [
   'OutOfDate',
   'OutOfDateConfigurationNeeded',
   'Revoked',
+]
+
+/** All of {@link TcbStatus}. */
+export const tcbStatuses: readonly TcbStatus[] = [
+  ...tcbLevelStatuses,
+  'TDRelaunchAdvised',
+  'TDRelaunchAdvisedConfigurationNeeded',
 ]

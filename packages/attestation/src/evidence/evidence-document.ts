@@ -22,13 +22,13 @@ import {
 import {
   acceptedValuesMax,
   dataDepthMax,
+  dcapQuoteBytesMax,
   endorsementCrlMax,
   endorsementJsonMax,
   endorsementPemMax,
   initTimeDataBytesMax,
   peersMax,
   runtimeDataBytesMax,
-  sgxQuoteBytesMax,
   shortTextMax,
 } from './limits.ts'
 import { type TeeRole, teeRoles } from './tee-role.ts'
@@ -248,7 +248,7 @@ export function readEndorsements(shape: Shape): EndorsementsJson {
 function readDocument(shape: Shape): EvidenceDocument {
   return shape.object('refused', (fields) => ({
     kind: fields.required('kind').oneOf(['sgx']),
-    quote: fields.required('quote').string(base64Length(sgxQuoteBytesMax)),
+    quote: fields.required('quote').string(base64Length(dcapQuoteBytesMax)),
     runtimeData: fields.required('runtimeData').string(base64Length(runtimeDataBytesMax)),
     initTimeData: fields.required('initTimeData').string(base64Length(initTimeDataBytesMax)),
     endorsements: readEndorsements(fields.required('endorsements')),

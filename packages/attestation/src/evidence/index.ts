@@ -1,4 +1,15 @@
 export {
+  type CertificationData,
+  type DcapQuote,
+  type DcapQuoteCode,
+  intelQeVendorIdHex,
+  parseDcapQuote,
+  parsePckChain,
+  type QuoteEnvelope,
+  type SgxQuote,
+  type TdxQuote,
+} from './dcap-quote.ts'
+export {
   type EndorsementsJson,
   type EvidenceDocument,
   type EvidenceDocumentCode,
@@ -15,6 +26,7 @@ export {
   readEndorsements,
 } from './evidence-document.ts'
 export {
+  dcapQuoteBytesMax,
   endorsementCrlMax,
   endorsementJsonMax,
   endorsementPemMax,
@@ -22,15 +34,8 @@ export {
   evidenceDocumentDepthMax,
   initTimeDataBytesMax,
   runtimeDataBytesMax,
-  sgxQuoteBytesMax,
 } from './limits.ts'
-export {
-  type CertificationData,
-  intelQeVendorIdHex,
-  parseSgxQuote,
-  type SgxQuote,
-  type SgxQuoteCode,
-  type SgxReportBody,
-  sgxAttributeFlags,
-} from './sgx-quote.ts'
+export { parseSgxQuote, type SgxQuoteCode } from './sgx-quote.ts'
+export { type SgxReportBody, sgxAttributeFlags } from './sgx-report-body.ts'
+export { type TdReport, type Tdx15Fields, tdReportBytes } from './td-report.ts'
 export { type TeeRole, teeRoles } from './tee-role.ts'

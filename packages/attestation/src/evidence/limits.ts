@@ -1,5 +1,5 @@
-/** Largest SGX quote, in bytes. One with Intel's certificate chain has about 4 700. */
-export const sgxQuoteBytesMax = 32_768
+/** Largest quote, in bytes. One with Intel's certificate chain has about 5 000. */
+export const dcapQuoteBytesMax = 32_768
 
 /** Largest runtime data, in bytes of JSON. */
 export const runtimeDataBytesMax = 16_384

@@ -5,12 +5,14 @@
  * @module
  */
 
-import { equalBytes, hexOf, sha256, type UnixSeconds } from '../bytes/index.ts'
+import { equalBytes, hexOf } from '../bytes/index.ts'
 import { type Certificate, type Cryptography, isSignedBy } from '../x509/index.ts'
 import { refused } from './refusal.ts'
 
-/** A path from a leaf to a trusted root, every step of it verified. */
+/** A path from a leaf to a trusted root, every step of it verified. Its dates are looked at elsewhere: see `validity.ts`. */
 export interface TrustedChain {
+  /** What to call the chain in problems. */
+  readonly at: string
   readonly leaf: Certificate
   readonly root: Certificate
   /** From leaf to root. */
@@ -29,18 +31,26 @@ export interface ChainExpectation {
   readonly leafIsCa: boolean
   /** Hex SHA-256 of the SPKI of each root that is trusted. */
   readonly roots: readonly string[]
-  readonly instant: UnixSeconds
+}
+
+/** That a certificate's signature verified with its issuer's key: true for ever, whatever happens to either. */
+export interface SignedCertificate {
+  readonly certificate: Certificate
+  readonly issuer: Certificate
 }
 
 /**
  * Orders the certificates into one path and verifies it. All must be part of it.
  *
- * Refuses with `chain`, `root-not-trusted`, `certificate-not-yet-valid`, `certificate-expired`.
+ * @param known - signatures that verified before; the same bytes are not verified twice. What verifies here is added.
+ *
+ * Refuses with `chain`, `root-not-trusted`.
  */
 export async function verifyChain(
   found: readonly Certificate[],
   expected: ChainExpectation,
   cryptography: Cryptography,
+  known: SignedCertificate[] = [],
 ): Promise<TrustedChain> {
   const { at } = expected
   if (found.length !== expected.length) refused('chain', at, `${expected.length} expected`)
@@ -52,24 +62,27 @@ export async function verifyChain(
   for (const [index, certificate] of certificates.entries()) {
     const place = `${at}[${index}]`
     const issuer = certificates[index + 1] ?? root
-    if (!(await isSignedBy(certificate, issuer, cryptography))) {
-      refused('chain', place, 'the signature does not verify')
+    const isKnown = known.some(
+      (one) =>
+        equalBytes(one.certificate.der, certificate.der) &&
+        equalBytes(one.issuer.spki, issuer.spki),
+    )
+    if (!isKnown) {
+      if (!(await isSignedBy(certificate, issuer, cryptography))) {
+        refused('chain', place, 'the signature does not verify')
+      }
+      known.push({ certificate, issuer })
     }
     if (index === 0 && !expected.leafIsCa) refuseUnlessEndEntity(certificate, place)
     else refuseUnlessAuthority(certificate, index, expected.leafIsCa, place)
   }
 
-  const rootSpkiSha256 = hexOf(await sha256(root.spki))
+  const rootSpkiSha256 = hexOf(await cryptography.digest('SHA-256', root.spki))
   if (!expected.roots.includes(rootSpkiSha256)) {
     refused('root-not-trusted', at, 'the chain ends in a root that is not trusted here')
   }
 
-  for (const [index, { notBefore, notAfter }] of certificates.entries()) {
-    const place = `${at}[${index}]`
-    if (expected.instant < notBefore) refused('certificate-not-yet-valid', place, 'begins later')
-    if (expected.instant > notAfter) refused('certificate-expired', place, 'ended before')
-  }
-  return { leaf, root, certificates, rootSpkiSha256 }
+  return { at, leaf, root, certificates, rootSpkiSha256 }
 }
 
 /** Leaf to root by names. Some write the root first, some in no order at all. */

@@ -1,7 +1,10 @@
+export type { DcapEvidence, DcapEvidenceHashes } from './dcap-evidence.ts'
+export { createDcapMemory, type DcapMemory, type DcapMemoryLimits } from './dcap-memory.ts'
 export { intelSgxRootSpki } from './intel-root.ts'
 export type { BindingCode, VerificationCode } from './problem-codes.ts'
 export type { VerificationProblem } from './refusal.ts'
-export type { SgxEvidence, SgxEvidenceHashes } from './sgx-evidence.ts'
+export type { SgxEvidence } from './sgx-evidence.ts'
+export type { TdxEvidence } from './tdx-evidence.ts'
 export type { Verified } from './verified.ts'
 export {
   type BoundEvidence,
@@ -9,4 +12,10 @@ export {
   verifyInitTimeDataBinding,
   verifyRuntimeDataBinding,
 } from './verify-bindings.ts'
-export { type SgxVerificationInput, verifySgxEvidence } from './verify-sgx-evidence.ts'
+export {
+  type DcapTools,
+  type DcapVerificationInput,
+  verifyDcapEvidence,
+} from './verify-dcap-evidence.ts'
+export { verifySgxEvidence } from './verify-sgx-evidence.ts'
+export { verifyTdxEvidence } from './verify-tdx-evidence.ts'

@@ -10,7 +10,7 @@ const unions = [
   ['verification/problem-codes.ts', 'VerificationCode'],
   ['verification/problem-codes.ts', 'BindingCode'],
   ['claims/sgx.ts', 'AppraisalCode'],
-  ['evidence/sgx-quote.ts', 'SgxQuoteCode'],
+  ['evidence/dcap-quote.ts', 'DcapQuoteCode'],
   ['evidence/evidence-document.ts', 'EvidenceDocumentCode'],
   ['x509/problems.ts', 'X509Code'],
   ['der/der.ts', 'DerCode'],

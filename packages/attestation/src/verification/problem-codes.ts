@@ -3,6 +3,7 @@ export type VerificationCode =
   | 'quote-malformed'
   | 'endorsements-malformed'
   | 'missing-endorsements'
+  | 'tee-mismatch'
   | 'chain'
   | 'root-not-trusted'
   | 'certificate-not-yet-valid'
@@ -23,6 +24,7 @@ export type VerificationCode =
   | 'quote-signature'
   | 'fmspc-mismatch'
   | 'pceid-mismatch'
+  | 'tdx-module-mismatch'
   | 'tcb-level-not-found'
   | 'tcb-revoked'
 

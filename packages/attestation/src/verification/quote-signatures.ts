@@ -5,14 +5,14 @@
  * @module
  */
 
-import { concat, equalBytes, sha256 } from '../bytes/index.ts'
-import type { SgxQuote } from '../evidence/index.ts'
-import { type Certificate, type Cryptography, type PublicKey, p256KeyOf } from '../x509/index.ts'
+import { concat, equalBytes } from '../bytes/index.ts'
+import type { QuoteEnvelope } from '../evidence/index.ts'
+import type { Certificate, Cryptography, PublicKey } from '../x509/index.ts'
 import { refused } from './refusal.ts'
 
 /** The PCK signed the quoting enclave's report, or `qe-report-signature`. */
 export async function verifyQeReportSignature(
-  { qeReportBytes, qeReportSignature }: SgxQuote,
+  { qeReportBytes, qeReportSignature }: QuoteEnvelope,
   pck: Certificate,
   cryptography: Cryptography,
 ): Promise<void> {
@@ -25,12 +25,11 @@ export async function verifyQeReportSignature(
  * REPORTDATA of the quoting enclave is SHA-256 of attestation key and authentication data, and zeros; or
  * `attestation-key-binding`.
  */
-export async function verifyAttestationKeyBinding({
-  attestationKey,
-  qeAuthData,
-  qeReport,
-}: SgxQuote): Promise<void> {
-  const bound = await sha256(concat(attestationKey, qeAuthData))
+export async function verifyAttestationKeyBinding(
+  { attestationKey, qeAuthData, qeReport }: QuoteEnvelope,
+  cryptography: Cryptography,
+): Promise<void> {
+  const bound = await cryptography.digest('SHA-256', concat(attestationKey, qeAuthData))
   if (!equalBytes(qeReport.reportData, concat(bound, new Uint8Array(32)))) {
     refused('attestation-key-binding', 'quote', 'the attestation key is not the one certified')
   }
@@ -38,10 +37,10 @@ export async function verifyAttestationKeyBinding({
 
 /** The attestation key signed header and report, or `quote-signature`. */
 export async function verifyQuoteSignature(
-  { attestationKey, signature, signedBytes }: SgxQuote,
+  { signature, signedBytes }: Pick<QuoteEnvelope, 'signature' | 'signedBytes'>,
+  publicKey: PublicKey,
   cryptography: Cryptography,
 ): Promise<void> {
-  const publicKey = p256KeyOf(attestationKey)
   if (!(await isP256Signature({ publicKey }, signature, signedBytes, cryptography))) {
     refused('quote-signature', 'quote', 'the signature does not verify')
   }

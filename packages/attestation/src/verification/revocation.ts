@@ -1,18 +1,17 @@
-import { equalBytes, type UnixSeconds } from '../bytes/index.ts'
+import { equalBytes } from '../bytes/index.ts'
 import { type Certificate, type Crl, type Cryptography, isSignedBy } from '../x509/index.ts'
 import { refused } from './refusal.ts'
 
 /**
- * Verifies that `issuer` signed the list and that it is the one in force at the instant.
+ * Verifies that `issuer` signed the list. Whether it is in force is asked of `validity.ts`.
  *
- * Refuses with `crl-signature`, `crl-not-yet-valid`, `crl-expired`.
+ * Refuses with `crl-signature`.
  *
  * @see RFC 5280, section 6.3.3
  */
 export async function verifyCrl(
   crl: Crl,
   issuer: Certificate,
-  instant: UnixSeconds,
   at: string,
   cryptography: Cryptography,
 ): Promise<void> {
@@ -23,8 +22,6 @@ export async function verifyCrl(
   if (!(await isSignedBy(crl, issuer, cryptography))) {
     refused('crl-signature', at, 'the signature does not verify')
   }
-  if (instant < crl.thisUpdate) refused('crl-not-yet-valid', at, 'begins later')
-  if (instant > crl.nextUpdate) refused('crl-expired', at, 'ended before')
 }
 
 /** Refuses with `revoked` when the list, which the certificate's issuer signed, names the certificate. */

@@ -33,21 +33,30 @@ export interface VectorExpectation {
       readonly tcb_info: number
       readonly qe_identity: number
     }
-    readonly platform: {
-      readonly tcbStatus: string
-      readonly tcbDate: string
-      readonly advisoryIDs: readonly string[]
-    }
-    readonly qe: { readonly tcbStatus: string; readonly advisoryIDs: readonly string[] }
+    readonly platform: MatchedLevel
+    readonly qe: MatchedLevel
+    readonly tdx_module?: MatchedLevel
   }
   readonly cases?: readonly VectorCase[]
 }
 
+interface MatchedLevel {
+  readonly tcbStatus: string
+  readonly tcbDate: string
+  readonly advisoryIDs: readonly string[]
+}
+
 export interface VectorCase {
   readonly time: number
-  readonly expect: 'accept' | 'reject'
+  /** `accept`, `reject`, or the TCB status that follows. */
+  readonly expect: string
+  readonly name?: string
+  readonly set_byte?: { readonly offset: number; readonly value: number }
   readonly reason?: string
-  readonly policy?: { readonly minTcbEvaluationDataNumber: number }
+  readonly policy?: {
+    readonly minTcbEvaluationDataNumber?: number
+    readonly tcbBaselineDate?: number
+  }
   readonly change?: string
 }
 
@@ -87,7 +96,7 @@ export interface ParsedExpectation {
   }
 }
 
-export interface SgxVector {
+export interface CapturedVector {
   readonly name: string
   readonly expected: VectorExpectation
   readonly quote: Uint8Array | undefined
@@ -96,11 +105,12 @@ export interface SgxVector {
   file(name: string): Uint8Array | undefined
 }
 
-export function readSgxVectors(): readonly SgxVector[] {
+/** Every vector of one TEE. */
+export function readCapturedVectors(tee: 'sgx' | 'tdx' | 'snp'): readonly CapturedVector[] {
   if (!hasSharedVectors) return []
-  return readdirSync(join(vectorsFolder, 'sgx')).map((name) => {
+  return readdirSync(join(vectorsFolder, tee)).map((name) => {
     const file = (fileName: string): Uint8Array | undefined => {
-      const path = join(vectorsFolder, 'sgx', name, fileName)
+      const path = join(vectorsFolder, tee, name, fileName)
       return existsSync(path) ? new Uint8Array(readFileSync(path)) : undefined
     }
     const json = (fileName: string): unknown => {

@@ -1,5 +1,4 @@
-import { bytesOfHex, type UnixSeconds, utf8Of } from '../bytes/index.ts'
-import type { QeIdentity, TcbInfo } from '../endorsements/index.ts'
+import { bytesOfHex, utf8Of } from '../bytes/index.ts'
 import type { Certificate, Cryptography } from '../x509/index.ts'
 import { isP256Signature } from './quote-signatures.ts'
 import { refused } from './refusal.ts'
@@ -23,17 +22,6 @@ export async function verifyDocumentSignature(
   if (!(await isP256Signature(signer, bytesOfHex(signature), utf8Of(text), cryptography))) {
     refused(`${name}-signature`, fieldOf[name], 'the signature does not verify')
   }
-}
-
-/** The document is in force at the instant, or `…-not-yet-valid`, `…-expired`. */
-export function refuseOutsideDates(
-  name: SignedDocumentName,
-  { issueDate, nextUpdate }: TcbInfo | QeIdentity,
-  instant: UnixSeconds,
-): void {
-  const at = fieldOf[name]
-  if (instant < issueDate) refused(`${name}-not-yet-valid`, `${at}.issueDate`, 'begins later')
-  if (instant > nextUpdate) refused(`${name}-expired`, `${at}.nextUpdate`, 'ended before')
 }
 
 const fieldOf = { 'tcb-info': 'tcb_info', 'qe-identity': 'qe_identity' } as const

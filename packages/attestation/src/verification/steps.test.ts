@@ -16,7 +16,8 @@ import { type ChainExpectation, verifyChain } from './chain.ts'
 import { refuseOtherEnclave } from './quoting-enclave.ts'
 import { settling } from './refusal.ts'
 import { refuseRevoked, verifyCrl } from './revocation.ts'
-import { instant, sampleWorld } from './sample-world.fixtures.ts'
+import { sampleWorld } from './sample-world.fixtures.ts'
+import { refuseOutside, windowOf } from './validity.ts'
 
 const { vendor, quote, endorsements } = await sampleWorld()
 const { certificates } = await vendor.export()
@@ -28,7 +29,6 @@ const expected: ChainExpectation = {
   length: 3,
   leafIsCa: false,
   roots: [vendor.rootSpkiSha256],
-  instant,
 }
 const anySignature: Cryptography = { ...webCryptography, verify: () => true }
 const signs = { digitalSignature: true, keyCertSign: false, crlSign: false }
@@ -83,16 +83,6 @@ describe('a chain', () => {
     expect(await verify([authority, root], issuers)).toBe('verified')
   })
 
-  test('lasts from the first to the last second of every certificate', async () => {
-    const chain = [leaf, authority, root]
-    const first = Math.max(...chain.map(({ notBefore }) => notBefore))
-    const last = Math.min(...chain.map(({ notAfter }) => notAfter))
-    expect(await verify(chain, { instant: first })).toBe('verified')
-    expect(await verify(chain, { instant: last })).toBe('verified')
-    expect(await verify(chain, { instant: last + 1 })).toBe('certificate-expired chain[0]')
-    expect(await verify(chain, { instant: first - 1 })).toMatch(/^certificate-not-yet-valid/)
-  })
-
   test.each([
     ['without its root', [leaf, authority, authority]],
     ['with a certificate twice', [leaf, leaf, root]],
@@ -104,6 +94,23 @@ describe('a chain', () => {
   })
 })
 
+test('what is in force is so from its first to its last second', async () => {
+  const validities = [
+    { kind: 'certificate', at: 'a', from: 10, until: 30 },
+    { kind: 'crl', at: 'b', from: 20, until: 40 },
+  ] as const
+  const at = async (moment: number): Promise<string> => {
+    const settled = await settling(async () => refuseOutside(validities, moment))
+    return settled.ok ? 'in force' : `${settled.problem.code} ${settled.problem.at}`
+  }
+  expect(windowOf(validities)).toEqual({ from: 20, until: 30 })
+  expect(await at(9)).toBe('certificate-not-yet-valid a')
+  expect(await at(19)).toBe('crl-not-yet-valid b')
+  expect(await at(20)).toBe('in force')
+  expect(await at(30)).toBe('in force')
+  expect(await at(31)).toBe('certificate-expired a')
+})
+
 describe('a revocation list', () => {
   const list = crl(endorsements.pck_crl)
   const verify = async (
@@ -111,7 +118,7 @@ describe('a revocation list', () => {
     issuer: Certificate = authority,
   ): Promise<string> => {
     const settled = await settling(() =>
-      verifyCrl({ ...list, ...changed }, issuer, instant, 'crl', anySignature),
+      verifyCrl({ ...list, ...changed }, issuer, 'crl', anySignature),
     )
     return settled.ok ? 'verified' : settled.problem.code
   }
@@ -125,12 +132,6 @@ describe('a revocation list', () => {
     for (const keyUsage of [undefined, { ...signs, keyCertSign: true }]) {
       expect(await verify({}, { ...authority, keyUsage })).toBe('crl-signature')
     }
-  })
-
-  test('lasts from its first to its last second', async () => {
-    expect(await verify({ thisUpdate: instant, nextUpdate: instant })).toBe('verified')
-    expect(await verify({ thisUpdate: instant + 1 })).toBe('crl-not-yet-valid')
-    expect(await verify({ nextUpdate: instant - 1 })).toBe('crl-expired')
   })
 
   test('says nothing of the certificates of others', async () => {

@@ -7,6 +7,7 @@ import { generateSampleKey, importSampleKey, type SampleKey } from '../sample/ke
 import { writeQuote } from '../sample/quote-writer.ts'
 import { type Cryptography, pemOf, webCryptography } from '../x509/index.ts'
 import { instant, lifetimeSeconds, sampleWorld } from './sample-world.fixtures.ts'
+import type { DcapTools } from './verify-dcap-evidence.ts'
 import { verifySgxEvidence } from './verify-sgx-evidence.ts'
 
 const world = await sampleWorld()
@@ -124,7 +125,7 @@ describe('dates', () => {
 describe('revocation', () => {
   test.each([
     ['pck', 'pck_certificate_chain[0]'],
-    ['platform-ca', 'pck_certificate_chain'],
+    ['platform-ca', 'pck_crl_issuer_chain'],
     ['tcb-signing', 'tcb_info_issuer_chain'],
   ] as const)('a revoked %s is refused', async (name, at) => {
     const changed = await endorsementsWith({ revoked: [name] })
@@ -180,7 +181,7 @@ test('the list of a namesake of the issuer is refused', async () => {
 describe('roots', () => {
   test('a root that is not trusted is refused', async () => {
     expect(await verify({ roots: ['ab'.repeat(32)] })).toMatchObject(
-      refusedWith('root-not-trusted', 'pck_certificate_chain'),
+      refusedWith('root-not-trusted', 'tcb_info_issuer_chain'),
     )
     expect(await verify({ roots: [] })).toMatchObject(refusedWith('root-not-trusted'))
   })
@@ -190,7 +191,7 @@ describe('roots', () => {
     const roots = [vendor.rootSpkiSha256, other.rootSpkiSha256]
     const foreign = await other.endorsements({ at: instant, lifetimeSeconds })
     expect(await verify({ endorsements: foreign, roots })).toMatchObject(
-      refusedWith('root-not-trusted', 'tcb_info_issuer_chain'),
+      refusedWith('root-not-trusted', 'pck_certificate_chain'),
     )
   })
 })
@@ -402,7 +403,9 @@ describe('endorsements', () => {
 test('whoever verifies signatures is asked about every one of them', async () => {
   let asked = 0
   const roots = [vendor.rootSpkiSha256]
-  const asking = (verify: Cryptography['verify']): Cryptography => ({ ...webCryptography, verify })
+  const asking = (verify: Cryptography['verify']): DcapTools => ({
+    cryptography: { ...webCryptography, verify },
+  })
   await verifySgxEvidence(
     { quote, endorsements, roots, at: instant },
     asking(() => {
@@ -410,8 +413,8 @@ test('whoever verifies signatures is asked about every one of them', async () =>
       return true
     }),
   )
-  // Chains of 3, 2, 2 and 2; two revocation lists; two documents; quoting enclave's report; quote.
-  expect(asked).toBe(15)
+  // Four certificates, each once; two revocation lists; two documents; quoting enclave's report; quote.
+  expect(asked).toBe(10)
   for (let refusal = 0; refusal < asked; refusal++) {
     let question = 0
     const verified = await verifySgxEvidence(

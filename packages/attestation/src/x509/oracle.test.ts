@@ -9,7 +9,7 @@ import { createSampleVendor } from '../sample/index.ts'
 import {
   absentVectors,
   hasSharedVectors,
-  readSgxVectors,
+  readCapturedVectors,
 } from '../verification/shared-vectors.fixtures.ts'
 import {
   type Certificate,
@@ -29,7 +29,7 @@ const names = Object.keys(issuers) as (keyof typeof issuers)[]
 /** Intel's, every one once. */
 const captured = [
   ...new Map(
-    readSgxVectors()
+    readCapturedVectors('sgx')
       .flatMap(({ endorsements }) => [
         endorsements?.pck_crl_issuer_chain,
         endorsements?.tcb_info_issuer_chain,

@@ -1,0 +1,39 @@
+import type { UnixSeconds } from '../bytes/index.ts'
+import type { TcbStatus } from '../endorsements/index.ts'
+
+/** What a verified quote and its endorsements say of the platform, whichever TEE it is. */
+export interface DcapEvidence {
+  /** Platform's, quoting enclave's and TDX module's status, merged. Never `Revoked`: that is refused. */
+  readonly tcbStatus: TcbStatus
+  /** When Intel set the level that the platform has reached. */
+  readonly tcbDate: UnixSeconds
+  /** Platform's, quoting enclave's and TDX module's, each once. */
+  readonly advisoryIds: readonly string[]
+  /** Hex, lower case. */
+  readonly fmspc: string
+  /** Hex: which platform it is, among those of its owner. */
+  readonly ppid: string
+  /** Hex; of platforms with more than one package. */
+  readonly platformInstanceId: string | undefined
+  /** The smaller of TCB info's and QE identity's. */
+  readonly tcbEvaluationDataNumber: number
+  /** Hex SHA-256 of the SPKI of the root that all chains end in. */
+  readonly rootSpkiSha256: string
+  /** When the first of certificates, revocation lists, TCB info and QE identity runs out. */
+  readonly earliestExpiry: UnixSeconds
+  readonly hashes: DcapEvidenceHashes
+}
+
+/** Hex SHA-256 of what was verified, as it was received; PEM and JSON as UTF-8, revocation lists as DER. */
+export interface EndorsementHashes {
+  readonly tcbInfo: string
+  readonly qeIdentity: string
+  readonly pckCrl: string
+  readonly rootCaCrl: string
+  readonly tcbInfoIssuerChain: string
+  readonly qeIdentityIssuerChain: string
+}
+
+export interface DcapEvidenceHashes extends EndorsementHashes {
+  readonly quote: string
+}
