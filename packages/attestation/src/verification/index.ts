@@ -17,5 +17,6 @@ export {
   type DcapVerificationInput,
   verifyDcapEvidence,
 } from './verify-dcap-evidence.ts'
+export { type QuoteSignaturesInput, verifyQuoteSignatures } from './verify-quote-signatures.ts'
 export { verifySgxEvidence } from './verify-sgx-evidence.ts'
 export { verifyTdxEvidence } from './verify-tdx-evidence.ts'
