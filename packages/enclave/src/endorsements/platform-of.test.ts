@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import {
   absentVectors,
   hasSharedVectors,
-  readSgxVectors,
+  readCapturedVectors,
 } from '../../../attestation/src/verification/shared-vectors.fixtures.ts'
 import { createEndorsementsClient } from './endorsements-client.ts'
 import { amdItemsOf, platformOf } from './platform-of.ts'
@@ -26,8 +26,7 @@ test.runIf(hasSharedVectors)('there are reports and quotes to examine', () => {
 
 test.each(snpVectors.filter(({ vcek }) => vcek !== undefined))(
   "$name: the URL asks for what the chip's own certificate says",
-  async ({ product, report, expected, vcek, intermediate, root }) => {
-    const says = expected.check?.ek_extensions
+  async ({ product, report, certified: says, vcek, intermediate, root }) => {
     if (says === undefined || vcek === undefined) throw new Error('no certificate')
     if (intermediate === undefined || root === undefined) throw new Error('no chain')
     const crl = (await generateKdsBytes(start)).crl
@@ -74,7 +73,7 @@ test.each(snpVectors.filter(({ vcek }) => vcek !== undefined))(
   },
 )
 
-test.each(snpVectors.filter(({ expected }) => expected.parsed.signing_key === 'VLEK'))(
+test.each(snpVectors.filter(({ signingKey }) => signingKey === 'VLEK'))(
   '$name: a VLEK is not asked for, its chain is',
   ({ report, product }) => {
     const platform = platformOf(report)
@@ -87,17 +86,25 @@ test.each(snpVectors.filter(({ expected }) => expected.parsed.signing_key === 'V
   },
 )
 
-test.each(
-  readSgxVectors()
+const quotes = (['sgx', 'tdx'] as const).flatMap((tee) =>
+  readCapturedVectors(tee)
     .filter(({ expected }) => expected.parsed?.pck !== undefined)
-    .map(({ name, quote, expected }) => ({ name, quote, pck: expected.parsed?.pck })),
-)('$name: the platform is the one of its PCK certificate', ({ quote, pck }) => {
-  expect(platformOf(quote ?? new Uint8Array())).toEqual({
+    .map(({ name, quote = new Uint8Array(), expected }) => ({
+      tee,
+      name,
+      quote,
+      pck: expected.parsed?.pck,
+    })),
+)
+
+test.each(quotes)('$tee/$name: the platform is the one of its PCK certificate', (vector) => {
+  const platform = platformOf(vector.quote)
+  expect(platform).toEqual({
     ok: true,
     value: {
-      tee: 'sgx',
-      fmspc: pck?.fmspc.toLowerCase(),
-      ca: pck?.issuer.includes('Processor') ? 'processor' : 'platform',
+      tee: vector.tee,
+      fmspc: vector.pck?.fmspc.toLowerCase(),
+      ca: vector.pck?.issuer.includes('Processor') ? 'processor' : 'platform',
     },
   })
 })

@@ -1,56 +1,36 @@
-/**
- * Captured reports of real chips, which are not part of this repository: see `shared-vectors.fixtures.ts` of the
- * attestation package.
- *
- * @module
- */
+import { readCapturedVectors } from '../../../attestation/src/verification/shared-vectors.fixtures.ts'
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
-
-const folder = join(
-  process.env['SEALWARD_SHARED'] ?? resolve(import.meta.dirname, '../../../../../shared'),
-  'vectors',
-  'snp',
-)
-
+/** A captured report of a real chip. */
 export interface SnpVector {
   readonly name: string
   readonly product: 'Milan' | 'Genoa' | 'Turin'
-  readonly expected: SnpVectorExpectation
+  readonly signingKey: string
+  /** What the chip's own certificate says; `undefined` where there is none. */
+  readonly certified: CertifiedChip | undefined
   readonly report: Uint8Array
   readonly vcek: Uint8Array | undefined
   readonly intermediate: Uint8Array | undefined
   readonly root: Uint8Array | undefined
 }
 
-interface SnpVectorExpectation {
-  readonly parsed: { readonly signing_key: string; readonly chip_id: string }
-  readonly check?: {
-    readonly ek_extensions?: {
-      readonly hwID?: string
-      readonly blSPL: number
-      readonly teeSPL: number
-      readonly snpSPL: number
-      readonly ucodeSPL: number
-      readonly fmcSPL?: number
-    }
-  }
+interface CertifiedChip {
+  readonly hwID?: string
+  readonly blSPL: number
+  readonly teeSPL: number
+  readonly snpSPL: number
+  readonly ucodeSPL: number
+  readonly fmcSPL?: number
 }
 
 /** Empty where there are none. */
 export function readSnpVectors(): readonly SnpVector[] {
-  if (!existsSync(folder)) return []
-  return readdirSync(folder).map((name) => {
-    const file = (fileName: string): Uint8Array | undefined => {
-      const path = join(folder, name, fileName)
-      return existsSync(path) ? new Uint8Array(readFileSync(path)) : undefined
-    }
-    const expected = JSON.parse(readFileSync(join(folder, name, 'expect.json'), 'utf8'))
+  return readCapturedVectors('snp').map(({ name, file }) => {
+    const expected = JSON.parse(new TextDecoder().decode(file('expect.json')))
     return {
       name,
       product: expected.product,
-      expected,
+      signingKey: expected.parsed.signing_key,
+      certified: expected.check?.ek_extensions,
       report: file('report.bin') ?? new Uint8Array(),
       vcek: file('vcek.der'),
       intermediate: file('ask.der') ?? file('asvk.der'),

@@ -158,9 +158,11 @@ function refusalOf(code: SourceCode): Answer {
       return { status: 410, code }
     case 'endorsements-unavailable':
     case 'endorsements-rate-limited':
+      return later(code)
     case 'endorsements-malformed':
     case 'endorsements-expired':
-      return later(code)
+      // Nobody knows when that will be otherwise: not worth waiting for.
+      return { status: 503, code }
   }
 }
 
