@@ -40,10 +40,22 @@ export function bytesOfBase64Url(text: string): Uint8Array | undefined {
  */
 export function bytesOfBase64(text: string): Uint8Array | undefined {
   if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) return undefined
+  if (fromBase64 !== undefined) {
+    try {
+      return fromBase64.call(Uint8Array, text, { lastChunkHandling: 'strict' })
+    } catch {
+      return undefined
+    }
+  }
   const binary = atob(text)
   const bytes = new Uint8Array(binary.length)
   for (let index = 0; index < bytes.length; index++) bytes[index] = binary.charCodeAt(index)
   return isCanonicalTail(text, bytes) ? bytes : undefined
+}
+
+/** What engines of 2025 and later do themselves (ECMAScript 2026). */
+const { fromBase64 } = Uint8Array as unknown as {
+  readonly fromBase64?: (text: string, options: { lastChunkHandling: 'strict' }) => Uint8Array
 }
 
 /** The last group is the one that could carry stray bits. */

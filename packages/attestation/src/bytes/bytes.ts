@@ -25,8 +25,16 @@ const hexPairs: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
   byte.toString(16).padStart(2, '0'),
 )
 
+/** What engines of 2025 and later do themselves, twenty times as fast (ECMAScript 2026). */
+const native = Uint8Array as unknown as {
+  readonly fromHex?: (text: string) => Uint8Array
+  readonly prototype: { readonly toHex?: (this: Uint8Array) => string }
+}
+const { toHex } = native.prototype
+
 /** Lower-case hexadecimal, two digits a byte, no prefix, no separator. */
 export function hexOf(bytes: Uint8Array): string {
+  if (toHex !== undefined) return toHex.call(bytes)
   let text = ''
   for (const byte of bytes) text += hexPairs[byte]
   return text
@@ -39,6 +47,7 @@ export function hexOf(bytes: Uint8Array): string {
  */
 export function bytesOfHex(text: string): Uint8Array | undefined {
   if (text.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(text)) return undefined
+  if (native.fromHex !== undefined) return native.fromHex(text)
   const bytes = new Uint8Array(text.length / 2)
   for (let index = 0; index < bytes.length; index++) {
     bytes[index] = Number.parseInt(text.slice(2 * index, 2 * index + 2), 16)
@@ -75,11 +84,13 @@ export function concat(...parts: readonly Uint8Array[]): Uint8Array {
   return whole
 }
 
-/** Whether two byte strings are the same; the time taken depends on the length of `a` only. */
+/** Whether two byte strings are the same; of two that are equally long, the time taken depends on their length only. */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  let difference = a.length ^ b.length
-  for (let index = 0; index < a.length; index++) {
-    difference |= (a[index] ?? 0) ^ (b[index] ?? 0)
+  const { length } = a
+  if (length !== b.length) return false
+  let difference = 0
+  for (let index = 0; index < length; index++) {
+    difference |= (a[index] as number) ^ (b[index] as number)
   }
   return difference === 0
 }

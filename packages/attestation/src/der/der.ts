@@ -94,8 +94,8 @@ export function parsingDer<T, Code extends string = never>(
   read: (reader: DerReader<Code>) => T,
 ): Result<T, Problem<DerCode | Code>> {
   try {
-    const source: Source = { input, offset: 0, end: input.length, depth: 0 }
-    const value = read(readerOf<Code>(source))
+    const source = new Reader<Code>({ input, offset: 0, end: input.length, depth: 0 })
+    const value = read(source)
     return source.offset === source.end
       ? ok(value)
       : refuse('trailing-bytes', placeOf(source), 'input continues')
@@ -107,7 +107,7 @@ export function parsingDer<T, Code extends string = never>(
   }
 }
 
-/** A window of the input and how far it was read. */
+/** Where in the input a reader is. */
 interface Source {
   readonly input: Uint8Array
   offset: number
@@ -115,102 +115,141 @@ interface Source {
   readonly depth: number
 }
 
-function readerOf<Code extends string>(source: Source): DerReader<Code> {
-  const fail = (code: DerCode | Code, detail: string): never => failAt(source, code, detail)
-  const any = (): DerElement => nextElement(source)
-  const element = (tag: number): DerElement => {
-    const found = source.offset < source.end ? source.input[source.offset] : undefined
-    return found === tag ? any() : fail('der-malformed', `tag 0x${tag.toString(16)} expected`)
+/** Moves through a window of the input. */
+class Reader<Code extends string> implements DerReader<Code>, Source {
+  readonly input: Uint8Array
+  offset: number
+  readonly end: number
+  readonly depth: number
+
+  constructor({ input, offset, end, depth }: Source) {
+    this.input = input
+    this.offset = offset
+    this.end = end
+    this.depth = depth
   }
-  const integerIn = (tag: number): Uint8Array => {
-    const { content } = element(tag)
+
+  hasMore(): boolean {
+    return this.offset < this.end
+  }
+
+  nextTag(): number | undefined {
+    return this.offset < this.end ? this.input[this.offset] : undefined
+  }
+
+  any(): DerElement {
+    return nextElement(this)
+  }
+
+  element(tag: number): DerElement {
+    return this.nextTag() === tag
+      ? nextElement(this)
+      : this.fail('der-malformed', `tag 0x${tag.toString(16)} expected`)
+  }
+
+  inside<T>(tag: number, read: (inner: DerReader<Code>, whole: Uint8Array) => T): T {
+    const { content, whole } = this.element(tag)
+    if (this.depth === derDepthMax) this.fail('der-too-deep', `deeper than ${derDepthMax}`)
+    const inner = new Reader<Code>({
+      input: this.input,
+      offset: this.offset - content.length,
+      end: this.offset,
+      depth: this.depth + 1,
+    })
+    const value = read(inner, whole)
+    if (inner.offset !== inner.end) failAt(inner, 'der-malformed', 'an element continues')
+    return value
+  }
+
+  integer(): Uint8Array {
+    return this.integerIn(derTag.integer)
+  }
+
+  unsigned(max: number, tag: number = derTag.integer): number {
+    const content = this.integerIn(tag)
+    if (content.length > 5 || (content[0] ?? 0) > 0x7f) {
+      return this.fail('der-malformed', `from 0 to ${max} expected`)
+    }
+    const value = content.reduce((sum, byte) => sum * 256 + byte, 0)
+    return value <= max ? value : this.fail('der-malformed', `from 0 to ${max} expected`)
+  }
+
+  boolean(): boolean {
+    const { content } = this.element(derTag.boolean)
+    if (content.length !== 1 || (content[0] !== 0x00 && content[0] !== 0xff)) {
+      return this.fail('der-malformed', 'neither TRUE nor FALSE')
+    }
+    return content[0] === 0xff
+  }
+
+  objectIdentifier(): string {
+    const { content } = this.element(derTag.objectIdentifier)
+    return dottedOf(content) ?? this.fail('der-malformed', 'not an object identifier')
+  }
+
+  octets(): Uint8Array {
+    return this.element(derTag.octetString).content
+  }
+
+  wholeBits(): Uint8Array {
+    return this.bitsOf(true)
+  }
+
+  bits(): Uint8Array {
+    return this.bitsOf(false)
+  }
+
+  fail(code: DerCode | Code, detail: string): never {
+    return failAt(this, code, detail)
+  }
+
+  private integerIn(tag: number): Uint8Array {
+    const { content } = this.element(tag)
     const [first, second] = content
-    if (first === undefined) return fail('der-malformed', 'a number without digits')
+    if (first === undefined) return this.fail('der-malformed', 'a number without digits')
     if (second !== undefined && (first === 0x00 || first === 0xff) && first >> 7 === second >> 7) {
-      return fail('der-malformed', 'a number is longer than it need be')
+      return this.fail('der-malformed', 'a number is longer than it need be')
     }
     return content
   }
-  const bits = (wholeBytesOnly: boolean): Uint8Array => {
-    const { content } = element(derTag.bitString)
+
+  private bitsOf(wholeBytesOnly: boolean): Uint8Array {
+    const { content } = this.element(derTag.bitString)
     const unused = content[0]
     const last = content.at(-1) ?? 0
     if (unused === undefined || unused > (wholeBytesOnly || content.length === 1 ? 0 : 7)) {
-      return fail('der-malformed', 'a count of unused bits')
+      return this.fail('der-malformed', 'a count of unused bits')
     }
     if (unused > 0 && (last & ((1 << unused) - 1)) !== 0) {
-      return fail('der-malformed', 'an unused bit is set')
+      return this.fail('der-malformed', 'an unused bit is set')
     }
     return content.subarray(1)
-  }
-  return {
-    hasMore: () => source.offset < source.end,
-    nextTag: () => (source.offset < source.end ? source.input[source.offset] : undefined),
-    any,
-    element,
-    inside(tag, read) {
-      const { content, whole } = element(tag)
-      if (source.depth === derDepthMax) return fail('der-too-deep', `deeper than ${derDepthMax}`)
-      const inner: Source = {
-        input: source.input,
-        offset: source.offset - content.length,
-        end: source.offset,
-        depth: source.depth + 1,
-      }
-      const value = read(readerOf(inner), whole)
-      if (inner.offset !== inner.end) failAt(inner, 'der-malformed', 'an element continues')
-      return value
-    },
-    integer: () => integerIn(derTag.integer),
-    unsigned(max, tag = derTag.integer) {
-      const content = integerIn(tag)
-      if (content.length > 5 || (content[0] ?? 0) > 0x7f) {
-        return fail('der-malformed', `from 0 to ${max} expected`)
-      }
-      const value = content.reduce((sum, byte) => sum * 256 + byte, 0)
-      return value <= max ? value : fail('der-malformed', `from 0 to ${max} expected`)
-    },
-    boolean() {
-      const { content } = element(derTag.boolean)
-      if (content.length !== 1 || (content[0] !== 0x00 && content[0] !== 0xff)) {
-        return fail('der-malformed', 'neither TRUE nor FALSE')
-      }
-      return content[0] === 0xff
-    },
-    objectIdentifier() {
-      const { content } = element(derTag.objectIdentifier)
-      return dottedOf(content) ?? fail('der-malformed', 'not an object identifier')
-    },
-    octets: () => element(derTag.octetString).content,
-    wholeBits: () => bits(true),
-    bits: () => bits(false),
-    fail,
   }
 }
 
 function nextElement(source: Source): DerElement {
-  const { input, offset: start } = source
-  const byteAt = (offset: number): number => {
-    const byte = offset < source.end ? input[offset] : undefined
-    return byte ?? failAt(source, 'truncated', 'an element ends early')
-  }
-  const tag = byteAt(start)
+  const { input, offset: start, end } = source
+  if (start + 2 > end) failAt(source, 'truncated', 'an element ends early')
+  const tag = input[start] as number
   if ((tag & 0x1f) === 0x1f) failAt(source, 'der-malformed', 'a tag number above 30')
 
   let contentStart = start + 2
-  let length = byteAt(start + 1)
+  let length = input[start + 1] as number
   if (length >= 0x80) {
     const lengthBytes = length & 0x7f
     if (lengthBytes === 0) failAt(source, 'der-malformed', 'an indefinite length')
     if (lengthBytes > 4) failAt(source, 'der-malformed', 'a length of more than 4 bytes')
+    if (contentStart + lengthBytes > end) failAt(source, 'truncated', 'an element ends early')
     length = 0
-    for (let index = 0; index < lengthBytes; index++) length = length * 256 + byteAt(contentStart++)
+    for (let index = 0; index < lengthBytes; index++) {
+      length = length * 256 + (input[contentStart++] as number)
+    }
     if (length < 0x80 || length < 256 ** (lengthBytes - 1)) {
       failAt(source, 'der-malformed', 'a length is longer than it need be')
     }
   }
   const contentEnd = contentStart + length
-  if (contentEnd > source.end) failAt(source, 'truncated', 'an element ends early')
+  if (contentEnd > end) failAt(source, 'truncated', 'an element ends early')
   source.offset = contentEnd
   return {
     tag,

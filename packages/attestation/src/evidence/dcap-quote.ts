@@ -48,8 +48,7 @@ export interface QuoteEnvelope {
   readonly platformBytes: Uint8Array
   /** `x ‖ y`. */
   readonly attestationKey: Bytes<64>
-  readonly qeReport: SgxReportBody
-  /** What {@link qeReport} was read from, which the PCK signed. */
+  /** The quoting enclave's report, which the PCK signed: see {@link parseQeReport}. */
   readonly qeReportBytes: Bytes<384>
   /** `r ‖ s`, over {@link qeReportBytes}. */
   readonly qeReportSignature: Bytes<64>
@@ -96,14 +95,28 @@ export function parseDcapQuote(input: Uint8Array): Result<DcapQuote, Problem<Dca
   if (input.length > dcapQuoteBytesMax) {
     return refuse('quote-too-large', '@0x0', `more than ${dcapQuoteBytesMax} bytes`)
   }
-  return parsing<DcapQuote, DcapQuoteCode>(input, (cursor) => {
+  // One copy of the whole: what is read from it does not change with the caller's bytes.
+  const bytes = new Uint8Array(input)
+  return parsing<DcapQuote, DcapQuoteCode>(bytes, (cursor) => {
     const { teeType, ...header } = readHeader(cursor)
     const body = readBody(cursor, header.version, teeType)
-    const signedBytes = copy(input, 0, cursor.offset())
-    const signatureData = readSignatureData(cursor, input, header.version)
-    const envelope = { ...header, signedBytes, ...signatureData }
-    return { ...envelope, ...body, trailingBytes: cursor.rest().length } as DcapQuote
+    const signedBytes = bytes.subarray(0, cursor.offset())
+    const signatureData = readSignatureData(cursor, bytes, header.version)
+    const trailingBytes = bytes.length - cursor.offset()
+    cursor.skip(trailingBytes)
+    return { ...header, signedBytes, ...signatureData, ...body, trailingBytes } as DcapQuote
   })
+}
+
+/**
+ * Parses the quoting enclave's report.
+ *
+ * @returns the fields, or `reserved-not-zero`.
+ */
+export function parseQeReport({
+  qeReportBytes,
+}: Pick<QuoteEnvelope, 'qeReportBytes'>): Result<SgxReportBody, Problem<ParseCode>> {
+  return parsing(qeReportBytes, readSgxReportBody)
 }
 
 /**
@@ -210,10 +223,9 @@ function readSignatureData(
   if (length > input.length - start) cursor.fail('truncated', 'the signature data ends early')
   const end = start + length
   const signature = cursor.bytes(64)
-  const platformBytes = copy(input, cursor.offset(), Math.max(end, cursor.offset()))
+  const platformBytes = input.subarray(cursor.offset(), end)
   const attestationKey = cursor.bytes(64)
-  const certification =
-    version === 3 ? readQeCertification(cursor, input) : readNested(cursor, input)
+  const certification = version === 3 ? readQeCertification(cursor) : readNested(cursor)
   if (cursor.offset() !== end) {
     cursor.fail('length-mismatch', 'the signature data is of another length than it states')
   }
@@ -222,29 +234,27 @@ function readSignatureData(
 
 type QeCertification = Pick<
   QuoteEnvelope,
-  'qeReport' | 'qeReportBytes' | 'qeReportSignature' | 'qeAuthData' | 'certificationData'
+  'qeReportBytes' | 'qeReportSignature' | 'qeAuthData' | 'certificationData'
 >
 
 /** From version 4 on, what certifies the key is itself certification data, of type 6, with other such data inside. */
-function readNested(cursor: QuoteCursor, input: Uint8Array): QeCertification {
+function readNested(cursor: QuoteCursor): QeCertification {
   if (cursor.u16() !== 6) cursor.fail('unsupported-certification-data', 'known: 6')
   const length = cursor.u32()
   const start = cursor.offset()
-  const certification = readQeCertification(cursor, input)
+  const certification = readQeCertification(cursor)
   if (cursor.offset() !== start + length) {
     cursor.fail('length-mismatch', 'certification data is of another length than it states')
   }
   return certification
 }
 
-function readQeCertification(cursor: QuoteCursor, input: Uint8Array): QeCertification {
-  const qeReportStart = cursor.offset()
-  const qeReport = readSgxReportBody(cursor)
-  const qeReportBytes = copy(input, qeReportStart, cursor.offset()) as Bytes<384>
+function readQeCertification(cursor: QuoteCursor): QeCertification {
+  const qeReportBytes = cursor.bytes(sgxReportBodyBytes)
   const qeReportSignature = cursor.bytes(64)
   const qeAuthData = cursor.bytes(cursor.u16())
   const certificationData = readCertificationData(cursor)
-  return { qeReport, qeReportBytes, qeReportSignature, qeAuthData, certificationData }
+  return { qeReportBytes, qeReportSignature, qeAuthData, certificationData }
 }
 
 /** A.4, table 9 of the document of version 3. */
@@ -262,9 +272,4 @@ function readCertificationData(cursor: QuoteCursor): CertificationData {
     default:
       return cursor.fail('unsupported-certification-data', 'known: 1 to 5')
   }
-}
-
-/** Bytes that the cursor has already been over, or is about to. */
-function copy(input: Uint8Array, start: number, end: number): Uint8Array {
-  return new Uint8Array(input.subarray(start, end))
 }

@@ -5,6 +5,7 @@ export {
   intelQeVendorIdHex,
   parseDcapQuote,
   parsePckChain,
+  parseQeReport,
   type QuoteEnvelope,
   type SgxQuote,
   type TdxQuote,

@@ -24,7 +24,6 @@ test('a sample quote says what was quoted', () => {
         debug: false,
         kss: true,
       },
-      qeReport: { debug: false, kss: false, isvSvn: 8 },
       certificationData: { type: 5 },
       trailingBytes: 0,
     },

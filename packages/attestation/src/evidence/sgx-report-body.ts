@@ -26,14 +26,14 @@ export interface SgxReportBody {
 }
 
 /** Length of {@link SgxReportBody}. */
-export const sgxReportBodyBytes = 384
+export const sgxReportBodyBytes: 384 = 384
 
 /**
  * Reads 384 bytes.
  *
  * @see Intel SDM, volume 3D, table 37-4 (REPORTBODY)
  */
-export function readSgxReportBody(cursor: Cursor<string>): SgxReportBody {
+export function readSgxReportBody(cursor: Cursor): SgxReportBody {
   const cpuSvn = cursor.bytes(16)
   const miscSelect = cursor.bytes(4)
   cursor.reserved(12)

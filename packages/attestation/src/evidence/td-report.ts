@@ -40,7 +40,7 @@ export const tdReportBytes: { readonly tdx10: 584; readonly tdx15: 648 } = {
  *
  * @see Intel TDX DCAP Quoting Library API, appendix A.3.2 (version 4) and A.4.3 (version 5)
  */
-export function readTdReport(cursor: Cursor<string>, of: 'tdx10' | 'tdx15'): TdReport {
+export function readTdReport(cursor: Cursor, of: 'tdx10' | 'tdx15'): TdReport {
   const report = {
     teeTcbSvn: cursor.bytes(16),
     mrSeam: cursor.bytes(48),

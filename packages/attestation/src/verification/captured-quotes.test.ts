@@ -1,7 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import { hexOf, sha256, type UnixSeconds } from '../bytes/index.ts'
 import { type Endorsements, parseTcbInfo, type TcbInfo } from '../endorsements/index.ts'
-import { parsePckChain, parseSgxQuote, type SgxQuote } from '../evidence/index.ts'
+import {
+  parsePckChain,
+  parseQeReport,
+  parseSgxQuote,
+  type SgxQuote,
+  type SgxReportBody,
+} from '../evidence/index.ts'
 import {
   type Certificate,
   isSignedBy,
@@ -53,7 +59,7 @@ describe.each(vectors.filter(({ quote }) => quote !== undefined))('$name', (vect
       cpusvn: hexOf(body.cpuSvn),
       report_data: hexOf(body.reportData),
       debug: body.debug,
-      qe_isvsvn: quote.qeReport.isvSvn,
+      qe_isvsvn: qeReportOf(quote).isvSvn,
       certification_data_type: quote.certificationData.type,
     }).toEqual({
       version: parsed?.version,
@@ -105,7 +111,7 @@ describe.each(vectors.filter(({ quote }) => quote !== undefined))('$name', (vect
         verifyQuoteSignature(quote, p256KeyOf(quote.attestationKey), webCryptography),
       ),
       qe_report_binds_attestation_key: await holds(() =>
-        verifyAttestationKeyBinding(quote, webCryptography),
+        verifyAttestationKeyBinding(quote, qeReportOf(quote), webCryptography),
       ),
       ...(leaf && {
         qe_report: await holds(() => verifyQeReportSignature(quote, leaf, webCryptography)),
@@ -313,4 +319,10 @@ function changesOf(endorsements: Endorsements): readonly Endorsements[] {
 
 function isoOf(instant: UnixSeconds): string {
   return new Date(instant * 1000).toISOString().replace('.000Z', 'Z')
+}
+
+function qeReportOf(quote: SgxQuote): SgxReportBody {
+  const report = parseQeReport(quote)
+  if (!report.ok) throw new Error(report.problem.code)
+  return report.value
 }

@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { hexOf, sha256, type UnixSeconds } from '../bytes/index.ts'
-import { parseDcapQuote, parsePckChain, type TdxQuote } from '../evidence/index.ts'
+import {
+  parseDcapQuote,
+  parsePckChain,
+  parseQeReport,
+  type SgxReportBody,
+  type TdxQuote,
+} from '../evidence/index.ts'
 import { parseCertificateChain } from '../x509/index.ts'
 import { intelSgxRootSpki, verifyTdxEvidence } from './index.ts'
 import {
@@ -54,7 +60,7 @@ describe.each(vectors.filter(({ expected }) => 'mrtd' in (expected.parsed ?? {})
           mrservicetd: hexOf(tdx15.mrServiceTd),
         }),
         debug: report.debug,
-        qe_isvsvn: quote.qeReport.isvSvn,
+        qe_isvsvn: qeReportOf(quote).isvSvn,
         certification_data_type: quote.certificationData.type,
       }
       const { tee_type: _type, pck: _pck, signatures_ok: _signatures, ...expected } = parsed
@@ -167,4 +173,10 @@ async function rootOf(vector: CapturedVector): Promise<string> {
   const parsed = parseCertificateChain(new TextDecoder().decode(pem))
   const [root] = parsed.ok ? parsed.value : []
   return hexOf(await sha256(root?.spki ?? new Uint8Array()))
+}
+
+function qeReportOf(quote: TdxQuote): SgxReportBody {
+  const report = parseQeReport(quote)
+  if (!report.ok) throw new Error(report.problem.code)
+  return report.value
 }

@@ -7,7 +7,7 @@
 
 import { equalBytes, hexOf } from '../bytes/index.ts'
 import type { IsvSvnLevel, TcbLevel } from '../endorsements/index.ts'
-import { parsePckChain, type QuoteEnvelope } from '../evidence/index.ts'
+import { parsePckChain, parseQeReport, type QuoteEnvelope } from '../evidence/index.ts'
 import {
   type Certificate,
   type Cryptography,
@@ -60,8 +60,9 @@ export async function verifyPlatform(
     chain.leaf.sgx ?? refused('chain', `${chain.at}[0]`, "without Intel's extension")
   refuseRevokedPlatform(chain, endorsements)
   await verifyQeReportSignature(quote, chain.leaf, cryptography)
-  refuseOtherEnclave(quote.qeReport, endorsements.qeIdentity)
-  await verifyAttestationKeyBinding(quote, cryptography)
+  const qeReport = accepted(parseQeReport(quote), 'quote-malformed', 'quote.qeReport')
+  refuseOtherEnclave(qeReport, endorsements.qeIdentity)
+  await verifyAttestationKeyBinding(quote, qeReport, cryptography)
   refuseOtherPlatform(extension, endorsements)
 
   const { platformInstanceId } = extension
@@ -73,7 +74,7 @@ export async function verifyPlatform(
     ppid: hexOf(extension.ppid),
     platformInstanceId: platformInstanceId && hexOf(platformInstanceId),
     level: tcbLevelOf(extension, endorsements.tcbInfo),
-    qeLevel: isvSvnLevelOf(quote.qeReport.isvSvn, endorsements.qeIdentity),
+    qeLevel: isvSvnLevelOf(qeReport.isvSvn, endorsements.qeIdentity),
     validities,
     window: windowOf([...validities, ...endorsements.validities]),
   }

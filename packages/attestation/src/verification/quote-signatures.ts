@@ -6,7 +6,7 @@
  */
 
 import { concat, equalBytes } from '../bytes/index.ts'
-import type { QuoteEnvelope } from '../evidence/index.ts'
+import type { QuoteEnvelope, SgxReportBody } from '../evidence/index.ts'
 import type { Certificate, Cryptography, PublicKey } from '../x509/index.ts'
 import { refused } from './refusal.ts'
 
@@ -26,7 +26,8 @@ export async function verifyQeReportSignature(
  * `attestation-key-binding`.
  */
 export async function verifyAttestationKeyBinding(
-  { attestationKey, qeAuthData, qeReport }: QuoteEnvelope,
+  { attestationKey, qeAuthData }: Pick<QuoteEnvelope, 'attestationKey' | 'qeAuthData'>,
+  qeReport: Pick<SgxReportBody, 'reportData'>,
   cryptography: Cryptography,
 ): Promise<void> {
   const bound = await cryptography.digest('SHA-256', concat(attestationKey, qeAuthData))

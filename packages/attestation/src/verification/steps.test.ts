@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest'
 import { bytesOf, bytesOfBase64, bytesOfHex } from '../bytes/index.ts'
 import { parseQeIdentity, type QeIdentity } from '../endorsements/index.ts'
-import { parseSgxQuote, type SgxReportBody } from '../evidence/index.ts'
+import { parseQeReport, parseSgxQuote, type SgxReportBody } from '../evidence/index.ts'
 import {
   type Certificate,
   type Crl,
@@ -203,7 +203,9 @@ function crl(hex: string): Crl {
 function qeReport(): SgxReportBody {
   const parsedQuote = parseSgxQuote(quote)
   if (!parsedQuote.ok) throw new Error(parsedQuote.problem.code)
-  return parsedQuote.value.qeReport
+  const report = parseQeReport(parsedQuote.value)
+  if (!report.ok) throw new Error('no report')
+  return report.value
 }
 
 function qeIdentity(): QeIdentity {

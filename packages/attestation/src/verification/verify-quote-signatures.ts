@@ -1,5 +1,5 @@
 import { ok, type Result, type UnixSeconds } from '../bytes/index.ts'
-import { parseDcapQuote } from '../evidence/index.ts'
+import { parseDcapQuote, parseQeReport } from '../evidence/index.ts'
 import { type Certificate, type Cryptography, p256KeyOf, webCryptography } from '../x509/index.ts'
 import { pckCertificatesOf, verifyPckChain } from './dcap-platform.ts'
 import {
@@ -33,7 +33,8 @@ export async function verifyQuoteSignatures(
 ): Promise<Result<true, VerificationProblem>> {
   const verified = await settling(async () => {
     const quote = accepted(parseDcapQuote(quoteBytes), 'quote-malformed', 'quote')
-    await verifyAttestationKeyBinding(quote, cryptography)
+    const qeReport = accepted(parseQeReport(quote), 'quote-malformed', 'quote.qeReport')
+    await verifyAttestationKeyBinding(quote, qeReport, cryptography)
     await verifyQuoteSignature(quote, p256KeyOf(quote.attestationKey), cryptography)
     const certificates = pckCertificatesOf(quote, pckCertificates)
     const chain = await verifyPckChain(certificates, roots, { signed: [] }, cryptography)

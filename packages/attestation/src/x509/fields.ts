@@ -77,16 +77,15 @@ export function readTime(reader: X509Reader): UnixSeconds {
 }
 
 function instantOf(text: string): UnixSeconds | undefined {
-  const match = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/.exec(text)
-  if (match === null) return undefined
-  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match
-    .slice(1)
-    .map(Number)
-  const date = new Date(0)
-  date.setUTCFullYear(year, month - 1, day)
-  date.setUTCHours(hour, minute, second)
-  const written = date.toISOString().replace(/[-:T]|\.000/g, '')
-  return written === text ? date.getTime() / 1000 : undefined
+  if (!/^\d{14}Z$/.test(text)) return undefined
+  const digits = (start: number, end: number): number => Number(text.slice(start, end))
+  const [year, month, day] = [digits(0, 4), digits(4, 6), digits(6, 8)]
+  const [hour, minute, second] = [digits(8, 10), digits(10, 12), digits(12, 14)]
+  // Years below 100 are years of the last century to Date.UTC, and of no certificate.
+  if (year < 100 || hour > 23 || minute > 59 || second > 59) return undefined
+  const date = new Date(Date.UTC(year, month - 1, day, hour, minute, second))
+  const isDate = date.getUTCMonth() === month - 1 && date.getUTCDate() === day
+  return isDate ? date.getTime() / 1000 : undefined
 }
 
 /** The last commonName of a Name, when it is text. */
