@@ -51,26 +51,76 @@ export function jsonOf(input: Uint8Array, limits: JsonLimits): Result<unknown, P
 /** One open array (`undefined`) or object (the names it has had so far). */
 type Open = Set<string> | undefined
 
-/** Looks at nesting and names, in text that is known to be JSON. */
+/** Looks at nesting and names, in text that is known to be JSON: only strings, brackets and colons matter. */
 function structureProblem(text: string, depthMax: number): Problem<JsonCode> | undefined {
   const open: Open[] = []
-  const token = /"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?|[[\]{}]/gs
-  for (let match = token.exec(text); match !== null; match = token.exec(text)) {
-    const [found, colon] = match
-    const at = `@0x${match.index.toString(16)}`
-    if (found === '{' || found === '[') {
-      if (open.length === depthMax) {
-        return { code: 'json-too-deep', at, detail: `deeper than ${depthMax}` }
+  for (let index = 0; index < text.length; index++) {
+    switch (text.charCodeAt(index)) {
+      case code.quote: {
+        const end = endOfString(text, index)
+        const names = open.at(-1)
+        if (names !== undefined && isName(text, end)) {
+          const name = nameIn(text, index, end)
+          if (names.has(name)) {
+            return { code: 'json-duplicate-key', at: placeOf(index), detail: 'a name occurs twice' }
+          }
+          names.add(name)
+        }
+        index = end
+        break
       }
-      open.push(found === '{' ? new Set() : undefined)
-    } else if (found === '}' || found === ']') {
-      open.pop()
-    } else if (colon !== undefined) {
-      const name = JSON.parse(found.slice(0, found.length - colon.length)) as string
-      const names = open.at(-1)
-      if (names?.has(name)) return { code: 'json-duplicate-key', at, detail: 'a name occurs twice' }
-      names?.add(name)
+      case code.openBrace:
+      case code.openBracket:
+        if (open.length === depthMax) {
+          const detail = `deeper than ${depthMax}`
+          return { code: 'json-too-deep', at: placeOf(index), detail }
+        }
+        open.push(text.charCodeAt(index) === code.openBrace ? new Set() : undefined)
+        break
+      case code.closeBrace:
+      case code.closeBracket:
+        open.pop()
+        break
+      default:
     }
   }
   return undefined
 }
+
+/** Index of the quotation mark that ends the string which begins at `start`. */
+function endOfString(text: string, start: number): number {
+  for (let end = text.indexOf('"', start + 1); ; end = text.indexOf('"', end + 1)) {
+    let before = end - 1
+    while (text.charCodeAt(before) === code.backslash) before--
+    // An even number of backslashes escape each other, and not the mark.
+    if ((end - 1 - before) % 2 === 0) return end
+  }
+}
+
+/** Whether the string that ends at `end` is followed by a colon. */
+function isName(text: string, end: number): boolean {
+  let next = end + 1
+  while (text.charCodeAt(next) <= code.space) next++
+  return text.charCodeAt(next) === code.colon
+}
+
+/** The name as it reads: two spellings of one name are one name. */
+function nameIn(text: string, start: number, end: number): string {
+  const raw = text.slice(start + 1, end)
+  return raw.includes('\\') ? (JSON.parse(text.slice(start, end + 1)) as string) : raw
+}
+
+function placeOf(index: number): string {
+  return `@0x${index.toString(16)}`
+}
+
+const code = {
+  space: 0x20,
+  quote: 0x22,
+  colon: 0x3a,
+  openBracket: 0x5b,
+  backslash: 0x5c,
+  closeBracket: 0x5d,
+  openBrace: 0x7b,
+  closeBrace: 0x7d,
+} as const

@@ -64,7 +64,9 @@ export function readDate(shape: Shape): UnixSeconds {
   // Some engines take the 31st of February for the 3rd of March.
   const isDate =
     !Number.isNaN(milliseconds) &&
-    new Date(milliseconds).toISOString() === text.replace('Z', '.000Z')
+    new Date(milliseconds).getUTCDate() === Number(text.slice(8, 10)) &&
+    // and hour 24 for the next day's first.
+    text.slice(11, 13) !== '24'
   return isDate ? milliseconds / 1000 : shape.fail('wrong-value', 'a date expected')
 }
 

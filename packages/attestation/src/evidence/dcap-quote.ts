@@ -122,16 +122,18 @@ export function parseQeReport({
 /**
  * Parses the PCK certificate chain that a quote carries, in the order found.
  *
+ * @param read - certificates that were read before: see `parseCertificateChain`.
  * @returns the certificates, believed by nobody yet; `undefined` when the quote names its platform otherwise.
  */
-export function parsePckChain({
-  certificationData,
-}: QuoteEnvelope): Result<readonly Certificate[], Problem<X509Code>> | undefined {
+export function parsePckChain(
+  { certificationData }: QuoteEnvelope,
+  read?: Map<string, Certificate>,
+): Result<readonly Certificate[], Problem<X509Code>> | undefined {
   if (certificationData.type !== 5) return undefined
   const pem = textOf(certificationData.pem)
   return pem === undefined
     ? refuse('pem-malformed', 'certificationData', 'not text')
-    : parseCertificateChain(pem)
+    : parseCertificateChain(pem, read)
 }
 
 type QuoteCursor = Cursor<DcapQuoteCode>

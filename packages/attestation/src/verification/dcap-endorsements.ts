@@ -43,6 +43,8 @@ export interface VerifiedEndorsements {
   readonly pckCrlChain: TrustedChain | undefined
   /** What came beside a quote that does not carry its chain. */
   readonly pckCertificates: readonly Certificate[] | undefined
+  /** Certificates that were read on the way, not to be read again: see `parseCertificateChain`. */
+  readonly read: ReadonlyMap<string, Certificate>
   /** Signatures that verified on the way, not to be verified again. */
   readonly signed: readonly SignedCertificate[]
   /** Hex SHA-256 of the SPKI of the root that every chain ends in. */
@@ -129,6 +131,7 @@ export async function verifyEndorsements(
     missing: revocationNames.filter((name) => texts[name] === ''),
     pckCrlChain,
     pckCertificates: endorsements.pckCertificates,
+    read: endorsements.read,
     signed,
     rootSpkiSha256,
     validities,
@@ -150,6 +153,7 @@ interface ParsedEndorsements {
   readonly qeIdentityIssuers: readonly Certificate[]
   readonly pckCrlIssuers: readonly Certificate[] | undefined
   readonly pckCertificates: readonly Certificate[] | undefined
+  readonly read: ReadonlyMap<string, Certificate>
 }
 
 function readEndorsements(texts: Endorsements): ParsedEndorsements {
@@ -165,14 +169,9 @@ function readEndorsements(texts: Endorsements): ParsedEndorsements {
     const der = bytesOfHex(texts[name]) ?? refused('endorsements-malformed', name, 'not hex')
     return accepted(parseCrl(der), 'endorsements-malformed', name)
   }
-  const parsed = new Map<string, readonly Certificate[]>()
-  const certificates = (name: keyof Endorsements): readonly Certificate[] => {
-    const pem = present(name)
-    const found =
-      parsed.get(pem) ?? accepted(parseCertificateChain(pem), 'endorsements-malformed', name)
-    parsed.set(pem, found)
-    return found
-  }
+  const read = new Map<string, Certificate>()
+  const certificates = (name: keyof Endorsements): readonly Certificate[] =>
+    accepted(parseCertificateChain(present(name), read), 'endorsements-malformed', name)
   return {
     tcbInfo: accepted(parseTcbInfo(present('tcb_info')), 'endorsements-malformed', 'tcb_info'),
     qeIdentity: accepted(
@@ -188,6 +187,7 @@ function readEndorsements(texts: Endorsements): ParsedEndorsements {
     pckCertificates: texts.pck_certificate_chain
       ? certificates('pck_certificate_chain')
       : undefined,
+    read,
   }
 }
 

@@ -51,7 +51,7 @@ export async function verifyPlatform(
   cryptography: Cryptography,
 ): Promise<VerifiedPlatform> {
   const chain = await verifyPckChain(
-    pckCertificatesOf(quote, endorsements.pckCertificates),
+    pckCertificatesOf(quote, endorsements.pckCertificates, endorsements.read),
     [endorsements.rootSpkiSha256],
     endorsements,
     cryptography,
@@ -87,8 +87,9 @@ export async function verifyPlatform(
 export function pckCertificatesOf(
   quote: QuoteEnvelope,
   beside: readonly Certificate[] | undefined,
+  read: ReadonlyMap<string, Certificate> = new Map(),
 ): readonly Certificate[] {
-  const carried = parsePckChain(quote)
+  const carried = parsePckChain(quote, new Map(read))
   if (carried?.ok === true) return carried.value
   if (beside !== undefined) return beside
   return carried === undefined

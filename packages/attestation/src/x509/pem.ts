@@ -15,10 +15,12 @@ import type { X509Code } from './problems.ts'
  *
  * Between certificates there may be white space, and NUL, which Intel's quoting enclave leaves at the end.
  *
+ * @param read - certificates that were read before, by their base64, white space left out; what is read here is added.
  * @returns at least one certificate, or one of {@link X509Code}.
  */
 export function parseCertificateChain(
   pem: string,
+  read: Map<string, Certificate> = new Map(),
 ): Result<readonly Certificate[], Problem<X509Code>> {
   if (pem.length > pemCharactersMax) {
     return refuse('pem-malformed', '', `more than ${pemCharactersMax} characters`)
@@ -30,11 +32,20 @@ export function parseCertificateChain(
     if (certificates.length === chainCertificatesMax) {
       return refuse('too-many-certificates', '', `more than ${chainCertificatesMax}`)
     }
-    const der = bytesOfBase64((match[1] ?? '').replace(/\s+/g, ''))
-    if (der === undefined) return refuse('pem-malformed', `@0x${offset.toString(16)}`, 'not base64')
-    const certificate = parseCertificate(der)
-    if (!certificate.ok) return certificate
-    certificates.push(certificate.value)
+    const base64 = (match[1] ?? '').replace(/\s+/g, '')
+    const known = read.get(base64)
+    if (known === undefined) {
+      const der = bytesOfBase64(base64)
+      if (der === undefined) {
+        return refuse('pem-malformed', `@0x${offset.toString(16)}`, 'not base64')
+      }
+      const certificate = parseCertificate(der)
+      if (!certificate.ok) return certificate
+      read.set(base64, certificate.value)
+      certificates.push(certificate.value)
+    } else {
+      certificates.push(known)
+    }
     offset = match.index + match[0].length
   }
   if (certificates.length === 0 || !isBlank(pem.slice(offset))) {
