@@ -12,7 +12,9 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { readStackConfiguration, stackOriginOf } from './configuration.ts'
 import { addressedTo, readCredentials } from './credentials.ts'
 import { type Diagnosis, diagnose, notAFilm } from './diagnose.ts'
+import { addEndorsementsCommands } from './endorsements.ts'
 import { inspectEvidence } from './evidence.ts'
+import { failed } from './failed.ts'
 import { mediaTypeOf } from './film-identity.ts'
 import { diagnoseFolder, filmsBelow } from './folder.ts'
 import { type Hospital, openHospital } from './hospital-client.ts'
@@ -114,6 +116,8 @@ function createProgram(surroundings: Surroundings, exit: (code: ExitCode) => voi
       if (evidence.ok) out(`${JSON.stringify(evidence.value, undefined, 2)}\n`)
       else exit(failed(surroundings, evidence.problem))
     })
+
+  addEndorsementsCommands(program, surroundings, exit)
   return program
 }
 
@@ -122,6 +126,7 @@ Examples:
   sealward diagnose film.dcm --json
   sealward diagnose films/ --csv out.csv
   sealward receipt verify receipt-4711.json --root root.pem
+  sealward endorsements bundle quote.bin --out endorsements.json
 
 Exit codes: 0 done, 1 refused by verification, 2 bad input or usage, 3 service unavailable.`
 
@@ -388,17 +393,6 @@ function table(rows: readonly (readonly [string, string])[]): string {
   const width = Math.max(...rows.map(([name]) => name.length)) + 2
   return rows.map(([name, value]) => `${name.padEnd(width)}${value}\n`).join('')
 }
-
-function failed({ err }: Surroundings, { kind, code, at, detail }: CommandProblem): ExitCode {
-  err(`${words[kind]}: ${code}${at === '' ? '' : ` (${at})`}: ${detail}\n`)
-  return exitCodeOf(kind)
-}
-
-const words = {
-  refused: 'Refused by verification',
-  input: 'Not possible',
-  unavailable: 'Unavailable',
-} as const
 
 function problemOf(refusal: { readonly problem: CommandProblem }): CommandProblem {
   return refusal.problem
