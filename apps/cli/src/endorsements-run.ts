@@ -33,6 +33,7 @@ import {
   encodeBundle,
   endorsementsLimits,
   intelPcs,
+  mayBeRetried,
   openPieceFolder,
   type PcsAddress,
   parseBundle,
@@ -350,17 +351,11 @@ function refusal(problem: Problem<EndorsementsCode>): {
   readonly problem: ReturnType<typeof badInput>['problem']
 } {
   const { code, at, detail } = problem
-  return worldCodes.has(code) ? unavailable(code, at, detail) : badInput(code, at, detail)
+  const isElsewhere = code === 'endorsements-missing' || code === 'evaluation-withdrawn'
+  return isElsewhere || mayBeRetried(code)
+    ? unavailable(code, at, detail)
+    : badInput(code, at, detail)
 }
-
-const worldCodes: ReadonlySet<string> = new Set<EndorsementsCode>([
-  'endorsements-unavailable',
-  'endorsements-rate-limited',
-  'endorsements-malformed',
-  'endorsements-expired',
-  'endorsements-missing',
-  'evaluation-withdrawn',
-])
 
 function instantOf(seconds: UnixSeconds): string {
   return new Date(1000 * seconds).toISOString()

@@ -37,7 +37,7 @@ import {
   type Verified,
   verifySgxEvidence,
 } from '@sealward/attestation/verification'
-import type { PcsClient } from '@sealward/enclave/endorsements'
+import { mayBeRetried, type PcsClient } from '@sealward/enclave/endorsements'
 import type { Clock, Random } from '@sealward/enclave/server'
 import { type Answer, azureRefusal } from './answer.ts'
 import { limits } from './limits.ts'
@@ -73,7 +73,7 @@ export async function attestSgxEnclave(deps: AttestDeps, body: Uint8Array): Prom
   // 1. The evidence and its endorsements hold, at this instant.
   const endorsements = await deps.endorsements.endorsementsFor(quote)
   if (!endorsements.ok) {
-    return endorsements.problem.code === 'endorsements-unavailable'
+    return mayBeRetried(endorsements.problem.code)
       ? azureRefusal(503, 'ServiceUnavailable', endorsements.problem.detail, endorsements.problem)
       : invalid(endorsements.problem)
   }

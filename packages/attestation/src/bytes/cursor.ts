@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Bytes, bytesOf } from './bytes.ts'
+import type { Bytes } from './bytes.ts'
 import { ok, type Problem, type Result, refuse } from './result.ts'
 
 /** Why bytes were refused. Formats add codes of their own. */
@@ -39,48 +39,101 @@ export function parsing<T, Code extends string = never>(
   input: Uint8Array,
   read: (cursor: Cursor<Code>) => T,
 ): Result<T, Problem<ParseCode | Code>> {
-  let offset = 0
-  const here = (): string => `@0x${offset.toString(16)}`
-  const refused = (problem: Problem<ParseCode | Code>): never => {
-    throw new Malformed(problem)
-  }
-  const fail = (code: ParseCode | Code, detail: string): never =>
-    refused({ code, at: here(), detail })
-  const take = (length: number): Uint8Array => {
-    if (length > input.length - offset) fail('truncated', `${length} bytes needed`)
-    offset += length
-    return input.subarray(offset - length, offset)
-  }
-  const view = (length: number): DataView => {
-    const field = take(length)
-    return new DataView(field.buffer, field.byteOffset, length)
-  }
-  const cursor: Cursor<Code> = {
-    u8: () => view(1).getUint8(0),
-    u16: () => view(2).getUint16(0, true),
-    u32: () => view(4).getUint32(0, true),
-    u64: () => view(8).getBigUint64(0, true),
-    bytes: (length) => bytesOf(length, take(length)) ?? fail('truncated', 'short read'),
-    reserved: (length) => {
-      if (take(length).some((byte) => byte !== 0)) fail('reserved-not-zero', 'reserved field')
-    },
-    skip: (length) => {
-      take(length)
-    },
-    rest: () => new Uint8Array(take(input.length - offset)),
-    offset: () => offset,
-    accept: (result) => (result.ok ? result.value : refused(result.problem)),
-    fail,
-  }
-
+  const cursor = new BytesCursor<Code>(input)
   try {
     const value = read(cursor)
-    return offset === input.length ? ok(value) : refuse('trailing-bytes', here(), 'input continues')
+    return cursor.isAtEnd()
+      ? ok(value)
+      : refuse('trailing-bytes', cursor.place(), 'input continues')
   } catch (error) {
     if (error instanceof Malformed) {
       return { ok: false, problem: error.problem as Problem<ParseCode | Code> }
     }
     throw error
+  }
+}
+
+/** How far `input` was read. */
+class BytesCursor<Code extends string> implements Cursor<Code> {
+  private readonly input: Uint8Array
+  private position = 0
+
+  constructor(input: Uint8Array) {
+    // A plain view: `slice` of a Node Buffer would share its memory.
+    this.input = new Uint8Array(input.buffer, input.byteOffset, input.length)
+  }
+
+  u8(): number {
+    return this.byte(this.advance(1))
+  }
+
+  u16(): number {
+    const at = this.advance(2)
+    return this.byte(at) | (this.byte(at + 1) << 8)
+  }
+
+  u32(): number {
+    const at = this.advance(4)
+    const low = this.byte(at) | (this.byte(at + 1) << 8) | (this.byte(at + 2) << 16)
+    return low + this.byte(at + 3) * 0x100_0000
+  }
+
+  u64(): bigint {
+    const at = this.advance(8)
+    return new DataView(this.input.buffer, this.input.byteOffset + at, 8).getBigUint64(0, true)
+  }
+
+  bytes<const N extends number>(length: N): Bytes<N> {
+    const at = this.advance(length)
+    return this.input.slice(at, at + length) as Bytes<N>
+  }
+
+  reserved(length: number): void {
+    const at = this.advance(length)
+    for (let index = at; index < at + length; index++) {
+      if (this.input[index] !== 0) this.fail('reserved-not-zero', 'reserved field')
+    }
+  }
+
+  skip(length: number): void {
+    this.advance(length)
+  }
+
+  rest(): Uint8Array {
+    return this.input.slice(this.advance(this.input.length - this.position))
+  }
+
+  offset(): number {
+    return this.position
+  }
+
+  isAtEnd(): boolean {
+    return this.position === this.input.length
+  }
+
+  place(): string {
+    return `@0x${this.position.toString(16)}`
+  }
+
+  accept<T>(result: Result<T, Problem<ParseCode | Code>>): T {
+    if (result.ok) return result.value
+    throw new Malformed(result.problem)
+  }
+
+  fail(code: ParseCode | Code, detail: string): never {
+    throw new Malformed({ code, at: this.place(), detail })
+  }
+
+  /** Moves on by `length` bytes; where they begin. */
+  private advance(length: number): number {
+    const start = this.position
+    if (length > this.input.length - start) this.fail('truncated', `${length} bytes needed`)
+    this.position = start + length
+    return start
+  }
+
+  private byte(at: number): number {
+    return this.input[at] as number
   }
 }
 

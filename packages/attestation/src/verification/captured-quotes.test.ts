@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { hexOf, sha256, type UnixSeconds } from '../bytes/index.ts'
+import { equalBytes, hexOf, sha256, type UnixSeconds } from '../bytes/index.ts'
 import { type Endorsements, parseTcbInfo, type TcbInfo } from '../endorsements/index.ts'
 import {
   parsePckChain,
@@ -18,6 +18,7 @@ import {
 } from '../x509/index.ts'
 import { verifyChain } from './chain.ts'
 import { intelSgxRootSpki, verifySgxEvidence } from './index.ts'
+import { intelSgxRootCertificates } from './intel-root.ts'
 import {
   verifyAttestationKeyBinding,
   verifyQeReportSignature,
@@ -219,6 +220,24 @@ describe.each(vectors.filter(({ expected }) => expected.cases))('$name', (vector
     ])
   })
 })
+
+test.runIf(hasSharedVectors)(
+  'the known certificates of the root signed themselves, with its key',
+  async () => {
+    const found = new Set<string>()
+    for (const vector of vectors.filter(({ quote }) => quote !== undefined)) {
+      const last = chainOf(quoteOf(vector)).find(({ issuer, subject }) =>
+        equalBytes(issuer, subject),
+      )
+      const name = hexOf(await sha256(last?.der ?? new Uint8Array()))
+      if (last === undefined || !intelSgxRootCertificates.has(name)) continue
+      expect(await isSignedBy(last, last)).toBe(true)
+      expect(hexOf(await sha256(last.spki))).toBe(intelSgxRootSpki.sha256)
+      found.add(name)
+    }
+    expect(found).toEqual(intelSgxRootCertificates)
+  },
+)
 
 describe.runIf(hasSharedVectors)('what is no quote or no certificate', () => {
   test('a broken Open Enclave report holds a quote of no platform', async () => {

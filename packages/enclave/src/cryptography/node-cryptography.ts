@@ -5,7 +5,7 @@ import {
   type KeyObject,
   verify as verifySignature,
 } from 'node:crypto'
-import { base64UrlOf } from '@sealward/attestation/bytes'
+import { concat } from '@sealward/attestation/bytes'
 import {
   type Cryptography,
   isOfKind,
@@ -65,25 +65,19 @@ function nameOf(key: PublicKey): string {
 
 /** `undefined`: no point of the curve, or no key. */
 function importKey(key: PublicKey): KeyObject | undefined {
+  const spki = key.kind === 'rsa' ? key.spki : concat(pointPrefixes[key.kind], key.point)
   try {
-    return key.kind === 'rsa'
-      ? createPublicKey({ key: Buffer.from(key.spki), format: 'der', type: 'spki' })
-      : createPublicKey({ key: jwkOf(key), format: 'jwk' })
+    return createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' })
   } catch {
     return undefined
   }
 }
 
-/** Imported in half the time that SubjectPublicKeyInfo takes. */
-function jwkOf({ kind, point }: Exclude<PublicKey, { kind: 'rsa' }>): JsonWebKey {
-  const length = kind === 'p256' ? 32 : 48
-  return {
-    kty: 'EC',
-    crv: kind === 'p256' ? 'P-256' : 'P-384',
-    x: base64UrlOf(point.subarray(1, 1 + length)),
-    y: base64UrlOf(point.subarray(1 + length)),
-  }
-}
+/** DER of SubjectPublicKeyInfo up to the point: RFC 5480, section 2. */
+const pointPrefixes = {
+  p256: Buffer.from('3059301306072a8648ce3d020106082a8648ce3d030107034200', 'hex'),
+  p384: Buffer.from('3076301006072a8648ce3d020106052b81040022036200', 'hex'),
+} as const
 
 interface Options {
   readonly dsaEncoding?: 'ieee-p1363'

@@ -35,7 +35,7 @@ export { endorsementsLimits, endorsementsServerLimits } from './limits.ts'
 export { createPcsClient, type PcsClientOptions } from './pcs-client.ts'
 export { openPieceFolder, type PieceFolder, type PieceFolderOptions } from './piece-folder.ts'
 export { type AmdPlatform, type IntelPlatform, type Platform, platformOf } from './platform-of.ts'
-export type { SourceCode } from './problems.ts'
+export { mayBeRetried, type SourceCode } from './problems.ts'
 export { createRemoteSource, type RemoteSourceOptions } from './remote-source.ts'
 export type { EndorsementSource } from './source.ts'
 export {

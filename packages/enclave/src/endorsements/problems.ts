@@ -14,3 +14,15 @@ export type SourceCode =
   | 'platform-unknown'
   /** The endorser gave up this TCB evaluation data number. */
   | 'evaluation-withdrawn'
+
+/** Whether the same question may be answered another time: it is the world that fails, not the evidence. */
+export function mayBeRetried(code: string): boolean {
+  return retried.has(code)
+}
+
+const retried: ReadonlySet<string> = new Set<SourceCode>([
+  'endorsements-unavailable',
+  'endorsements-rate-limited',
+  'endorsements-malformed',
+  'endorsements-expired',
+])
