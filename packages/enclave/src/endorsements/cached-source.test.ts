@@ -91,6 +91,22 @@ test('nothing is handed out in the second in which it runs out, whoever is down'
   expect(await endsAtOf(cacheOf({}))).toBe('endorsements-unavailable')
 })
 
+test('what has run out when it comes is handed on where that is asked for, and never kept', async () => {
+  const { vendor, clock, proxy } = world
+  const issue = { expired: ['qe-identity'] } as const
+  const pcs = world.opening(await startSamplePcs({ vendor, clock, issue }))
+  for (const expired of ['refused', 'handed-on'] as const) {
+    const remote = world.opening(
+      createRemoteSource({ pcs: { baseUrl: pcs.url }, clock, sleep: world.sleep, expired }),
+    )
+    const folder = openPieceFolder({ path, clock })
+    const source = createCachedSource({ source: remote, clock, folder })
+    expect(await endsAtOf(source)).toBe(expired === 'refused' ? 'endorsements-expired' : start - 1)
+    expect(await filesOf()).toEqual([])
+  }
+  expect(proxy.targets).toEqual([])
+})
+
 test('a clock that is turned back makes nothing fresh', async () => {
   const { time, proxy } = world
   const source = cacheOf()

@@ -75,6 +75,7 @@ function createSlot(
       return outcome
     }
     failure = undefined
+    if (now >= outcome.value.endsAt) return outcome
     // A service that lags behind, or is made to, takes nothing back that is known and still holds.
     const isOlder =
       kept !== undefined && now < kept.piece.endsAt && outcome.value.issuedAt < kept.piece.issuedAt

@@ -7,7 +7,7 @@ import type { PcsAddress } from './vendors.ts'
 
 export interface PcsClientOptions
   extends PcsAddress,
-    Pick<RemoteSourceOptions, 'kds' | 'random' | 'sleep'> {
+    Pick<RemoteSourceOptions, 'kds' | 'random' | 'sleep' | 'expired'> {
   readonly clock: Clock
   /** Folder in which endorsements outlive the process. Without it they are kept in memory only. */
   readonly cacheFolder?: string
@@ -15,7 +15,7 @@ export interface PcsClientOptions
 
 /** A client of the certification service at `baseUrl`, and of AMD's where `kds` is given, with a cache before it. */
 export function createPcsClient(options: PcsClientOptions): EndorsementsClient {
-  const { clock, cacheFolder, baseUrl, rootCaCrlUrl, kds, random, sleep } = options
+  const { clock, cacheFolder, baseUrl, rootCaCrlUrl, kds, random, sleep, expired } = options
   const pcs = { baseUrl, ...(rootCaCrlUrl === undefined ? {} : { rootCaCrlUrl }) }
   const source = createRemoteSource({
     pcs,
@@ -23,6 +23,7 @@ export function createPcsClient(options: PcsClientOptions): EndorsementsClient {
     ...(kds === undefined ? {} : { kds }),
     ...(random === undefined ? {} : { random }),
     ...(sleep === undefined ? {} : { sleep }),
+    ...(expired === undefined ? {} : { expired }),
   })
   const folder =
     cacheFolder === undefined ? undefined : openPieceFolder({ path: cacheFolder, clock })

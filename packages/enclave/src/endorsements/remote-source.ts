@@ -34,6 +34,11 @@ export interface RemoteSourceOptions {
   readonly waitSecondsMax?: number
   /** For one answer; 10 seconds unless said. */
   readonly answerSecondsMax?: number
+  /**
+   * What is done with an answer that has run out when it comes: `refused` unless said. An attester hands it on, so
+   * that whoever verifies its evidence says what is wrong, and not merely that it is down. It is never kept.
+   */
+  readonly expired?: 'refused' | 'handed-on'
   /** Of each host of its kind; what docs/spec/endorsements.md says, unless said. */
   readonly rates?: { readonly pcs?: RateLimit; readonly kds?: RateLimit }
 }
@@ -103,7 +108,7 @@ export function createRemoteSource(options: RemoteSourceOptions): EndorsementSou
       try {
         const outcome = await ask(item, url)
         const isOver = outcome.ok && clock.now() >= outcome.value.endsAt
-        return isOver
+        return isOver && options.expired !== 'handed-on'
           ? refuse('endorsements-expired', pathOf(url), 'the service has nothing newer')
           : outcome
       } catch (error) {
