@@ -56,74 +56,117 @@ export function reading<T>(
   read: (shape: Shape) => T,
 ): Result<T, Problem<ShapeCode>> {
   try {
-    return ok(read(shapeOf(value, at)))
+    return ok(read(new JsonShape(value, at, undefined)))
   } catch (error) {
     if (error instanceof Misshapen) return { ok: false, problem: error.problem }
     throw error
   }
 }
 
-function shapeOf(value: unknown, at: string): Shape {
-  const fail = (code: ShapeCode, detail: string): never => failAt(at, code, detail)
-  return {
-    at,
-    fail,
-    string(charactersMax, pattern) {
-      if (typeof value !== 'string') return fail('wrong-type', 'text expected')
-      if (value.length > charactersMax) return fail('too-long', `more than ${charactersMax}`)
-      if (pattern !== undefined && !pattern.test(value)) {
-        return fail('wrong-value', 'text of another form expected')
-      }
-      return value
-    },
-    integer(min, max) {
-      if (typeof value !== 'number' || !Number.isSafeInteger(value)) {
-        return fail('wrong-type', 'whole number expected')
-      }
-      if (value < min || value > max) return fail('wrong-value', `from ${min} to ${max} expected`)
-      return value
-    },
-    boolean() {
-      return typeof value === 'boolean' ? value : fail('wrong-type', 'true or false expected')
-    },
-    oneOf(values) {
-      return values.find((one) => one === value) ?? fail('wrong-value', 'another value expected')
-    },
-    list(countMax, readItem, countMin = 0) {
-      if (!Array.isArray(value)) return fail('wrong-type', 'list expected')
-      if (value.length > countMax) return fail('too-many', `more than ${countMax}`)
-      if (value.length < countMin) return fail('wrong-value', `at least ${countMin} expected`)
-      return value.map((item: unknown, index) => readItem(shapeOf(item, `${at}[${index}]`)))
-    },
-    object(unknown, readFields) {
-      if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-        return fail('wrong-type', 'object expected')
-      }
-      const asked = new Set<string>()
-      const optional = (name: string): Shape | undefined => {
-        asked.add(name)
-        if (!Object.hasOwn(value, name)) return undefined
-        return shapeOf((value as Record<string, unknown>)[name], pathOf(at, name))
-      }
-      const built = readFields({
-        optional,
-        required: (name) =>
-          optional(name) ?? failAt(pathOf(at, name), 'field-missing', 'field expected'),
-      })
-      if (unknown === 'refused' && Object.keys(value).some((name) => !asked.has(name))) {
-        return fail('field-unknown', 'a field that this version does not know')
-      }
-      return built
-    },
+/** A value and where it stands; the path is put together only for who asks. */
+class JsonShape implements Shape {
+  private readonly value: unknown
+  private readonly step: string | number
+  private readonly parent: JsonShape | undefined
+
+  constructor(value: unknown, step: string | number, parent: JsonShape | undefined) {
+    this.value = value
+    this.step = step
+    this.parent = parent
+  }
+
+  get at(): string {
+    if (this.parent === undefined) return String(this.step)
+    const { at } = this.parent
+    if (typeof this.step === 'number') return `${at}[${this.step}]`
+    return at === '' ? this.step : `${at}.${this.step}`
+  }
+
+  string(charactersMax: number, pattern?: RegExp): string {
+    const { value } = this
+    if (typeof value !== 'string') return this.fail('wrong-type', 'text expected')
+    if (value.length > charactersMax) return this.fail('too-long', `more than ${charactersMax}`)
+    if (pattern !== undefined && !pattern.test(value)) {
+      return this.fail('wrong-value', 'text of another form expected')
+    }
+    return value
+  }
+
+  integer(min: number, max: number): number {
+    const { value } = this
+    if (typeof value !== 'number' || !Number.isSafeInteger(value)) {
+      return this.fail('wrong-type', 'whole number expected')
+    }
+    return value < min || value > max
+      ? this.fail('wrong-value', `from ${min} to ${max} expected`)
+      : value
+  }
+
+  boolean(): boolean {
+    const { value } = this
+    return typeof value === 'boolean' ? value : this.fail('wrong-type', 'true or false expected')
+  }
+
+  oneOf<const V extends string | number>(values: readonly V[]): V {
+    return (
+      values.find((one) => one === this.value) ?? this.fail('wrong-value', 'another value expected')
+    )
+  }
+
+  list<T>(countMax: number, read: (item: Shape) => T, countMin: number = 0): readonly T[] {
+    const { value } = this
+    if (!Array.isArray(value)) return this.fail('wrong-type', 'list expected')
+    if (value.length > countMax) return this.fail('too-many', `more than ${countMax}`)
+    if (value.length < countMin) return this.fail('wrong-value', `at least ${countMin} expected`)
+    return value.map((item: unknown, index) => read(new JsonShape(item, index, this)))
+  }
+
+  object<T>(unknown: UnknownFields, read: (fields: Fields) => T): T {
+    const { value } = this
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      return this.fail('wrong-type', 'object expected')
+    }
+    const fields = new JsonFields(value as Readonly<Record<string, unknown>>, this)
+    const built = read(fields)
+    if (unknown === 'refused' && !fields.allAsked()) {
+      return this.fail('field-unknown', 'a field that this version does not know')
+    }
+    return built
+  }
+
+  fail(code: ShapeCode, detail: string): never {
+    throw new Misshapen({ code, at: this.at, detail })
   }
 }
 
-function pathOf(at: string, name: string): string {
-  return at === '' ? name : `${at}.${name}`
-}
+/** The fields of one object, and which of them were asked for. */
+class JsonFields implements Fields {
+  private readonly values: Readonly<Record<string, unknown>>
+  private readonly shape: JsonShape
+  private readonly asked: string[] = []
 
-function failAt(at: string, code: ShapeCode, detail: string): never {
-  throw new Misshapen({ code, at, detail })
+  constructor(values: Readonly<Record<string, unknown>>, shape: JsonShape) {
+    this.values = values
+    this.shape = shape
+  }
+
+  optional(name: string): Shape | undefined {
+    this.asked.push(name)
+    return Object.hasOwn(this.values, name)
+      ? new JsonShape(this.values[name], name, this.shape)
+      : undefined
+  }
+
+  required(name: string): Shape {
+    return (
+      this.optional(name) ??
+      new JsonShape(undefined, name, this.shape).fail('field-missing', 'field expected')
+    )
+  }
+
+  allAsked(): boolean {
+    return Object.keys(this.values).every((name) => this.asked.includes(name))
+  }
 }
 
 /** Leaves {@link Shape.fail}, is caught in {@link reading}, and is seen by nobody else. */
