@@ -17,6 +17,6 @@ export {
 export { type Cursor, type ParseCode, parsing } from './cursor.ts'
 export { bufferSourceOf, sha256, sha384 } from './digest.ts'
 export type { UnixSeconds } from './instant.ts'
-export { type JsonCode, type JsonLimits, jsonOf } from './json.ts'
+export { type JsonCode, type JsonLimits, jsonOf, jsonOfText } from './json.ts'
 export { ok, type Problem, type Result, refuse, unreachable } from './result.ts'
 export { type Fields, reading, type Shape, type ShapeCode, type UnknownFields } from './shape.ts'

@@ -36,7 +36,18 @@ export function jsonOf(input: Uint8Array, limits: JsonLimits): Result<unknown, P
     return refuse('json-too-large', '@0x0', `more than ${limits.bytesMax} bytes`)
   }
   const text = textOf(input)
-  if (text === undefined) return refuse('json-not-utf8', '@0x0', 'not UTF-8')
+  return text === undefined
+    ? refuse('json-not-utf8', '@0x0', 'not UTF-8')
+    : jsonOfText(text, limits.depthMax)
+}
+
+/**
+ * Parses JSON that is text already; the caller has limited its length. Otherwise as {@link jsonOf}.
+ *
+ * @returns the value, or one of {@link JsonCode}; `json-not-utf8` for text that no UTF-8 stands for.
+ */
+export function jsonOfText(text: string, depthMax: number): Result<unknown, Problem<JsonCode>> {
+  if (!text.isWellFormed()) return refuse('json-not-utf8', '@0x0', 'half a character')
   // Parsed first: what follows may then rely on the text being JSON, and stays linear.
   let value: unknown
   try {
@@ -44,7 +55,7 @@ export function jsonOf(input: Uint8Array, limits: JsonLimits): Result<unknown, P
   } catch {
     return refuse('json-malformed', '@0x0', 'not JSON')
   }
-  const problem = structureProblem(text, limits.depthMax)
+  const problem = structureProblem(text, depthMax)
   return problem === undefined ? ok(value) : { ok: false, problem }
 }
 

@@ -10,7 +10,7 @@ import {
   bytesOfHex,
   type Fields,
   type JsonCode,
-  jsonOf,
+  jsonOfText,
   ok,
   type Problem,
   type Result,
@@ -19,7 +19,6 @@ import {
   type Shape,
   type ShapeCode,
   type UnixSeconds,
-  utf8Of,
 } from '../bytes/index.ts'
 import { endorsementJsonMax } from '../evidence/index.ts'
 import { advisoryIdsMax, signedJsonCharactersMax, signedJsonDepthMax } from './limits.ts'
@@ -34,8 +33,10 @@ export function readingSigned<T>(
   at: string,
   read: (fields: Fields) => T,
 ): Result<T, Problem<SignedJsonCode>> {
-  const limits = { bytesMax: endorsementJsonMax, depthMax: signedJsonDepthMax }
-  const json = jsonOf(utf8Of(text), limits)
+  if (text.length > endorsementJsonMax) {
+    return refuse('json-too-large', '@0x0', `more than ${endorsementJsonMax} characters`)
+  }
+  const json = jsonOfText(text, signedJsonDepthMax)
   return json.ok ? reading(json.value, at, (shape) => shape.object('ignored', read)) : json
 }
 

@@ -103,19 +103,23 @@ export async function verifyEndorsements(
     await verifyCrl(pckCrl, pckCrlChain.leaf, 'pck_crl', cryptography)
   }
 
+  const tcbInfoBytes = utf8Of(texts.tcb_info)
+  const qeIdentityBytes = utf8Of(texts.qe_identity)
   await verifyDocumentSignature(
     'tcb-info',
-    { text: texts.tcb_info, signature: texts.tcb_info_signature },
+    { bytes: tcbInfoBytes, signature: texts.tcb_info_signature },
     tcbInfoChain.leaf,
     cryptography,
   )
   await verifyDocumentSignature(
     'qe-identity',
-    { text: texts.qe_identity, signature: texts.qe_identity_signature },
+    { bytes: qeIdentityBytes, signature: texts.qe_identity_signature },
     qeIdentityChain.leaf,
     cryptography,
   )
 
+  const hash = async (bytes: Uint8Array): Promise<string> =>
+    hexOf(await cryptography.digest('SHA-256', bytes))
   const validities = [
     ...chains.flatMap(chainValidities),
     ...crlValidity('root_ca_crl', rootCaCrl),
@@ -136,7 +140,14 @@ export async function verifyEndorsements(
     rootSpkiSha256,
     validities,
     window: windowOf(validities),
-    hashes: await hashesOf(texts, endorsements, cryptography),
+    hashes: {
+      tcbInfo: await hash(tcbInfoBytes),
+      qeIdentity: await hash(qeIdentityBytes),
+      pckCrl: await hash(pckCrl?.der ?? new Uint8Array()),
+      rootCaCrl: await hash(rootCaCrl?.der ?? new Uint8Array()),
+      tcbInfoIssuerChain: await hash(utf8Of(texts.tcb_info_issuer_chain)),
+      qeIdentityIssuerChain: await hash(utf8Of(texts.qe_identity_issuer_chain)),
+    },
   }
 }
 
@@ -201,21 +212,4 @@ function documentValidity(
   { issueDate, nextUpdate }: TcbInfo | QeIdentity,
 ): Validity {
   return { kind, at, from: issueDate, until: nextUpdate }
-}
-
-async function hashesOf(
-  texts: Endorsements,
-  { pckCrl, rootCaCrl }: ParsedEndorsements,
-  cryptography: Cryptography,
-): Promise<EndorsementHashes> {
-  const hash = async (bytes: Uint8Array): Promise<string> =>
-    hexOf(await cryptography.digest('SHA-256', bytes))
-  return {
-    tcbInfo: await hash(utf8Of(texts.tcb_info)),
-    qeIdentity: await hash(utf8Of(texts.qe_identity)),
-    pckCrl: await hash(pckCrl?.der ?? new Uint8Array()),
-    rootCaCrl: await hash(rootCaCrl?.der ?? new Uint8Array()),
-    tcbInfoIssuerChain: await hash(utf8Of(texts.tcb_info_issuer_chain)),
-    qeIdentityIssuerChain: await hash(utf8Of(texts.qe_identity_issuer_chain)),
-  }
 }

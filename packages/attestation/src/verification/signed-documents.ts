@@ -1,4 +1,4 @@
-import { bytesOfHex, utf8Of } from '../bytes/index.ts'
+import { bytesOfHex } from '../bytes/index.ts'
 import type { Certificate, Cryptography } from '../x509/index.ts'
 import { isP256Signature } from './quote-signatures.ts'
 import { refused } from './refusal.ts'
@@ -8,18 +8,19 @@ export type SignedDocumentName = 'tcb-info' | 'qe-identity'
 
 /** A document's signed text and its signature, `r ‖ s` as hex. */
 export interface SignedDocument {
-  readonly text: string
+  /** UTF-8 of the signed text. */
+  readonly bytes: Uint8Array
   readonly signature: string
 }
 
 /** The signer signed exactly this text, or `tcb-info-signature`, `qe-identity-signature`. */
 export async function verifyDocumentSignature(
   name: SignedDocumentName,
-  { text, signature }: SignedDocument,
+  { bytes, signature }: SignedDocument,
   signer: Certificate,
   cryptography: Cryptography,
 ): Promise<void> {
-  if (!(await isP256Signature(signer, bytesOfHex(signature), utf8Of(text), cryptography))) {
+  if (!(await isP256Signature(signer, bytesOfHex(signature), bytes, cryptography))) {
     refused(`${name}-signature`, fieldOf[name], 'the signature does not verify')
   }
 }
