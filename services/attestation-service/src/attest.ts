@@ -33,6 +33,7 @@ import {
   withIssuedClaims,
 } from '@sealward/attestation/token'
 import {
+  type DcapTools,
   type SgxEvidence,
   type Verified,
   verifySgxEvidence,
@@ -51,6 +52,8 @@ export interface AttestDeps {
   readonly policy: Policy
   /** Hex SHA-256 of the SPKI of each evidence root that is accepted. */
   readonly roots: readonly string[]
+  /** With what quotes are verified, and what is remembered of platforms. */
+  readonly verification: DcapTools
   readonly clock: Clock
   readonly random: Random
 }
@@ -78,12 +81,10 @@ export async function attestSgxEnclave(deps: AttestDeps, body: Uint8Array): Prom
       : invalid(endorsements.problem)
   }
   const at = deps.clock.now()
-  const evidence = await verifySgxEvidence({
-    quote,
-    endorsements: endorsements.value,
-    roots: deps.roots,
-    at,
-  })
+  const evidence = await verifySgxEvidence(
+    { quote, endorsements: endorsements.value, roots: deps.roots, at },
+    deps.verification,
+  )
   if (!evidence.ok) return invalid(evidence.problem)
 
   // 2. It binds the data that came with it.

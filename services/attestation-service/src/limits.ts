@@ -8,6 +8,8 @@ export const limits = {
   /** Characters of runtime data or of init-time data, base64url: 32 KiB of bytes each. */
   boundDataCharactersMax: 43_691,
   nonceCharactersMax: 1024,
+  /** Platform families, and platforms of one, whose verification is remembered: about 20 MB at most. */
+  rememberedPlatforms: { endorsementsMax: 64, platformsMax: 1024 },
   /** Bytes of a request to `/token`. */
   tokenBodyBytesMax: 65_536,
   parametersMax: 16,
