@@ -5,8 +5,6 @@
  */
 
 import type { Problem } from '@sealward/attestation/bytes'
-import { createDcapMemory } from '@sealward/attestation/verification'
-import { nodeCryptography } from '@sealward/enclave/cryptography'
 import { createServer, type Server } from '@sealward/enclave/server'
 import type { Logger } from '@sealward/enclave/telemetry'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -20,7 +18,7 @@ import { createReplayMemory } from './replay-memory.ts'
 export { type AttestationConfig, attestationConfig, policyTextOf, rootsOf } from './config.ts'
 export { openSigningKey, type SigningKey } from './signing-key.ts'
 
-export interface AttestationServiceDeps extends Omit<AttestDeps, 'verification'> {
+export interface AttestationServiceDeps extends AttestDeps {
   readonly log: Logger
 }
 
@@ -44,20 +42,12 @@ export function createAttestationService(deps: AttestationServiceDeps): Server {
     assertions: createReplayMemory(limits.assertionsMax),
   }
 
-  const attest: AttestDeps = {
-    ...deps,
-    verification: {
-      cryptography: nodeCryptography,
-      memory: createDcapMemory(limits.rememberedPlatforms),
-    },
-  }
-
   const open: readonly (readonly [path: string, Handler])[] = [
     ['/.well-known/openid-configuration', () => openIdConfiguration(issuer)],
     ['/certs', () => ({ status: 200, body: { keys: [signingKey.jwk] } })],
   ]
   const azure: readonly (readonly [path: string, Handler])[] = [
-    ['/attest/SgxEnclave', (request) => attestSgxEnclave(attest, bodyOf(request))],
+    ['/attest/SgxEnclave', (request) => attestSgxEnclave(deps, bodyOf(request))],
     ['/attest/:type', () => typeNotOffered],
   ]
   const oauth: readonly (readonly [path: string, Handler])[] = [

@@ -14,6 +14,8 @@ import {
   type SampleEndorsementOptions,
   type SampleVendor,
 } from '@sealward/attestation/sample'
+import { createDcapMemory } from '@sealward/attestation/verification'
+import { nodeCryptography } from '@sealward/enclave/cryptography'
 import { createPcsClient } from '@sealward/enclave/endorsements'
 import { createSampleTee, startSamplePcs } from '@sealward/enclave/evidence'
 import { createIdentity, type Identity } from '@sealward/enclave/identity'
@@ -84,6 +86,10 @@ export async function createAttester(
       endorsements,
       policy: policy.value,
       roots: [vendor.rootSpkiSha256],
+      verification: {
+        cryptography: nodeCryptography,
+        memory: createDcapMemory({ endorsementsMax: 4, platformsMax: 16 }),
+      },
       clock,
       random,
       log: createLogger('test', { level: 'silent' }),

@@ -1,4 +1,6 @@
 import { parsePolicy } from '@sealward/attestation/policy'
+import { createDcapMemory } from '@sealward/attestation/verification'
+import { nodeCryptography } from '@sealward/enclave/cryptography'
 import { createPcsClient } from '@sealward/enclave/endorsements'
 import {
   systemClock as clock,
@@ -12,6 +14,7 @@ import {
   policyTextOf,
   rootsOf,
 } from './app.ts'
+import { limits } from './limits.ts'
 
 await runPlainService(
   { name: 'attestation-service', config: attestationConfig },
@@ -33,6 +36,10 @@ await runPlainService(
       endorsements,
       policy: policy.value,
       roots: rootsOf(config),
+      verification: {
+        cryptography: nodeCryptography,
+        memory: createDcapMemory(limits.rememberedPlatforms),
+      },
       clock,
       random,
       log,

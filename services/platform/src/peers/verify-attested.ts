@@ -166,10 +166,7 @@ function tokenIn(text: string): string | undefined {
 }
 
 /** Reads a body of at most `bytesMax`; throws beyond. */
-async function boundedText(
-  body: AsyncIterable<Uint8Array>,
-  bytesMax: number,
-): Promise<string> {
+async function boundedText(body: AsyncIterable<Uint8Array>, bytesMax: number): Promise<string> {
   const chunks: Uint8Array[] = []
   let bytes = 0
   for await (const chunk of body) {

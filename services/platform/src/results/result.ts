@@ -110,10 +110,7 @@ async function partsOf(platform: Platform, id: string): Promise<Result<Parts, Ap
 }
 
 /** The reading of a report; `not-found` when there is none. */
-async function readingOf(
-  reader: Reader,
-  report: string,
-): Promise<Result<Reading, ApiProblem>> {
+async function readingOf(reader: Reader, report: string): Promise<Result<Reading, ApiProblem>> {
   const record = idPattern.test(report) ? await reader.read('Reading', report) : ok(undefined)
   if (!record.ok) return record
   if (record.value === undefined) return refuse('not-found', 'id', 'There is no such result.')

@@ -16,7 +16,9 @@ import {
 import { developmentPolicy, parsePolicy, policyHashOf } from '@sealward/attestation/policy'
 import { createSampleVendor } from '@sealward/attestation/sample'
 import type { SigningKeys } from '@sealward/attestation/token'
+import { createDcapMemory } from '@sealward/attestation/verification'
 import { createAdmission } from '@sealward/enclave/attested-tls'
+import { nodeCryptography } from '@sealward/enclave/cryptography'
 import { createPcsClient } from '@sealward/enclave/endorsements'
 import { createSampleTee, startSamplePcs, type Tee } from '@sealward/enclave/evidence'
 import { createIdentity, createSignerKeys, type Identity } from '@sealward/enclave/identity'
@@ -133,6 +135,10 @@ async function start(
     endorsements,
     policy: policy.value,
     roots: [vendor.rootSpkiSha256],
+    verification: {
+      cryptography: nodeCryptography,
+      memory: createDcapMemory({ endorsementsMax: 4, platformsMax: 16 }),
+    },
     clock,
     random,
     log: silent,
