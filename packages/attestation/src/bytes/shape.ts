@@ -150,19 +150,17 @@ class JsonFields implements Fields {
     this.shape = shape
   }
 
-  optional(name: string): Shape | undefined {
+  // Functions of their own, not methods: readers take them out of their object.
+  readonly optional = (name: string): Shape | undefined => {
     this.asked.push(name)
     return Object.hasOwn(this.values, name)
       ? new JsonShape(this.values[name], name, this.shape)
       : undefined
   }
 
-  required(name: string): Shape {
-    return (
-      this.optional(name) ??
-      new JsonShape(undefined, name, this.shape).fail('field-missing', 'field expected')
-    )
-  }
+  readonly required = (name: string): Shape =>
+    this.optional(name) ??
+    new JsonShape(undefined, name, this.shape).fail('field-missing', 'field expected')
 
   allAsked(): boolean {
     return Object.keys(this.values).every((name) => this.asked.includes(name))
