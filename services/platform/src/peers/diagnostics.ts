@@ -245,6 +245,8 @@ const goneCodes: ReadonlySet<string> = new Set(['peer-unreachable', 'certificate
 const unavailableCodes: ReadonlySet<string> = new Set([
   'attestation-unavailable',
   'endorsements-unavailable',
+  'endorsements-rate-limited',
+  'endorsements-expired',
   'peer-unreachable',
   'timed-out',
 ])
