@@ -38,5 +38,16 @@ export {
 } from './limits.ts'
 export { parseSgxQuote, type SgxQuoteCode } from './sgx-quote.ts'
 export { type SgxReportBody, sgxAttributeFlags } from './sgx-report-body.ts'
+export {
+  guestPolicyOf,
+  parseSnpReport,
+  type SnpCpuid,
+  type SnpFirmwareVersion,
+  type SnpGuestPolicy,
+  type SnpReport,
+  type SnpReportCode,
+  type SnpSigningKey,
+  snpReportBytes,
+} from './snp-report.ts'
 export { type TdReport, type Tdx15Fields, tdReportBytes } from './td-report.ts'
 export { type TeeRole, teeRoles } from './tee-role.ts'

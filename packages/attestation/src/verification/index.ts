@@ -1,9 +1,12 @@
+export { amdRootSpkis, type SnpProduct } from './amd-roots.ts'
 export type { DcapEvidence, DcapEvidenceHashes } from './dcap-evidence.ts'
 export { createDcapMemory, type DcapMemory, type DcapMemoryLimits } from './dcap-memory.ts'
 export { intelSgxRootSpki } from './intel-root.ts'
 export type { BindingCode, VerificationCode } from './problem-codes.ts'
 export type { VerificationProblem } from './refusal.ts'
 export type { SgxEvidence } from './sgx-evidence.ts'
+export type { SnpEvidence } from './snp-evidence.ts'
+export { createSnpMemory, type SnpMemory } from './snp-memory.ts'
 export type { TdxEvidence } from './tdx-evidence.ts'
 export type { Verified } from './verified.ts'
 export {
@@ -19,4 +22,9 @@ export {
 } from './verify-dcap-evidence.ts'
 export { type QuoteSignaturesInput, verifyQuoteSignatures } from './verify-quote-signatures.ts'
 export { verifySgxEvidence } from './verify-sgx-evidence.ts'
+export {
+  type SnpTools,
+  type SnpVerificationInput,
+  verifySnpEvidence,
+} from './verify-snp-evidence.ts'
 export { verifyTdxEvidence } from './verify-tdx-evidence.ts'

@@ -11,6 +11,7 @@ const unions = [
   ['verification/problem-codes.ts', 'BindingCode'],
   ['claims/sgx.ts', 'AppraisalCode'],
   ['evidence/dcap-quote.ts', 'DcapQuoteCode'],
+  ['evidence/snp-report.ts', 'SnpReportCode'],
   ['evidence/evidence-document.ts', 'EvidenceDocumentCode'],
   ['x509/problems.ts', 'X509Code'],
   ['der/der.ts', 'DerCode'],

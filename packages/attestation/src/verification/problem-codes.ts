@@ -27,6 +27,12 @@ export type VerificationCode =
   | 'tdx-module-mismatch'
   | 'tcb-level-not-found'
   | 'tcb-revoked'
+  | 'report-malformed'
+  | 'report-signature'
+  | 'signing-key-mismatch'
+  | 'tcb-mismatch'
+  | 'chip-id-mismatch'
+  | 'product-mismatch'
 
 /** Why data that came with evidence was not believed to belong to it. */
 export type BindingCode =

@@ -1,3 +1,4 @@
+export { type AmdExtensions, type AmdTcb, parseAmdExtensions } from './amd-extensions.ts'
 export { type Certificate, type KeyUsage, parseCertificate } from './certificate.ts'
 export { type Crl, parseCrl } from './crl.ts'
 export {

@@ -10,4 +10,5 @@ export type X509Code =
   | 'certificate-malformed'
   | 'unknown-critical-extension'
   | 'sgx-extension-malformed'
+  | 'amd-extension-malformed'
   | 'crl-malformed'
