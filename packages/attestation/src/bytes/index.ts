@@ -14,6 +14,14 @@ export {
   textOf,
   utf8Of,
 } from './bytes.ts'
+export {
+  type CborCode,
+  type CborLimits,
+  type CborMap,
+  CborTag,
+  type CborValue,
+  cborOf,
+} from './cbor.ts'
 export { type Cursor, type ParseCode, parsing } from './cursor.ts'
 export { bufferSourceOf, sha256, sha384 } from './digest.ts'
 export type { UnixSeconds } from './instant.ts'

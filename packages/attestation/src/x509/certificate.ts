@@ -23,7 +23,7 @@ import {
   readTime,
   type X509Reader,
 } from './fields.ts'
-import { certificateBytesMax } from './limits.ts'
+import { certificateBytesMax, keyPurposesMax } from './limits.ts'
 import type { X509Code } from './problems.ts'
 import { parseSgxExtension, type SgxExtension, sgxExtensionOid } from './sgx-extension.ts'
 import { publicKeyOf, signatureOf } from './signature-algorithms.ts'
@@ -54,6 +54,8 @@ export interface Certificate {
   readonly pathLength: number | undefined
   /** `undefined`: the extension is absent. */
   readonly keyUsage: KeyUsage | undefined
+  /** Purposes as dotted object identifiers. `undefined`: the extension is absent, and any purpose is allowed. */
+  readonly extendedKeyUsage: readonly string[] | undefined
   /** Intel's extension of PCK certificates. */
   readonly sgx: SgxExtension | undefined
   /** All of them, as they stand. */
@@ -125,7 +127,10 @@ function readTbs(reader: X509Reader, tbs: Uint8Array): TbsFields {
   }
 }
 
-type KnownExtensions = Pick<Certificate, 'isCa' | 'pathLength' | 'keyUsage' | 'sgx'>
+type KnownExtensions = Pick<
+  Certificate,
+  'isCa' | 'pathLength' | 'keyUsage' | 'extendedKeyUsage' | 'sgx'
+>
 
 function readKnownExtensions(
   reader: X509Reader,
@@ -141,12 +146,15 @@ function readKnownExtensions(
 
   const basicConstraints = value(oids.basicConstraints)
   const keyUsage = value(oids.keyUsage)
+  const extendedKeyUsage = value(oids.extendedKeyUsage)
   const sgx = value(sgxExtensionOid)
   return {
     isCa: false,
     pathLength: undefined,
     ...(basicConstraints && accept(parsingDer(basicConstraints, readBasicConstraints))),
     keyUsage: keyUsage && accept(parsingDer(keyUsage, readKeyUsage)),
+    extendedKeyUsage:
+      extendedKeyUsage && accept(parsingDer(extendedKeyUsage, readExtendedKeyUsage)),
     sgx: sgx && accept(parseSgxExtension(sgx)),
   }
 }
@@ -169,6 +177,21 @@ function readKeyUsage(reader: DerReader): KeyUsage {
   }
 }
 
-const oids = { basicConstraints: '2.5.29.19', keyUsage: '2.5.29.15' } as const
+/** RFC 5280, section 4.2.1.12. */
+function readExtendedKeyUsage(reader: X509Reader): readonly string[] {
+  return reader.inside(derTag.sequence, (list) => {
+    const purposes: string[] = []
+    while (list.hasMore()) purposes.push(list.objectIdentifier())
+    return purposes.length > 0 && purposes.length <= keyPurposesMax
+      ? purposes
+      : list.fail('certificate-malformed', `from 1 to ${keyPurposesMax} purposes expected`)
+  })
+}
+
+const oids = {
+  basicConstraints: '2.5.29.19',
+  keyUsage: '2.5.29.15',
+  extendedKeyUsage: '2.5.29.37',
+} as const
 
 const knownOids: ReadonlySet<string> = new Set([...Object.values(oids), sgxExtensionOid])

@@ -9,6 +9,7 @@ import { type Bytes, bufferSourceOf, concat, hexOf } from '../bytes/index.ts'
 /** How something is signed. RSASSA-PSS has MGF1 and a salt of the digest's own hash and length. */
 export type SignatureAlgorithm =
   | 'ecdsa-p256-sha256'
+  | 'ecdsa-p384-sha256'
   | 'ecdsa-p384-sha384'
   | 'rsa-pss-sha256'
   | 'rsa-pss-sha384'
@@ -40,7 +41,7 @@ export interface SignatureQuestion {
   readonly message: Uint8Array
 }
 
-export type DigestAlgorithm = 'SHA-256' | 'SHA-384'
+export type DigestAlgorithm = 'SHA-256' | 'SHA-384' | 'SHA-512'
 
 /**
  * What verification asks of a cryptographic library. Answers may come at once or later: Web Crypto's come later,
@@ -101,7 +102,7 @@ export function isOfKind(algorithm: SignatureAlgorithm, { kind }: PublicKey): bo
     case 'p256':
       return algorithm === 'ecdsa-p256-sha256'
     case 'p384':
-      return algorithm === 'ecdsa-p384-sha384'
+      return algorithm.startsWith('ecdsa-p384-')
     case 'rsa':
       return algorithm.startsWith('rsa-')
   }
@@ -163,6 +164,7 @@ function pkcs1(hash: string): WebAlgorithm {
 
 const webAlgorithms: Readonly<Record<SignatureAlgorithm, WebAlgorithm>> = {
   'ecdsa-p256-sha256': ecdsa('P-256', 'SHA-256'),
+  'ecdsa-p384-sha256': ecdsa('P-384', 'SHA-256'),
   'ecdsa-p384-sha384': ecdsa('P-384', 'SHA-384'),
   'rsa-pss-sha256': pss('SHA-256', 32),
   'rsa-pss-sha384': pss('SHA-384', 48),

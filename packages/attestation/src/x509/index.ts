@@ -30,4 +30,5 @@ export {
   type SgxExtension,
   sgxExtensionOid,
 } from './sgx-extension.ts'
+export { rsaKeyOf } from './rsa-key.ts'
 export { publicKeyOf, rawEcdsaOf } from './signature-algorithms.ts'

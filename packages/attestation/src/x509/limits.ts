@@ -19,3 +19,6 @@ export const serialNumberBytesMax = 21
 /** Sizes of RSA moduli that signatures are verified with, in bytes. AMD's have 512, Microsoft's 256 to 512. */
 export const rsaModulusBytesMin = 256
 export const rsaModulusBytesMax = 512
+
+/** Most purposes in one extended key usage. */
+export const keyPurposesMax = 16

@@ -23,7 +23,11 @@ export function signatureOf(identifier: Uint8Array, bits: Uint8Array): Signature
     case undefined:
       return undefined
     case 'ecdsa-p256-sha256':
-      return ecdsaSignature(algorithm, rawEcdsaOf(bits, 32))
+      // The identifier names no curve. Numbers that are longer than this one's are of the next.
+      return (
+        ecdsaSignature(algorithm, rawEcdsaOf(bits, 32)) ??
+        ecdsaSignature('ecdsa-p384-sha256', rawEcdsaOf(bits, 48))
+      )
     case 'ecdsa-p384-sha384':
       return ecdsaSignature(algorithm, rawEcdsaOf(bits, 48))
     default:
@@ -117,9 +121,13 @@ const sha384Hex = '300d06096086480165030402020500'
 const pssBefore = `06092a864886f70d01010a`
 const pssParameters = `a00f${sha384Hex}a11c301a06092a864886f70d010108${sha384Hex}a203020130`
 
-/** DER of AlgorithmIdentifier, hex. The trailer field of RSASSA-PSS is a default that some write. */
+/**
+ * DER of AlgorithmIdentifier, hex. The trailer field of RSASSA-PSS is a default that some write, and so is NULL after
+ * ECDSA with SHA-256 (Mbed TLS up to version 2).
+ */
 const algorithms: ReadonlyMap<string, SignatureAlgorithm> = new Map([
   ['300a06082a8648ce3d040302', 'ecdsa-p256-sha256'],
+  ['300c06082a8648ce3d0403020500', 'ecdsa-p256-sha256'],
   ['300a06082a8648ce3d040303', 'ecdsa-p384-sha384'],
   [`3041${pssBefore}3034${pssParameters}`, 'rsa-pss-sha384'],
   [`3046${pssBefore}3039${pssParameters}a303020101`, 'rsa-pss-sha384'],

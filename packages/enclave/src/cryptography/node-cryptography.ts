@@ -94,6 +94,7 @@ const ecdsa: Options = { dsaEncoding: 'ieee-p1363' }
 
 const nodeAlgorithms: Readonly<Record<SignatureAlgorithm, readonly [string, Options]>> = {
   'ecdsa-p256-sha256': ['sha256', ecdsa],
+  'ecdsa-p384-sha256': ['sha256', ecdsa],
   'ecdsa-p384-sha384': ['sha384', ecdsa],
   'rsa-pss-sha256': ['sha256', pss(32)],
   'rsa-pss-sha384': ['sha384', pss(48)],
