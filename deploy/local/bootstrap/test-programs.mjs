@@ -6,6 +6,7 @@ import { Stop, step } from './steps.mjs'
 /** What the tests drive beside the npm packages, by the name of Debian's package and how it is found. */
 const programs = [
   { package: 'chromium', found: () => chromium() !== undefined },
+  { package: 'swtpm', found: () => onPath('swtpm') },
   { package: 'redis-server', found: () => onPath('redis-server') || onPath('valkey-server') },
   {
     package: 'fonts-noto-cjk',

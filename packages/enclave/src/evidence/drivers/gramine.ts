@@ -20,6 +20,7 @@ import { deviceFiles, type FileSystem, systemFiles } from './device-files.ts'
 import type { Driven, DriverCode, EvidenceSource, SgxEvidence } from './evidence-source.ts'
 import { driverLimits } from './limits.ts'
 import { oneAtATime } from './one-at-a-time.ts'
+import { reportDataOf } from './report-data.ts'
 
 export interface GramineSourceOptions {
   /** `/dev/attestation` unless said. */
@@ -56,7 +57,9 @@ export function createGramineSource(options: GramineSourceOptions = {}): Gramine
       bytesMax: driverLimits.quoteBytesMax,
     })
     if (!quote.ok) return quotingProblem(quote.problem)
-    return equalBytes(quote.value.subarray(reportDataAt, reportDataAt + 64), reportData)
+    const over = reportDataOf('sgx', quote.value)
+    if (over === undefined) return refuse('evidence-malformed', 'quote', 'not a quote of version 3')
+    return equalBytes(over, reportData)
       ? ok({ kind: 'sgx', quote: quote.value })
       : refuse('evidence-stale', 'quote', 'the quote is over other report data')
   }
@@ -72,9 +75,6 @@ export function createGramineSource(options: GramineSourceOptions = {}): Gramine
     },
   }
 }
-
-/** REPORTDATA: after a header of 48 bytes, 320 bytes into the report body. */
-const reportDataAt = 48 + 320
 
 /** Whatever goes wrong in quoting, Gramine answers EACCES: it says nothing about permissions. */
 function quotingProblem(problem: Problem<DriverCode>): Driven<never> {

@@ -13,6 +13,7 @@ import { type DeviceFiles, deviceFiles, type FileSystem, systemFiles } from './d
 import type { Driven, EvidenceSource, TsmEvidence } from './evidence-source.ts'
 import { driverLimits } from './limits.ts'
 import { oneAtATime } from './one-at-a-time.ts'
+import { reportDataOf } from './report-data.ts'
 
 export interface TsmSourceOptions {
   /** `/sys/kernel/config/tsm/report` unless said. */
@@ -153,10 +154,10 @@ async function attemptOf(
   if (after.value !== before.value + BigInt(writes.length)) {
     return refuse('generation-conflict', 'generation', 'somebody else wrote to this entry')
   }
-  const at = reportDataAt(kind, out.value)
-  if (at === undefined) return refuse('evidence-malformed', 'outblob', 'not a known format')
+  const over = reportDataOf(kind, out.value)
+  if (over === undefined) return refuse('evidence-malformed', 'outblob', 'not a known format')
   // An SVSM puts a digest there, of this and of its manifest.
-  if (!asksServices && !equalBytes(out.value.subarray(at, at + 64), reportData)) {
+  if (!asksServices && !equalBytes(over, reportData)) {
     return refuse('evidence-stale', 'outblob', 'the report is over other report data')
   }
   if (kind === 'tdx') return ok({ kind, quote: out.value })
@@ -180,13 +181,4 @@ async function generationOf(device: DeviceFiles, entry: string): Promise<Driven<
 async function visible(blob: Promise<Driven<Uint8Array>>): Promise<Driven<Uint8Array | undefined>> {
   const read = await blob
   return !read.ok && read.problem.code === 'device-missing' ? ok(undefined) : read
-}
-
-/** Where the report data stands: in an SNP report of any version, in a quote of version 4 or 5. */
-function reportDataAt(kind: 'tdx' | 'snp', report: Uint8Array): number | undefined {
-  if (kind === 'snp') return 0x50
-  const version = new DataView(report.buffer, report.byteOffset, 2).getUint16(0, true)
-  // Header; in version 5 the type and size of the body; 520 bytes of TD report.
-  const at = version === 4 ? 48 + 520 : version === 5 ? 48 + 6 + 520 : undefined
-  return at === undefined || report.length < at + 64 ? undefined : at
 }
