@@ -6,12 +6,7 @@
  */
 
 import { bytesOfBase64Url, equalBytes, ok, type Result, type UnixSeconds } from '../bytes/index.ts'
-import {
-  type AppraisalCode,
-  appraiseSgx,
-  referenceValuesOf,
-  type Verdict,
-} from '../claims/index.ts'
+import { type AppraisalCode, appraise, referenceValuesOf, type Verdict } from '../claims/index.ts'
 import {
   type EvidenceDocument,
   type PeerExpectation,
@@ -125,7 +120,7 @@ async function verify(trust: PeerTrust, checks: Check[]): Promise<PeerFacts> {
   verifyWhereabouts(trust, bound, pass)
 
   // 3. It is the software that we mean, in the state that we accept.
-  const verdict = appraise(trust, bound, pass)
+  const verdict = appraisePeer(trust, bound, pass)
 
   // 4. The attestation service came to the same conclusions.
   const { token, tokenText } = await verifyToken(trust, bound, pass)
@@ -278,7 +273,7 @@ function verifyWhereabouts(
 
 /** The checks that appraisal stands for, each with the codes that fail it. */
 const appraisalChecks: Readonly<
-  Record<AppraisalCode, readonly [check: CheckId, code: PeerProblem['code']]>
+  Partial<Record<AppraisalCode, readonly [check: CheckId, code: PeerProblem['code']]>>
 > = {
   'wrong-config-id': ['configuration', 'configuration'],
   'wrong-mr-enclave': ['measurement', 'measurement'],
@@ -292,17 +287,24 @@ const appraisalChecks: Readonly<
   'wrong-tcb-evaluation-data-number': ['tcb', 'tcb-status'],
 }
 
-function appraise(trust: PeerTrust, bound: BoundEvidence, pass: Pass): Verdict {
+function checkOf(code: string): readonly [check: CheckId, code: PeerProblem['code']] {
+  return appraisalChecks[code as AppraisalCode] ?? ['measurement', 'measurement']
+}
+
+function appraisePeer(trust: PeerTrust, bound: BoundEvidence, pass: Pass): Verdict {
   const { evidence, runtimeData } = bound
   const { expectation, deployment, development } = trust
-  const verdict = appraiseSgx(evidence, referenceValuesOf(expectation, deployment))
+  const verdict = appraise(evidence, referenceValuesOf(expectation, deployment), {
+    at: trust.at,
+    deployment,
+  })
   if (verdict.kind === 'none')
     return fail('measurement', 'measurement', '', 'nothing to compare with')
   const problems = verdict.kind === 'contraindicated' ? verdict.problems : []
   const ask = (id: CheckId, detail: string): void => {
-    const found = problems.find(({ code }) => appraisalChecks[code as AppraisalCode][0] === id)
+    const found = problems.find(({ code }) => checkOf(code)[0] === id)
     if (found === undefined) pass(id, detail)
-    else fail(id, appraisalChecks[found.code as AppraisalCode][1], found.at, found.detail)
+    else fail(id, checkOf(found.code)[1], found.at, found.detail)
   }
   ask('configuration', configurationDetailOf(expectation, evidence.configId))
   ask('measurement', evidence.mrEnclave)

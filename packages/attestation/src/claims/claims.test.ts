@@ -2,8 +2,14 @@ import { describe, expect, test } from 'vitest'
 import { hexOf } from '../bytes/index.ts'
 import type { PeerExpectation } from '../evidence/index.ts'
 import type { SgxEvidence, Verified } from '../verification/index.ts'
-import { sampleWorld } from '../verification/sample-world.fixtures.ts'
-import { appraiseSgx, meets, referenceValuesOf, type SgxReferenceValues } from './index.ts'
+import { instant, sampleWorld } from '../verification/sample-world.fixtures.ts'
+import {
+  appraise,
+  meets,
+  referenceValuesOf,
+  type SgxReferenceValues,
+  type Verdict,
+} from './index.ts'
 
 const world = await sampleWorld()
 const evidence = await verified({})
@@ -19,6 +25,9 @@ const peer: PeerExpectation = {
 }
 const deployment = 'urn:uuid:6f9619ff-8b86-d011-b42d-00c04fc964ff'
 const expected = referenceValuesOf(peer, deployment)
+
+const appraiseSgx = (found: Verified<SgxEvidence>, asked: SgxReferenceValues): Verdict =>
+  appraise(found, asked, { at: instant, deployment })
 
 describe('expectations', () => {
   test.each([

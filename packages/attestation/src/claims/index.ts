@@ -1,8 +1,24 @@
-export { type Expectation, meets } from './expectation.ts'
+export type { AppraisalCode } from './appraisal-fields.ts'
 export {
-  type AppraisalCode,
-  appraiseSgx,
+  type AnyEvidence,
+  type AppraisalContext,
+  appraise,
+  effectiveTcbStatus,
+} from './appraise.ts'
+export { type ClaimSet, type ClaimValue, claimsOf } from './claims-of.ts'
+export { type Expectation, meets } from './expectation.ts'
+export { type ForecastSide, forecastTcb, type TcbForecast } from './forecast.ts'
+export { referenceValuesBytesMax, referenceValuesDepthMax } from './limits.ts'
+export { parseReferenceValues } from './parse-reference-values.ts'
+export {
+  type DcapReferenceValues,
+  type ReferenceValues,
   referenceValuesOf,
   type SgxReferenceValues,
-} from './sgx.ts'
+  type SnpReferenceValues,
+  type TdxReferenceValues,
+  type ToleratedAdvisory,
+} from './reference-values.ts'
+export { skeletonOf } from './skeleton-of.ts'
 export type { Claim, Verdict } from './verdict.ts'
+export { verdictOf } from './verdict-of.ts'

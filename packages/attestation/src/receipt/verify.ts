@@ -7,7 +7,7 @@
 
 import { ok, type Result, type UnixSeconds } from '../bytes/index.ts'
 import { disagreementOf } from '../channel/index.ts'
-import { appraiseSgx, referenceValuesOf } from '../claims/index.ts'
+import { appraise, referenceValuesOf } from '../claims/index.ts'
 import { type EvidenceDocument, parseEvidenceDocument, type TeeRole } from '../evidence/index.ts'
 import { isSimulated, verifyAttestationToken } from '../token/index.ts'
 import {
@@ -23,6 +23,7 @@ import { type ParsedReceipt, parseReceipt } from './parse.ts'
 import type {
   ReceiptModel,
   ReceiptParty,
+  ReceiptPayload,
   ReceiptProblem,
   ReceiptReport,
   ReceiptStep,
@@ -125,7 +126,7 @@ async function verify(
     attachments.diagnostics,
     diagnostics,
   )
-  verifyProvider(payload.diagnostics.model, platform, diagnostics)
+  verifyProvider(payload, platform, diagnostics)
   pass('diagnostics-claims', `model ${payload.diagnostics.model.sha256}`)
 
   // 7. All of it happened in one deployment.
@@ -221,7 +222,7 @@ function verifyNotDebugged({ evidence }: BoundEvidence): void {
 
 /** The model is the one that the provider attested, and the provider one that the platform was set up to accept. */
 function verifyProvider(
-  model: ReceiptModel,
+  { diagnostics: { model }, issuedAt }: ReceiptPayload,
   platform: BoundEvidence,
   { evidence, runtimeData }: BoundEvidence,
 ): void {
@@ -231,8 +232,9 @@ function verifyProvider(
   }
   const expectations = platform.initTimeData.peers.filter(({ role }) => role === 'diagnostics')
   const accepted = expectations.some((expectation) => {
-    const references = referenceValuesOf(expectation, platform.initTimeData.deployment)
-    const { kind } = appraiseSgx(evidence, references)
+    const { deployment } = platform.initTimeData
+    const references = referenceValuesOf(expectation, deployment)
+    const { kind } = appraise(evidence, references, { at: issuedAt, deployment })
     const { model: expected } = expectation
     const isExpectedModel = expected === undefined || expected.sha256 === model.sha256
     return (kind === 'affirming' || kind === 'warning') && isExpectedModel

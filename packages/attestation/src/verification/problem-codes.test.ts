@@ -9,7 +9,7 @@ const page = readFileSync(resolve(source, '../../../docs/spec/problem-codes.md')
 const unions = [
   ['verification/problem-codes.ts', 'VerificationCode'],
   ['verification/problem-codes.ts', 'BindingCode'],
-  ['claims/sgx.ts', 'AppraisalCode'],
+  ['claims/appraisal-fields.ts', 'AppraisalCode'],
   ['evidence/dcap-quote.ts', 'DcapQuoteCode'],
   ['evidence/snp-report.ts', 'SnpReportCode'],
   ['evidence/evidence-document.ts', 'EvidenceDocumentCode'],
