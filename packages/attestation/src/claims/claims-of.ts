@@ -1,4 +1,5 @@
 import { hexOf } from '../bytes/index.ts'
+import { type DcapQuote, guestPolicyOf, type SnpReport } from '../evidence/index.ts'
 import type { SgxEvidence, SnpEvidence, TdxEvidence } from '../verification/index.ts'
 import type { Claim } from './verdict.ts'
 
@@ -8,19 +9,19 @@ export type ClaimValue = string | number | boolean | readonly string[]
 /** Claims by their names. */
 export type ClaimSet = Readonly<Record<string, ClaimValue>>
 
-/**
- * What evidence says, by the names of its vendor's documents.
- *
- * What of it may be believed depends on where the evidence comes from: `verification` gives none that is not verified.
- */
+/** What verified evidence says, by the names of its vendor's documents. */
 export function claimsOf(evidence: SgxEvidence | TdxEvidence | SnpEvidence): ClaimSet {
   switch (evidence.kind) {
     case 'sgx':
-      return { ...sgxClaimsOf(evidence), ...platformClaimsOf(evidence) }
     case 'tdx':
-      return { ...tdxClaimsOf(evidence), ...platformClaimsOf(evidence) }
+      return { ...quoteClaimsOf(evidence.quote), ...platformClaimsOf(evidence) }
     case 'snp':
-      return snpClaimsOf(evidence)
+      return {
+        product: evidence.product,
+        ...(evidence.cspId === undefined ? {} : { cspId: evidence.cspId }),
+        ...reportClaimsOf(evidence.report),
+        revocation: evidence.revocation,
+      }
   }
 }
 
@@ -38,39 +39,68 @@ export function claimListOf(evidence: SgxEvidence | TdxEvidence | SnpEvidence): 
       ]
 }
 
-function sgxClaimsOf(evidence: SgxEvidence): ClaimSet {
+/** What a quote says of itself; who has not verified it believes none of it. */
+export function quoteClaimsOf(quote: DcapQuote): ClaimSet {
+  if (quote.kind === 'sgx') {
+    const body = quote.reportBody
+    return {
+      mrEnclave: hexOf(body.mrEnclave),
+      mrSigner: hexOf(body.mrSigner),
+      isvProdId: body.isvProdId,
+      isvSvn: body.isvSvn,
+      attributes: hexOf(body.attributes),
+      miscSelect: hexOf(body.miscSelect),
+      configId: hexOf(body.configId),
+      configSvn: body.configSvn,
+      reportData: hexOf(body.reportData),
+      debug: body.debug,
+    }
+  }
+  const report = quote.tdReport
+  const { tdx15 } = report
   return {
-    mrEnclave: evidence.mrEnclave,
-    mrSigner: evidence.mrSigner,
-    isvProdId: evidence.isvProdId,
-    isvSvn: evidence.isvSvn,
-    attributes: evidence.attributes,
-    miscSelect: evidence.miscSelect,
-    configId: evidence.configId,
-    configSvn: evidence.configSvn,
-    reportData: evidence.reportData,
-    debug: evidence.debug,
+    mrTd: hexOf(report.mrTd),
+    rtmr: report.rtmr.map(hexOf),
+    mrConfigId: hexOf(report.mrConfigId),
+    mrOwner: hexOf(report.mrOwner),
+    mrOwnerConfig: hexOf(report.mrOwnerConfig),
+    mrSeam: hexOf(report.mrSeam),
+    mrSignerSeam: hexOf(report.mrSignerSeam),
+    seamAttributes: hexOf(report.seamAttributes),
+    tdAttributes: hexOf(report.tdAttributes),
+    xfam: hexOf(report.xfam),
+    teeTcbSvn: hexOf(report.teeTcbSvn),
+    ...(tdx15 && {
+      teeTcbSvn2: hexOf(tdx15.teeTcbSvn2),
+      mrServiceTd: hexOf(tdx15.mrServiceTd),
+    }),
+    reportData: hexOf(report.reportData),
+    debug: report.debug,
   }
 }
 
-function tdxClaimsOf(evidence: TdxEvidence): ClaimSet {
-  const { teeTcbSvn2, mrServiceTd } = evidence
+/** What an SNP report says of itself; who has not verified it believes none of it. */
+export function reportClaimsOf(report: SnpReport): ClaimSet {
   return {
-    mrTd: evidence.mrTd,
-    rtmr: evidence.rtmr,
-    mrConfigId: evidence.mrConfigId,
-    mrOwner: evidence.mrOwner,
-    mrOwnerConfig: evidence.mrOwnerConfig,
-    mrSeam: evidence.mrSeam,
-    mrSignerSeam: evidence.mrSignerSeam,
-    seamAttributes: evidence.seamAttributes,
-    tdAttributes: evidence.tdAttributes,
-    xfam: evidence.xfam,
-    teeTcbSvn: evidence.teeTcbSvn,
-    ...(teeTcbSvn2 === undefined ? {} : { teeTcbSvn2 }),
-    ...(mrServiceTd === undefined ? {} : { mrServiceTd }),
-    reportData: evidence.reportData,
-    debug: evidence.debug,
+    version: report.version,
+    signingKey: report.signingKey,
+    measurement: hexOf(report.measurement),
+    hostData: hexOf(report.hostData),
+    reportData: hexOf(report.reportData),
+    vmpl: report.vmpl,
+    guestSvn: report.guestSvn,
+    guestPolicy: `0x${report.guestPolicy.toString(16)}`,
+    familyId: hexOf(report.familyId),
+    imageId: hexOf(report.imageId),
+    idKeyDigest: hexOf(report.idKeyDigest),
+    authorKeyDigest: hexOf(report.authorKeyDigest),
+    reportId: hexOf(report.reportId),
+    chipId: hexOf(report.chipId),
+    currentTcb: hexOf(report.currentTcb),
+    committedTcb: hexOf(report.committedTcb),
+    launchTcb: hexOf(report.launchTcb),
+    reportedTcb: hexOf(report.reportedTcb),
+    debug: guestPolicyOf(report).debug,
   }
 }
 
@@ -82,33 +112,5 @@ function platformClaimsOf(evidence: SgxEvidence | TdxEvidence): ClaimSet {
     ...(platformInstanceId === undefined ? {} : { platformInstanceId }),
     tcbDate: new Date(1000 * evidence.tcbDate).toISOString().replace('.000Z', 'Z'),
     tcbEvaluationDataNumber: evidence.tcbEvaluationDataNumber,
-  }
-}
-
-function snpClaimsOf(evidence: SnpEvidence): ClaimSet {
-  const { report, cspId } = evidence
-  return {
-    version: report.version,
-    product: evidence.product,
-    signingKey: evidence.signingKey,
-    ...(cspId === undefined ? {} : { cspId }),
-    measurement: evidence.measurement,
-    hostData: evidence.hostData,
-    reportData: evidence.reportData,
-    vmpl: evidence.vmpl,
-    guestSvn: evidence.guestSvn,
-    guestPolicy: `0x${evidence.guestPolicy.toString(16)}`,
-    familyId: evidence.familyId,
-    imageId: evidence.imageId,
-    idKeyDigest: evidence.idKeyDigest,
-    authorKeyDigest: evidence.authorKeyDigest,
-    reportId: hexOf(report.reportId),
-    chipId: evidence.chipId,
-    currentTcb: hexOf(report.currentTcb),
-    committedTcb: hexOf(report.committedTcb),
-    launchTcb: hexOf(report.launchTcb),
-    reportedTcb: hexOf(report.reportedTcb),
-    revocation: evidence.revocation,
-    debug: evidence.debug,
   }
 }

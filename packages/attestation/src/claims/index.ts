@@ -5,7 +5,13 @@ export {
   appraise,
   effectiveTcbStatus,
 } from './appraise.ts'
-export { type ClaimSet, type ClaimValue, claimsOf } from './claims-of.ts'
+export {
+  type ClaimSet,
+  type ClaimValue,
+  claimsOf,
+  quoteClaimsOf,
+  reportClaimsOf,
+} from './claims-of.ts'
 export { type Expectation, meets } from './expectation.ts'
 export { type ForecastSide, forecastTcb, type TcbForecast } from './forecast.ts'
 export { referenceValuesBytesMax, referenceValuesDepthMax } from './limits.ts'
