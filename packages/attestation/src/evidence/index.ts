@@ -1,4 +1,11 @@
 export {
+  type AmdCertificateKind,
+  type AmdCertificateTable,
+  type AmdCertificateTableCode,
+  parseAmdCertificateTable,
+} from './amd-certificate-table.ts'
+export { type AzureVtpmEvidence, parseAzureVtpmEvidence } from './azure-vtpm-evidence.ts'
+export {
   type CertificationData,
   type DcapQuote,
   type DcapQuoteCode,
@@ -27,6 +34,13 @@ export {
   readEndorsements,
 } from './evidence-document.ts'
 export {
+  type HclConfiguration,
+  type HclHardwareReport,
+  type HclReport,
+  type HclReportCode,
+  parseHclReport,
+} from './hcl-report.ts'
+export {
   dcapQuoteBytesMax,
   endorsementCrlMax,
   endorsementJsonMax,
@@ -36,6 +50,8 @@ export {
   initTimeDataBytesMax,
   runtimeDataBytesMax,
 } from './limits.ts'
+export { type MaaSnpReport, parseMaaSnpReport } from './maa-snp-report.ts'
+export { type OpenEnclaveReportCode, parseOpenEnclaveReport } from './open-enclave-report.ts'
 export { parseSgxQuote, type SgxQuoteCode } from './sgx-quote.ts'
 export { type SgxReportBody, sgxAttributeFlags } from './sgx-report-body.ts'
 export {
@@ -51,3 +67,14 @@ export {
 } from './snp-report.ts'
 export { type TdReport, type Tdx15Fields, tdReportBytes } from './td-report.ts'
 export { type TeeRole, teeRoles } from './tee-role.ts'
+export { parseThimCertificates, type ThimCertificates } from './thim-certificates.ts'
+export {
+  parseTpmQuote,
+  parseTpmSignature,
+  rawTpmSignatureOf,
+  type TpmPcrSelection,
+  type TpmQuote,
+  type TpmQuoteCode,
+} from './tpm-quote.ts'
+export { parseTsmReport, type TsmReport } from './tsm-report.ts'
+export type { WrappedJsonCode } from './wrapped-json.ts'

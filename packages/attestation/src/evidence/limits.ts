@@ -33,3 +33,46 @@ export const evidenceDocumentBytesMax = 4_194_304
 
 /** How deep an evidence document may nest. */
 export const evidenceDocumentDepthMax = 8
+
+/** Largest HCL report, in bytes. Azure's are read from an NV index of 2600. */
+export const hclReportBytesMax = 16_384
+
+/** How deep the variable data of an HCL report may nest. */
+export const hclVariableDataDepthMax = 8
+
+/** Most keys in the variable data of an HCL report. Azure writes two. */
+export const hclKeysMax = 8
+
+/** Largest TPMS_ATTEST or TPMT_SIGNATURE, in bytes. */
+export const tpmStructureBytesMax = 4096
+
+/** Most PCR banks in one quote. */
+export const tpmBanksMax = 8
+
+/** Most platform configuration registers of one bank. */
+export const tpmPcrsMax = 32
+
+/** Largest COSE_Sign1, in bytes. Microsoft's have about 11 000. */
+export const coseSign1BytesMax = 131_072
+
+/** How deep COSE_Sign1 and its headers may nest. */
+export const coseDepthMax = 6
+
+/** Largest payload of a UVM endorsement, in bytes of JSON. */
+export const uvmPayloadBytesMax = 16_384
+
+/** Largest value of an RA-TLS evidence extension, in bytes of CBOR. */
+export const raTlsExtensionBytesMax = 40_960
+
+/** How deep an RA-TLS evidence extension may nest. */
+export const raTlsDepthMax = 4
+
+/** Largest file that evidence comes wrapped in, in bytes. */
+export const wrappedEvidenceBytesMax = 1_048_576
+
+/** How deep JSON that evidence comes wrapped in may nest. */
+export const wrappedEvidenceDepthMax = 8
+
+/** Largest AMD certificate table, in bytes, and most entries in it. */
+export const amdCertificateTableBytesMax = 131_072
+export const amdCertificateTableEntriesMax = 32

@@ -20,6 +20,14 @@ export {
   type DcapVerificationInput,
   verifyDcapEvidence,
 } from './verify-dcap-evidence.ts'
+export {
+  type HclBinding,
+  type HclBindingCode,
+  type HclBindingInput,
+  type HclHardwareEvidence,
+  type TpmPcrValues,
+  verifyHclBinding,
+} from './verify-hcl-binding.ts'
 export { type QuoteSignaturesInput, verifyQuoteSignatures } from './verify-quote-signatures.ts'
 export { verifySgxEvidence } from './verify-sgx-evidence.ts'
 export {

@@ -23,6 +23,7 @@ export {
 } from './limits.ts'
 export { parseCertificateChain, pemOf } from './pem.ts'
 export type { X509Code } from './problems.ts'
+export { type RsaPublicKey, rsaKeyOf } from './rsa-key.ts'
 export {
   componentsCount,
   parseSgxExtension,
@@ -30,5 +31,4 @@ export {
   type SgxExtension,
   sgxExtensionOid,
 } from './sgx-extension.ts'
-export { rsaKeyOf } from './rsa-key.ts'
 export { publicKeyOf, rawEcdsaOf } from './signature-algorithms.ts'

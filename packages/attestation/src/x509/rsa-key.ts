@@ -2,16 +2,19 @@ import { concat } from '../bytes/index.ts'
 import type { PublicKey } from './cryptography.ts'
 import { publicKeyOf } from './signature-algorithms.ts'
 
+export type RsaPublicKey = Extract<PublicKey, { readonly kind: 'rsa' }>
+
 /**
  * An RSA key by its numbers, big-endian, as a JSON Web Key carries them.
  *
  * @returns `undefined` for a size or an exponent that nothing here verifies with.
  * @see RFC 8017, appendix A.1.1; RFC 7518, section 6.3.1
  */
-export function rsaKeyOf(modulus: Uint8Array, exponent: Uint8Array): PublicKey | undefined {
+export function rsaKeyOf(modulus: Uint8Array, exponent: Uint8Array): RsaPublicKey | undefined {
   const numbers = element(0x30, element(0x02, positive(modulus)), element(0x02, positive(exponent)))
   const bits = element(0x03, Uint8Array.of(0), numbers)
-  return publicKeyOf(element(0x30, rsaEncryption, bits))
+  const key = publicKeyOf(element(0x30, rsaEncryption, bits))
+  return key?.kind === 'rsa' ? key : undefined
 }
 
 /** AlgorithmIdentifier of rsaEncryption. */
