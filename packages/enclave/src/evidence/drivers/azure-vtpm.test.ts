@@ -303,12 +303,10 @@ test.runIf(hasSwtpm && hasVectors)(
       expect(bytesOfBase64Url(report)).toEqual(td.slice(32, 1056))
       return { body: JSON.stringify({ quote: base64UrlOf(quote) }) }
     }
-    const evidence = await source({ transmit: holding(swtpm.transmit, td) }).evidence(zero)
-    // The two were captured at different times: the quote is not over this report, and that shows.
-    const matches = Buffer.from(td.subarray(160, 224)).equals(quote.subarray(568, 632))
-    expect(evidence).toMatchObject(
-      matches ? { ok: true, value: { quote } } : { problem: { code: 'evidence-stale' } },
-    )
+    expect(await source({ transmit: holding(swtpm.transmit, td) }).evidence(zero)).toMatchObject({
+      ok: true,
+      value: { kind: 'azure-tdx', hclReport: td, quote },
+    })
   },
 )
 

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Bytes, bytesOf, bytesOfBase64Url, concat } from '@sealward/attestation/bytes'
@@ -242,6 +242,14 @@ test('many who ask at once each get their own', async () => {
   expect(kernel.made).toHaveLength(8)
 })
 
+test('a line that is too long turns the last one away', async () => {
+  const { ask } = guest()
+  const asked = Array.from({ length: driverLimits.waitingMax + 2 }, () => ask.evidence(reportData))
+  const answers = await Promise.all(asked)
+  expect(answers.slice(0, -1).every((answer) => answer.ok)).toBe(true)
+  expect(answers.at(-1)).toMatchObject({ problem: { code: 'device-busy', at: 'queue' } })
+})
+
 test('on a real file system: one open, one write, a close, and reading in whatever parts there are', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'sealward-tsm-'))
   let generation = 0
@@ -251,7 +259,7 @@ test('on a real file system: one open, one write, a close, and reading in whatev
       await systemFiles.makeFolder(path)
       await writeFile(join(path, 'provider'), 'sev_guest\n')
       await writeFile(join(path, 'generation'), '0\n')
-      await writeFile(join(path, 'inblob'), '', { mode: 0o200 })
+      await writeFile(join(path, 'inblob'), '')
     },
     async open(path, mode) {
       const file = await systemFiles.open(path, mode)
@@ -262,10 +270,7 @@ test('on a real file system: one open, one write, a close, and reading in whatev
           if (mode !== 'write') return
           const entry = join(path, '..')
           await writeFile(join(entry, 'generation'), `${++generation}\n`)
-          await mkdir(entry, { recursive: true })
-          await rm(join(entry, 'outblob'), { force: true })
-          const inblob = await readFile(path).catch(() => reportData)
-          await writeFile(join(entry, 'outblob'), snpReport(inblob), { mode: 0o400 })
+          await writeFile(join(entry, 'outblob'), snpReport(await readFile(path)))
         },
       }
     },
