@@ -5,6 +5,7 @@ export {
   parseAmdCertificateTable,
 } from './amd-certificate-table.ts'
 export { type AzureVtpmEvidence, parseAzureVtpmEvidence } from './azure-vtpm-evidence.ts'
+export { type CoseSign1, type CoseSign1Code, parseCoseSign1 } from './cose-sign1.ts'
 export {
   type CertificationData,
   type DcapQuote,
@@ -49,6 +50,7 @@ export {
   evidenceDocumentDepthMax,
   initTimeDataBytesMax,
   runtimeDataBytesMax,
+  uvmPayloadBytesMax,
 } from './limits.ts'
 export { type MaaSnpReport, parseMaaSnpReport } from './maa-snp-report.ts'
 export { type OpenEnclaveReportCode, parseOpenEnclaveReport } from './open-enclave-report.ts'

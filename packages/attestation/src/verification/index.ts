@@ -36,3 +36,14 @@ export {
   verifySnpEvidence,
 } from './verify-snp-evidence.ts'
 export { verifyTdxEvidence } from './verify-tdx-evidence.ts'
+export {
+  microsoftUvmFeed,
+  microsoftUvmIssuer,
+  type UvmBindingCode,
+  type UvmEndorsement,
+  type UvmEndorsementCode,
+  type UvmEndorsementInput,
+  verifyEndorsedMeasurement,
+  verifySecurityPolicyBinding,
+  verifyUvmEndorsement,
+} from './verify-uvm-endorsement.ts'
