@@ -54,6 +54,13 @@ export {
 } from './limits.ts'
 export { type MaaSnpReport, parseMaaSnpReport } from './maa-snp-report.ts'
 export { type OpenEnclaveReportCode, parseOpenEnclaveReport } from './open-enclave-report.ts'
+export {
+  parseRaTlsCertificate,
+  type RaTlsCertificate,
+  type RaTlsClaims,
+  type RaTlsCode,
+  type RaTlsEvidence,
+} from './ra-tls.ts'
 export { parseSgxQuote, type SgxQuoteCode } from './sgx-quote.ts'
 export { type SgxReportBody, sgxAttributeFlags } from './sgx-report-body.ts'
 export {

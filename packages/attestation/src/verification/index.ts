@@ -29,6 +29,12 @@ export {
   verifyHclBinding,
 } from './verify-hcl-binding.ts'
 export { type QuoteSignaturesInput, verifyQuoteSignatures } from './verify-quote-signatures.ts'
+export {
+  type RaTlsBinding,
+  type RaTlsBindingCode,
+  type RaTlsHardwareEvidence,
+  verifyRaTlsBinding,
+} from './verify-ra-tls-binding.ts'
 export { verifySgxEvidence } from './verify-sgx-evidence.ts'
 export {
   type SnpTools,
