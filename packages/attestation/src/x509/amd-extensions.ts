@@ -40,7 +40,7 @@ const prefix = '1.3.6.1.4.1.3704.1'
  */
 export function parseAmdExtensions({
   extensions,
-}: Certificate): Result<AmdExtensions, Problem<X509Code>> {
+}: Pick<Certificate, 'extensions'>): Result<AmdExtensions, Problem<X509Code>> {
   const extension = (name: string): Uint8Array | undefined =>
     extensions.find(({ oid }) => oid === `${prefix}.${name}`)?.value
   // The values of several extensions are read as one: each refusal is of the same code.
@@ -57,6 +57,7 @@ export function parseAmdExtensions({
       )
       return found.ok ? found.value : refused(name)
     }
+    const hwId = extension('4')
     return {
       productName: text('2'),
       tcb: {
@@ -66,15 +67,22 @@ export function parseAmdExtensions({
         microcode: patchLevel('3.8'),
         fmc: extension('3.9') === undefined ? undefined : patchLevel('3.9'),
       },
-      hwId: hwIdOf(extension('4')),
+      hwId: hwId === undefined ? undefined : (hwIdOf(hwId) ?? refused('4')),
       cspId: extension('5') === undefined ? undefined : text('5'),
     }
   })
 }
 
-/** The octets as they are, or inside an OCTET STRING: AMD has written both. */
-function hwIdOf(value: Uint8Array | undefined): Uint8Array | undefined {
-  if (value === undefined || value.length === 64 || value.length === 8) return value
+/**
+ * A copy of the octets as they are, or inside an OCTET STRING: AMD has written both.
+ *
+ * @returns `undefined` for any other length: a shorter name would be the name of more than one chip.
+ */
+function hwIdOf(value: Uint8Array): Uint8Array | undefined {
   const wrapped = parsingDer(value, (reader) => reader.octets())
-  return wrapped.ok ? wrapped.value : value
+  const octets = hwIdLengths.includes(value.length) || !wrapped.ok ? value : wrapped.value
+  return hwIdLengths.includes(octets.length) ? new Uint8Array(octets) : undefined
 }
+
+/** Up to Genoa, and from Turin on. */
+const hwIdLengths: readonly number[] = [64, 8]
