@@ -7,6 +7,10 @@ export const limits = {
   documentBytesMax: 1_048_576,
   /** Bytes of one sealed answer. */
   sealedBytesMax: 83_886_080,
+  /** Bytes of a file of evidence, endorsements, runtime data or Reference Values. */
+  evidenceBytesMax: 33_554_432,
+  /** Certificates and revocation lists of one file of endorsements. */
+  certificatesMax: 64,
   /** Bytes of a receipt or a certificate file. */
   receiptBytesMax: 4_194_304,
   depthMax: 32,

@@ -13,7 +13,7 @@ import { readStackConfiguration, stackOriginOf } from './configuration.ts'
 import { addressedTo, readCredentials } from './credentials.ts'
 import { type Diagnosis, diagnose, notAFilm } from './diagnose.ts'
 import { addEndorsementsCommands } from './endorsements.ts'
-import { inspectEvidence } from './evidence.ts'
+import { addEvidenceCommands } from './evidence/commands.ts'
 import { failed } from './failed.ts'
 import { mediaTypeOf } from './film-identity.ts'
 import { diagnoseFolder, filmsBelow } from './folder.ts'
@@ -105,18 +105,7 @@ function createProgram(surroundings: Surroundings, exit: (code: ExitCode) => voi
       exit(await runReceiptVerify(surroundings, file, options))
     })
 
-  program
-    .command('evidence')
-    .description('evidence of services in a TEE')
-    .command('inspect')
-    .argument('<file>', 'an evidence document')
-    .description('print what an evidence document says, without believing it')
-    .action(async (file: string) => {
-      const evidence = await inspectEvidence(file)
-      if (evidence.ok) out(`${JSON.stringify(evidence.value, undefined, 2)}\n`)
-      else exit(failed(surroundings, evidence.problem))
-    })
-
+  addEvidenceCommands(program, surroundings, exit)
   addEndorsementsCommands(program, surroundings, exit)
   return program
 }
@@ -127,6 +116,7 @@ Examples:
   sealward diagnose films/ --csv out.csv
   sealward receipt verify receipt-4711.json --root root.pem
   sealward endorsements bundle quote.bin --out endorsements.json
+  sealward evidence verify quote.bin --endorsements endorsements.json
 
 Exit codes: 0 done, 1 refused by verification, 2 bad input or usage, 3 service unavailable.`
 
