@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
@@ -106,6 +108,17 @@ describe.each(all.map((one) => [one.kind, one] as const))('evidence of %s', (_, 
     expect(claims[measurement]).toMatch(/^[0-9a-f]+$/)
     expect(claims['debug']).toBe(one.debug)
   })
+})
+
+test('the examples of the specification are read', () => {
+  const page = readFileSync(
+    resolve(import.meta.dirname, '../../../../docs/spec/reference-values.md'),
+    'utf8',
+  )
+  const examples = [...page.matchAll(/```json\n([^`]*)```/g)].map(([, json = '']) =>
+    JSON.parse(json),
+  )
+  expect(examples.map((example) => parsed(example as object).kind)).toEqual(['sgx', 'tdx', 'snp'])
 })
 
 test('evidence of one TEE does not meet what is asked of another', () => {
