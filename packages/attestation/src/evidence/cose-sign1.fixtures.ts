@@ -25,6 +25,9 @@ export interface CoseWorld {
 export type CoseAlgorithm = 'ES256' | 'ES384' | 'PS256' | 'PS384' | 'PS512'
 
 export interface CoseWorldChanges {
+  /** Claims in one header and the measurement as payload, with this version. */
+  readonly claimsSvn?: Uint8Array
+  readonly rawPayload?: Uint8Array
   readonly protectedHeaders?: readonly (readonly [Uint8Array, Uint8Array])[]
   readonly certificates?: (chain: readonly Uint8Array[]) => readonly Uint8Array[]
   readonly did?: string
@@ -98,21 +101,20 @@ export function coseWorld(changes: CoseWorldChanges = {}): CoseWorld {
   const did = `did:x509:0:sha256:${fingerprint}::eku:${uvmPurpose}`
   const protectedHeaders = cborMap(
     [cborInteger(1), cborInteger(number)],
-    [cborInteger(3), cborText('application/json')],
     [cborInteger(33), cborArray(...chain.map((der) => cborBytes(der)))],
-    [cborText('iss'), cborText(changes.did ?? did)],
-    [cborText('feed'), cborText('Feed')],
-    [cborText('signingtime'), cborTag(1, cborInteger(coseInstants.signed))],
+    ...statementsOf(changes, changes.did ?? did),
     ...(changes.protectedHeaders ?? []),
   )
-  const payload = utf8Of(
-    JSON.stringify(
-      changes.payload ?? {
-        'x-ms-sevsnpvm-guestsvn': '22',
-        'x-ms-sevsnpvm-launchmeasurement': measurement,
-      },
-    ),
-  )
+  const payload =
+    changes.rawPayload ??
+    utf8Of(
+      JSON.stringify(
+        changes.payload ?? {
+          'x-ms-sevsnpvm-guestsvn': '22',
+          'x-ms-sevsnpvm-launchmeasurement': measurement,
+        },
+      ),
+    )
   const toSign = cborArray(
     cborText('Signature1'),
     cborBytes(protectedHeaders),
@@ -132,6 +134,30 @@ export function coseWorld(changes: CoseWorldChanges = {}): CoseWorld {
     feed: 'Feed',
     measurement,
   }
+}
+
+function statementsOf(
+  { claimsSvn }: CoseWorldChanges,
+  did: string,
+): readonly (readonly [Uint8Array, Uint8Array])[] {
+  if (claimsSvn === undefined) {
+    return [
+      [cborInteger(3), cborText('application/json')],
+      [cborText('iss'), cborText(did)],
+      [cborText('feed'), cborText('Feed')],
+      [cborText('signingtime'), cborTag(1, cborInteger(coseInstants.signed))],
+    ]
+  }
+  const claims = cborMap(
+    [cborInteger(1), cborText(did)],
+    [cborInteger(2), cborText('Feed')],
+    [cborInteger(6), cborInteger(coseInstants.signed)],
+    [cborText('svn'), claimsSvn],
+  )
+  return [
+    [cborInteger(15), claims],
+    [cborInteger(300), cborText('application/octet-stream')],
+  ]
 }
 
 export function cborInteger(value: number): Uint8Array {

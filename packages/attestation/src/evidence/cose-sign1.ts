@@ -1,7 +1,7 @@
 /**
  * COSE_Sign1 with a certificate chain, as Microsoft signs statements about what it ships.
  *
- * @see RFC 9052, sections 3 and 4; RFC 9360, section 2 (x5chain)
+ * @see RFC 9052, sections 3 and 4; RFC 9360, section 2 (x5chain); RFC 9597 (claims in headers)
  * @module
  */
 
@@ -35,16 +35,18 @@ export interface CoseSign1 {
   /** `Sig_structure`: what was signed. */
   readonly signedBytes: Uint8Array
   readonly payload: Uint8Array
-  /** As text, or as a CoAP content format. */
+  /** As text, or as a CoAP content format; of a payload that is a digest, that of what was digested. */
   readonly contentType: string | number | undefined
   /** From the signer's certificate up, in the order found. */
   readonly certificates: readonly Certificate[]
   /** `iss`: who the signer says to be. */
   readonly issuer: string | undefined
-  /** `feed`: which line of statements this one is of. */
+  /** `feed`, or `sub` of the claims: which line of statements this one is of. */
   readonly feed: string | undefined
-  /** `signingtime`: when the signer says to have signed. */
+  /** `signingtime`, or `iat` of the claims: when the signer says to have signed. */
   readonly signedAt: UnixSeconds | undefined
+  /** `svn` of the claims: security version of what the statement is about. */
+  readonly svn: number | undefined
 }
 
 /** Why a statement was refused. */
@@ -94,8 +96,16 @@ export function parseCoseSign1(input: Uint8Array): Result<CoseSign1, Problem<Cos
 
 const tags = { epoch: 1, sign1: 18 } as const
 
-/** RFC 9052, section 3.1; RFC 9360, section 2. */
-const labels = { algorithm: 1, critical: 2, contentType: 3, certificates: 33 } as const
+/** IANA, COSE Header Parameters. */
+const labels = {
+  algorithm: 1,
+  critical: 2,
+  contentType: 3,
+  claims: 15,
+  certificates: 33,
+  /** 300 before it was registered. */
+  preimageContentType: [259, 300],
+} as const
 
 type Headers = Omit<CoseSign1, 'signature' | 'signedBytes' | 'payload'> & {
   readonly algorithm: SignatureAlgorithm
@@ -113,30 +123,46 @@ function readHeaders(headers: CborMap): Result<Headers, Problem<CoseSign1Code>> 
   const certificates = readCertificates(headers.get(labels.certificates))
   if (!certificates.ok) return certificates
 
-  const contentType = headers.get(labels.contentType)
-  const issuer = headers.get('iss')
-  const feed = headers.get('feed')
-  const signingTime = headers.get('signingtime')
+  const contentType = [labels.contentType, ...labels.preimageContentType]
+    .map((label) => headers.get(label))
+    .find((value) => value !== undefined)
   if (
-    !isTextOr(contentType, 'number') ||
-    !isTextOr(issuer) ||
-    !isTextOr(feed) ||
-    (signingTime !== undefined && !isTag(signingTime, tags.epoch))
+    contentType !== undefined &&
+    typeof contentType !== 'string' &&
+    typeof contentType !== 'number'
   ) {
-    return malformed('protected', 'a header of another type')
+    return malformed('protected.content-type', 'text or a number expected')
   }
-  const signedAt = signingTime?.value
-  if (signedAt !== undefined && !Number.isSafeInteger(signedAt)) {
-    return malformed('protected.signingtime', 'whole seconds expected')
+  const said = readStatements(headers)
+  return said.ok
+    ? ok({ algorithm, certificates: certificates.value, contentType, ...said.value })
+    : said
+}
+
+type Statements = Pick<CoseSign1, 'issuer' | 'feed' | 'signedAt' | 'svn'>
+
+/** In claims (RFC 9597), or in headers of their own, as it was done before there were such. */
+function readStatements(headers: CborMap): Result<Statements, Problem<CoseSign1Code>> {
+  const own = [headers.get('iss'), headers.get('feed'), headers.get('signingtime')] as const
+  const claims = headers.get(labels.claims)
+  if (claims !== undefined && own.some((value) => value !== undefined)) {
+    return malformed('protected', 'claims in two places')
   }
-  return ok({
-    algorithm,
-    certificates: certificates.value,
-    contentType: contentType as string | number | undefined,
-    issuer: issuer as string | undefined,
-    feed: feed as string | undefined,
-    signedAt: signedAt as number | undefined,
-  })
+  if (claims !== undefined && !(claims instanceof Map)) {
+    return malformed('protected.claims', 'a map expected')
+  }
+  const map = claims as CborMap | undefined
+  // RFC 8392, section 4: iss, sub and iat.
+  const [issuer, feed, time] = map === undefined ? own : [map.get(1), map.get(2), map.get(6)]
+  const svn = map?.get('svn')
+  const signedAt = isTag(time, tags.epoch) ? time.value : time
+  if (!isTextOrAbsent(issuer) || !isTextOrAbsent(feed)) {
+    return malformed('protected', 'issuer and feed as text expected')
+  }
+  if (!isCountOrAbsent(signedAt) || !isCountOrAbsent(svn)) {
+    return malformed('protected', 'time and version as whole numbers expected')
+  }
+  return ok({ issuer, feed, signedAt, svn })
 }
 
 /** RFC 9053, section 2. */
@@ -176,8 +202,14 @@ function isTag(value: CborValue | undefined, tag: number): value is CborTag {
   return value instanceof CborTag && value.tag === tag
 }
 
-function isTextOr(value: CborValue | undefined, other: 'string' | 'number' = 'string'): boolean {
-  return value === undefined || typeof value === 'string' || typeof value === other
+function isTextOrAbsent(value: CborValue | undefined): value is string | undefined {
+  return value === undefined || typeof value === 'string'
+}
+
+function isCountOrAbsent(value: CborValue | undefined): value is number | undefined {
+  return (
+    value === undefined || (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0)
+  )
 }
 
 function malformed(at: string, detail: string): Result<never, Problem<CoseSign1Code>> {

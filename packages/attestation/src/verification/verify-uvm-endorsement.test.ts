@@ -137,6 +137,44 @@ test.each<readonly [string, string, UvmEndorsementInput]>([
   expect(await verifyUvmEndorsement(input)).toMatchObject({ ok: false, problem: { code } })
 })
 
+const inClaims: CoseWorldChanges = {
+  claimsSvn: cborInteger(104),
+  rawPayload: new Uint8Array(48).fill(0xab),
+}
+
+test('claims in one header, with the measurement as payload, are believed as well', async () => {
+  const input = { ...changedTo(inClaims), guestSvnMin: 104 }
+  expect(await verifyUvmEndorsement(input)).toMatchObject({
+    ok: true,
+    value: {
+      launchMeasurement: world.measurement,
+      guestSvn: 104,
+      feed: 'Feed',
+      signedAt: coseInstants.signed,
+    },
+  })
+  expect(await verifyUvmEndorsement({ ...input, guestSvnMin: 105 })).toMatchObject({
+    ok: false,
+    problem: { code: 'uvm-svn-too-old' },
+  })
+})
+
+test.each<readonly [string, CoseWorldChanges]>([
+  ['a version that is text', { ...inClaims, claimsSvn: cborText('104') }],
+  ['a version below zero', { ...inClaims, claimsSvn: cborInteger(-1) }],
+  ['a measurement of another length', { ...inClaims, rawPayload: new Uint8Array(47) }],
+  [
+    'an issuer in two places',
+    { ...inClaims, protectedHeaders: [[cborText('iss'), cborText('x')]] },
+  ],
+  ['a measurement without claims', { rawPayload: new Uint8Array(48) }],
+])('%s is refused', async (_, changes) => {
+  expect(await verifyUvmEndorsement(changedTo(changes))).toMatchObject({
+    ok: false,
+    problem: { code: 'uvm-malformed' },
+  })
+})
+
 test('the word of the signer for the time is taken only where one says so', async () => {
   expect(await verifyUvmEndorsement({ ...good, instant: 'signing-time' })).toMatchObject({
     ok: true,

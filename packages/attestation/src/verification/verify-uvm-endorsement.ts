@@ -9,6 +9,7 @@ import {
   base64UrlOf,
   bytesOfHex,
   equalBytes,
+  hexOf,
   jsonOf,
   ok,
   type Problem,
@@ -224,7 +225,13 @@ function outsideValidity(
 
 type Payload = Pick<UvmEndorsement, 'launchMeasurement' | 'guestSvn'>
 
-function readPayload({ payload, contentType }: CoseSign1): Result<Payload, Problem> {
+/** JSON; or, since the version stands in the claims, the measurement itself. */
+function readPayload({ payload, contentType, svn }: CoseSign1): Result<Payload, Problem> {
+  if (contentType === 'application/octet-stream' && svn !== undefined) {
+    return payload.length === 48
+      ? ok({ launchMeasurement: hexOf(payload), guestSvn: svn })
+      : refuse('uvm-malformed', 'payload', '48 bytes expected')
+  }
   if (contentType !== 'application/json') {
     return refuse('uvm-malformed', 'protected.content-type', 'application/json expected')
   }
