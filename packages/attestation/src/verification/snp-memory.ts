@@ -1,7 +1,8 @@
 import { concat, hexOf, utf8Of } from '../bytes/index.ts'
 import type { SnpReport } from '../evidence/index.ts'
 import type { Cryptography } from '../x509/index.ts'
-import type { SnpVerificationInput, VerifiedEndorsementKey } from './verify-snp-evidence.ts'
+import type { VerifiedEndorsementKey } from './snp-endorsement-key.ts'
+import type { SnpVerificationInput } from './verify-snp-evidence.ts'
 
 /**
  * Endorsement keys that were verified before, by the exact bytes of certificates and revocation lists, and by what was

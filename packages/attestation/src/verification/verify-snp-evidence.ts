@@ -15,38 +15,31 @@
  * @module
  */
 
-import { equalBytes, hexOf, type Result, type UnixSeconds } from '../bytes/index.ts'
+import { hexOf, type Result, type UnixSeconds } from '../bytes/index.ts'
 import { guestPolicyOf, parseSnpReport, type SnpReport } from '../evidence/index.ts'
-import {
-  type AmdExtensions,
-  type AmdTcb,
-  type Certificate,
-  type Crl,
-  type Cryptography,
-  isSignedBy,
-  type PublicKey,
-  parseAmdExtensions,
-  parseCertificate,
-  parseCrl,
-  webCryptography,
-} from '../x509/index.ts'
-import type { SnpProduct } from './amd-roots.ts'
+import { type AmdTcb, type Cryptography, webCryptography } from '../x509/index.ts'
 import { accepted, refused, settling, type VerificationProblem } from './refusal.ts'
-import { refuseRevoked, verifyCrl } from './revocation.ts'
+import { productOfName } from './snp-chain.ts'
+import {
+  refuseTooMany,
+  type VerifiedEndorsementKey,
+  verifyEndorsementKey,
+} from './snp-endorsement-key.ts'
 import type { SnpEvidence } from './snp-evidence.ts'
 import type { SnpMemory } from './snp-memory.ts'
-import { refuseOutside, type Validity, type Window, windowOf } from './validity.ts'
+import { differenceOf, isChip, productOfCpuid, tcbOf } from './snp-platform.ts'
+import { refuseOutside } from './validity.ts'
 import type { Verified } from './verified.ts'
 
 /** What {@link verifySnpEvidence} looks at, all of it required. */
 export interface SnpVerificationInput {
   /** 1184 bytes. */
   readonly report: Uint8Array
-  /** DER, in any order; more than are needed is no harm. */
+  /** DER, in any order; more than are needed, up to `snpCertificatesMax`, is no harm. */
   readonly certificates: readonly Uint8Array[]
-  /** DER. */
+  /** DER, up to `snpCrlsMax`. All of the root's have to be in force, and to revoke nothing of the chain. */
   readonly crls: readonly Uint8Array[]
-  /** Whether the root's revocation list must be among them. */
+  /** Whether a revocation list of the root's must be among them. */
   readonly revocation: 'required' | { readonly unchecked: string }
   /** Hex SHA-256 of the SPKI of each root that is trusted. */
   readonly roots: readonly string[]
@@ -80,6 +73,7 @@ export async function verifySnpEvidence(
     }
 
     // 2. and 3. The endorsement key, and revocation.
+    refuseTooMany(input)
     const verifyThis = (): Promise<VerifiedEndorsementKey> =>
       verifyEndorsementKey(input, report, cryptography)
     const key =
@@ -143,195 +137,14 @@ export async function verifySnpEvidence(
   })
 }
 
-/** An endorsement key whose chain was verified; what is no date. */
-export interface VerifiedEndorsementKey {
-  readonly kind: 'vcek' | 'vlek'
-  readonly publicKey: PublicKey
-  readonly extensions: AmdExtensions
-  readonly product: SnpProduct
-  readonly revocation: 'good' | 'unchecked'
-  readonly rootSpkiSha256: string
-  readonly validities: readonly Validity[]
-  readonly window: Window
-}
-
-async function verifyEndorsementKey(
-  input: SnpVerificationInput,
-  report: SnpReport,
-  cryptography: Cryptography,
-): Promise<VerifiedEndorsementKey> {
-  const certificates = input.certificates.map((der, index) =>
-    accepted(parseCertificate(der), 'endorsements-malformed', `certificates[${index}]`),
-  )
-  const { leaf, intermediate, root } = pathOf(certificates, report)
-  await refuseUnlessIssued(leaf, intermediate, 'certificates.leaf', cryptography)
-  await refuseUnlessIssued(intermediate, root, 'certificates.intermediate', cryptography)
-  await refuseUnlessIssued(root, root, 'certificates.root', cryptography)
-  const rootSpkiSha256 = hexOf(await cryptography.digest('SHA-256', root.spki))
-  if (!input.roots.includes(rootSpkiSha256)) {
-    refused('root-not-trusted', 'certificates.root', 'a root that is not trusted here')
-  }
-  const kind = leaf.subjectCommonName === 'SEV-VLEK' ? 'vlek' : 'vcek'
-  const product = productOf(root, intermediate, kind)
-  const extensions = accepted(
-    parseAmdExtensions(leaf),
-    'endorsements-malformed',
-    'certificates.leaf',
-  )
-
-  const crl = await verifiedCrl(input, root, cryptography)
-  if (crl !== undefined) {
-    refuseRevoked(intermediate, crl, 'certificates.intermediate')
-    refuseRevoked(root, crl, 'certificates.root')
-  }
-
-  const validities: readonly Validity[] = [
-    validity('certificates.leaf', leaf),
-    validity('certificates.intermediate', intermediate),
-    validity('certificates.root', root),
-    ...(crl === undefined
-      ? []
-      : [{ kind: 'crl', at: 'crls', from: crl.thisUpdate, until: crl.nextUpdate } as const]),
-  ]
-  return {
-    kind,
-    publicKey:
-      leaf.publicKey?.kind === 'p384'
-        ? leaf.publicKey
-        : refused('chain', 'certificates.leaf', 'the key is not one of P-384'),
-    extensions,
-    product,
-    revocation: crl === undefined ? 'unchecked' : 'good',
-    rootSpkiSha256,
-    validities,
-    window: windowOf(validities),
-  }
-}
-
-interface Path {
-  readonly leaf: Certificate
-  readonly intermediate: Certificate
-  readonly root: Certificate
-}
-
-/** Leaf, ASK or ASVK, and ARK, by their names. Of several leaves, the one that is of the report's TCB and chip. */
-function pathOf(certificates: readonly Certificate[], report: SnpReport): Path {
-  const name = report.signingKey === 'vlek' ? 'SEV-VLEK' : 'SEV-VCEK'
-  const leaves = certificates.filter(({ subjectCommonName }) => subjectCommonName === name)
-  // With none of the kind that the report names, another is taken, and refused for what it is.
-  const others = certificates.filter(({ subjectCommonName }) =>
-    ['SEV-VCEK', 'SEV-VLEK'].includes(subjectCommonName ?? ''),
-  )
-  const leaf = leaves.find((one) => fits(one, report)) ?? leaves[0] ?? others[0]
-  if (leaf === undefined) {
-    return refused('missing-endorsements', 'certificates', 'no VCEK or VLEK certificate')
-  }
-  const intermediate =
-    issuerOf(leaf, certificates) ??
-    refused('missing-endorsements', 'certificates', 'no ASK or ASVK certificate')
-  const root =
-    issuerOf(intermediate, certificates) ??
-    refused('missing-endorsements', 'certificates', 'no ARK certificate')
-  return { leaf, intermediate, root }
-}
-
-function issuerOf(
-  certificate: Certificate,
-  certificates: readonly Certificate[],
-): Certificate | undefined {
-  return certificates.find(({ subject }) => equalBytes(subject, certificate.issuer))
-}
-
-function fits(leaf: Certificate, report: SnpReport): boolean {
-  const extensions = parseAmdExtensions(leaf)
-  if (!extensions.ok) return false
-  const { tcb, hwId } = extensions.value
-  const product = tcb.fmc === undefined ? 'milan' : 'turin'
-  const reported = tcbOf(report.reportedTcb, product)
-  return (
-    tcbComponents.every((component) => tcb[component] === reported[component]) &&
-    (hwId === undefined || isChip(hwId, report.chipId))
-  )
-}
-
-async function refuseUnlessIssued(
-  certificate: Certificate,
-  issuer: Certificate,
-  at: string,
-  cryptography: Cryptography,
-): Promise<void> {
-  if (!issuer.isCa || issuer.keyUsage?.keyCertSign !== true) {
-    refused('chain', at, 'issued by what is no authority')
-  }
-  if (issuer.pathLength === 0 && certificate.isCa && certificate !== issuer) {
-    refused('chain', at, 'more authorities below than allowed')
-  }
-  if (!(await isSignedBy(certificate, issuer, cryptography))) {
-    refused('chain', at, 'the signature does not verify')
-  }
-}
-
-const products: Readonly<Record<string, SnpProduct>> = {
-  Milan: 'milan',
-  Genoa: 'genoa',
-  Turin: 'turin',
-}
-
-/** `ARK-Milan` above `SEV-Milan`, or above `SEV-VLEK-Milan`. */
-function productOf(
-  root: Certificate,
-  intermediate: Certificate,
-  kind: 'vcek' | 'vlek',
-): SnpProduct {
-  const line = /^ARK-([A-Za-z]+)$/.exec(root.subjectCommonName ?? '')?.[1] ?? ''
-  const expected = kind === 'vcek' ? `SEV-${line}` : `SEV-VLEK-${line}`
-  const product = Object.hasOwn(products, line) ? products[line] : undefined
-  return product !== undefined && intermediate.subjectCommonName === expected
-    ? product
-    : refused('chain', 'certificates', 'not the authorities of one product line')
-}
-
-/** The root's list, signed by it; `undefined` when none is asked for and none came. */
-async function verifiedCrl(
-  { crls, revocation }: SnpVerificationInput,
-  root: Certificate,
-  cryptography: Cryptography,
-): Promise<Crl | undefined> {
-  const lists = crls.map((der, index) =>
-    accepted(parseCrl(der), 'endorsements-malformed', `crls[${index}]`),
-  )
-  const list = lists.find(({ issuer }) => equalBytes(issuer, root.subject))
-  if (list === undefined) {
-    return revocation === 'required'
-      ? refused('missing-endorsements', 'crls', "no revocation list of the root's")
-      : undefined
-  }
-  await verifyCrl(list, root, 'crls', cryptography)
-  return list
-}
-
-function validity(at: string, { notBefore, notAfter }: Certificate): Validity {
-  return { kind: 'certificate', at, from: notBefore, until: notAfter }
-}
-
-/** Eight bytes; Turin has moved everything by one, and begins with the FMC. */
-function tcbOf(bytes: Uint8Array, product: SnpProduct): AmdTcb {
-  const at = (index: number): number => bytes[index] ?? 0
-  return product === 'turin'
-    ? { fmc: at(0), bootloader: at(1), tee: at(2), snp: at(3), microcode: at(7) }
-    : { fmc: undefined, bootloader: at(0), tee: at(1), snp: at(6), microcode: at(7) }
-}
-
-const tcbComponents = ['fmc', 'bootloader', 'tee', 'snp', 'microcode'] as const
-
 function refuseOtherTcb(reported: AmdTcb, certified: AmdTcb): void {
-  for (const component of tcbComponents) {
-    if (reported[component] !== certified[component]) {
-      refused('tcb-mismatch', `report.reportedTcb.${component}`, 'not what the certificate is of')
-    }
+  const component = differenceOf(reported, certified)
+  if (component !== undefined) {
+    refused('tcb-mismatch', `report.reportedTcb.${component}`, 'not what the certificate is of')
   }
 }
 
+/** A VLEK is no chip's. */
 function refuseOtherChip(
   { chipId }: SnpReport,
   { kind, extensions }: VerifiedEndorsementKey,
@@ -342,32 +155,16 @@ function refuseOtherChip(
   }
 }
 
-/** From Turin on, a chip is named by 8 bytes, and zeros follow in the report. */
-function isChip(hwId: Uint8Array, chipId: Uint8Array): boolean {
-  return (
-    equalBytes(chipId.subarray(0, hwId.length), hwId) &&
-    chipId.subarray(hwId.length).every((byte) => byte === 0)
-  )
-}
-
 function refuseOtherProduct(
   { cpuid }: SnpReport,
   { product, extensions }: VerifiedEndorsementKey,
 ): void {
   // Milan's say `Milan-B0` too: the stepping follows the name.
   const [name = ''] = extensions.productName.split('-')
-  if (products[name] !== product) {
+  if (productOfName(name) !== product) {
     refused('product-mismatch', 'certificates.leaf', 'of another product than its authorities')
   }
   if (cpuid !== undefined && productOfCpuid(cpuid.family, cpuid.model) !== product) {
     refused('product-mismatch', 'report.cpuid', 'a processor of another product')
   }
-}
-
-/** AMD 57230, table of CPUID family and model ranges. */
-function productOfCpuid(family: number, model: number): SnpProduct | undefined {
-  if (family === 0x1a) return model <= 0x1f ? 'turin' : undefined
-  if (family !== 0x19) return undefined
-  if (model <= 0x0f) return 'milan'
-  return (model >= 0x10 && model <= 0x1f) || (model >= 0xa0 && model <= 0xaf) ? 'genoa' : undefined
 }
