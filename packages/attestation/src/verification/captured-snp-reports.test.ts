@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { hexOf, type UnixSeconds } from '../bytes/index.ts'
-import { parseSnpReport, type SnpReport, snpReportBytes } from '../evidence/index.ts'
+import { guestPolicyOf, parseSnpReport, type SnpReport, snpReportBytes } from '../evidence/index.ts'
 import { webCryptography } from '../x509/index.ts'
 import { amdRootSpkis, createSnpMemory, verifySnpEvidence } from './index.ts'
 import {
@@ -47,6 +47,12 @@ describe.each(vectors)('$name', (vector) => {
       committed_tcb: hexOf(report.committedTcb),
       launch_tcb: hexOf(report.launchTcb),
       signing_key: report.signingKey.toUpperCase(),
+      debug: guestPolicyOf(report).debug,
+      cpuid: hexOf(
+        report.cpuid === undefined
+          ? new Uint8Array(3)
+          : Uint8Array.of(report.cpuid.family, report.cpuid.model, report.cpuid.stepping),
+      ),
     }
     expect(found).toEqual(
       Object.fromEntries(Object.keys(found).map((name) => [name, parsed[name]])),
@@ -79,7 +85,7 @@ describe.each(complete)('$name', (vector) => {
         measurement: parsed['measurement'],
         debug: parsed['debug'],
         revocation: 'unchecked',
-        reportedTcb: { bootloader: tcb['bootloader'], snp: tcb['snp'], tee: tcb['tee'] },
+        reportedTcb: tcb,
       },
     })
   })

@@ -16,7 +16,14 @@ import {
 } from '../x509/index.ts'
 import type { SnpProduct } from './amd-roots.ts'
 import { accepted, refused } from './refusal.ts'
-import { differenceOf, isChip, tcbOf } from './snp-platform.ts'
+import {
+  differenceOf,
+  isChip,
+  productOfCpuid,
+  productOfExtension,
+  productOfLine,
+  tcbOf,
+} from './snp-platform.ts'
 
 /** A path from an endorsement key to a trusted root, every step of it verified. Dates are looked at elsewhere. */
 export interface SnpChain {
@@ -75,7 +82,7 @@ export async function verifySnpChain(
 const leafNames = { vcek: 'SEV-VCEK', vlek: 'SEV-VLEK' } as const
 
 /**
- * Of the kind that the report names, and of its TCB and chip, the one that lasts longest: AMD issues certificates of one
+ * Of the kind that the report names, and of its TCB, chip and product, the one that lasts longest: AMD issues certificates of one
  * key again and again. With none that fits, another is taken, and refused for what it is.
  */
 function leafOf(certificates: readonly Certificate[], report: SnpReport): Certificate {
@@ -95,11 +102,13 @@ function leafOf(certificates: readonly Certificate[], report: SnpReport): Certif
 function fits(leaf: Certificate, report: SnpReport): boolean {
   const extensions = parseAmdExtensions(leaf)
   if (!extensions.ok) return false
-  const { tcb, hwId } = extensions.value
+  const { tcb, hwId, productName } = extensions.value
   // Which layout the report has is not known before the product is; an FMC tells.
   const reported = tcbOf(report.reportedTcb, tcb.fmc === undefined ? 'milan' : 'turin')
   return (
-    differenceOf(tcb, reported) === undefined && (hwId === undefined || isChip(hwId, report.chipId))
+    differenceOf(tcb, reported) === undefined &&
+    (hwId === undefined || isChip(hwId, report.chipId)) &&
+    (report.cpuid === undefined || productOfCpuid(report.cpuid) === productOfExtension(productName))
   )
 }
 
@@ -133,7 +142,7 @@ function productOf(
   kind: 'vcek' | 'vlek',
 ): SnpProduct {
   const line = root.subjectCommonName?.replace(/^ARK-/, '') ?? ''
-  const product = productOfName(line)
+  const product = productOfLine(line)
   const isOfOneLine =
     root.subjectCommonName === `ARK-${line}` &&
     intermediate.subjectCommonName === (kind === 'vcek' ? `SEV-${line}` : `SEV-VLEK-${line}`)
@@ -141,14 +150,3 @@ function productOf(
     ? product
     : refused('chain', 'certificates', 'not the authorities of one product line')
 }
-
-/** Of a product line's name as certificates have it: `Milan`. */
-export function productOfName(name: string): SnpProduct | undefined {
-  return productNames.get(name)
-}
-
-const productNames: ReadonlyMap<string, SnpProduct> = new Map([
-  ['Milan', 'milan'],
-  ['Genoa', 'genoa'],
-  ['Turin', 'turin'],
-])

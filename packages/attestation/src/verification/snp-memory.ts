@@ -35,14 +35,14 @@ export function createSnpMemory(keysMax: number): SnpMemory {
   }
 }
 
-/** Hex SHA-256; lengths come first, so that no two inputs read the same. Chip and TCB choose among several leaves. */
+/** Hex SHA-256; lengths come first, so that no two inputs read the same. Chip, TCB and processor choose among several leaves. */
 async function nameOf(
   { certificates, crls, revocation, roots }: SnpVerificationInput,
-  { chipId, reportedTcb, signingKey }: SnpReport,
+  { chipId, reportedTcb, signingKey, cpuid }: SnpReport,
   cryptography: Cryptography,
 ): Promise<string> {
   const lengths = [certificates, crls].map((list) => list.map(({ length }) => length))
-  const head = JSON.stringify([lengths, revocation, roots, signingKey])
+  const head = JSON.stringify([lengths, revocation, roots, signingKey, cpuid])
   const all = concat(utf8Of(head), chipId, reportedTcb, ...certificates, ...crls)
   return hexOf(await cryptography.digest('SHA-256', all))
 }

@@ -6,6 +6,7 @@
  */
 
 import { equalBytes } from '../bytes/index.ts'
+import type { SnpCpuid } from '../evidence/index.ts'
 import type { AmdTcb } from '../x509/index.ts'
 import type { SnpProduct } from './amd-roots.ts'
 
@@ -32,8 +33,25 @@ export function isChip(hwId: Uint8Array, chipId: Uint8Array): boolean {
   )
 }
 
+/** Of a product line's name as authorities have it: `Milan`. */
+export function productOfLine(name: string): SnpProduct | undefined {
+  return lines.get(name)
+}
+
+/** Of the name in an endorsement key's certificate: the stepping may follow it, as in `Milan-B0`. */
+export function productOfExtension(productName: string): SnpProduct | undefined {
+  const [name = ''] = productName.split('-')
+  return productOfLine(name)
+}
+
+const lines: ReadonlyMap<string, SnpProduct> = new Map([
+  ['Milan', 'milan'],
+  ['Genoa', 'genoa'],
+  ['Turin', 'turin'],
+])
+
 /** AMD 57230, table of CPUID family and model ranges. */
-export function productOfCpuid(family: number, model: number): SnpProduct | undefined {
+export function productOfCpuid({ family, model }: SnpCpuid): SnpProduct | undefined {
   if (family === 0x1a) return model <= 0x1f ? 'turin' : undefined
   if (family !== 0x19) return undefined
   if (model <= 0x0f) return 'milan'

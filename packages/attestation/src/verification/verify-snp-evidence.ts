@@ -19,7 +19,6 @@ import { hexOf, type Result, type UnixSeconds } from '../bytes/index.ts'
 import { guestPolicyOf, parseSnpReport, type SnpReport } from '../evidence/index.ts'
 import { type AmdTcb, type Cryptography, webCryptography } from '../x509/index.ts'
 import { accepted, refused, settling, type VerificationProblem } from './refusal.ts'
-import { productOfName } from './snp-chain.ts'
 import {
   refuseTooMany,
   type VerifiedEndorsementKey,
@@ -27,7 +26,7 @@ import {
 } from './snp-endorsement-key.ts'
 import type { SnpEvidence } from './snp-evidence.ts'
 import type { SnpMemory } from './snp-memory.ts'
-import { differenceOf, isChip, productOfCpuid, tcbOf } from './snp-platform.ts'
+import { differenceOf, isChip, productOfCpuid, productOfExtension, tcbOf } from './snp-platform.ts'
 import { refuseOutside } from './validity.ts'
 import type { Verified } from './verified.ts'
 
@@ -159,12 +158,10 @@ function refuseOtherProduct(
   { cpuid }: SnpReport,
   { product, extensions }: VerifiedEndorsementKey,
 ): void {
-  // Milan's say `Milan-B0` too: the stepping follows the name.
-  const [name = ''] = extensions.productName.split('-')
-  if (productOfName(name) !== product) {
+  if (productOfExtension(extensions.productName) !== product) {
     refused('product-mismatch', 'certificates.leaf', 'of another product than its authorities')
   }
-  if (cpuid !== undefined && productOfCpuid(cpuid.family, cpuid.model) !== product) {
+  if (cpuid !== undefined && productOfCpuid(cpuid) !== product) {
     refused('product-mismatch', 'report.cpuid', 'a processor of another product')
   }
 }
