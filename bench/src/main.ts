@@ -3,6 +3,7 @@ import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { step } from '../../deploy/local/bootstrap/steps.mjs'
+import { measureBrowser } from './browser.ts'
 import { measureQuotes } from './quotes.ts'
 import { measureSealedHttp } from './sealed-http.ts'
 import { measureStack } from './stack.ts'
@@ -15,7 +16,10 @@ const measured: Record<string, unknown> = {
   processors: cpus().length,
 }
 
-await measure('quotes', 'Quotes verified a second', measureQuotes)
+/** Parts named on the command line, or all. */
+const asked = process.argv.slice(2)
+await measure('quotes', 'Evidence verified a second', measureQuotes)
+await measure('browser', 'The first verification of a page', measureBrowser)
 await measure('sealedHttp', 'Sealed round trip against plain fetch', measureSealedHttp)
 await measure('stack', 'Start-up, and film to result', measureStack)
 
@@ -25,6 +29,7 @@ writeFileSync(file, `${JSON.stringify(measured, undefined, 2)}\n`)
 process.stdout.write(`${JSON.stringify(measured, undefined, 2)}\n\nWritten to bench/results.\n`)
 
 async function measure(name: string, title: string, work: () => Promise<unknown>): Promise<void> {
+  if (asked.length > 0 && !asked.includes(name)) return
   await step(title, async () => {
     measured[name] = await work()
   })
