@@ -18,6 +18,12 @@ export function tcbOf(bytes: Uint8Array, product: SnpProduct): AmdTcb {
     : { fmc: undefined, bootloader: at(0), tee: at(1), snp: at(6), microcode: at(7) }
 }
 
+/** Whether a byte is used that no component of the product is in: what it means is not known here. */
+export function hasUnknownComponent(bytes: Uint8Array, product: SnpProduct): boolean {
+  const reserved = product === 'turin' ? bytes.subarray(4, 7) : bytes.subarray(2, 6)
+  return reserved.some((byte) => byte !== 0)
+}
+
 /** The first component that is not the same in both; an FMC in one of them only is such a one. */
 export function differenceOf(one: AmdTcb, other: AmdTcb): keyof AmdTcb | undefined {
   return components.find((component) => one[component] !== other[component])

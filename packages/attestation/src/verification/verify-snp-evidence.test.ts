@@ -145,6 +145,14 @@ describe('the TCB', () => {
     }
   })
 
+  test.each([
+    ...[2, 3, 4, 5].map((index) => ['Milan', index] as const),
+    ...[4, 5, 6].map((index) => ['Turin', index] as const),
+  ])('of %s with a component in byte %i, where none is known, is refused', async (line, index) => {
+    const report = { fields: [[0x180 + index, [1]]] } as const
+    expect(await outcomeOf(await worlds[line].input({ report }))).toBe('tcb-mismatch')
+  })
+
   test('has no FMC before Turin, and one from then on', async () => {
     const withFmc = { ...amdExtensions('Milan', 'vcek'), '3.9': unsignedInteger(0) }
     expect(await outcomeWith({ leaf: { amd: withFmc } })).toBe('tcb-mismatch')

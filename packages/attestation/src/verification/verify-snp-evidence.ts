@@ -26,7 +26,14 @@ import {
 } from './snp-endorsement-key.ts'
 import type { SnpEvidence } from './snp-evidence.ts'
 import type { SnpMemory } from './snp-memory.ts'
-import { differenceOf, isChip, productOfCpuid, productOfExtension, tcbOf } from './snp-platform.ts'
+import {
+  differenceOf,
+  hasUnknownComponent,
+  isChip,
+  productOfCpuid,
+  productOfExtension,
+  tcbOf,
+} from './snp-platform.ts'
 import { refuseOutside } from './validity.ts'
 import type { Verified } from './verified.ts'
 
@@ -97,6 +104,9 @@ export async function verifySnpEvidence(
     }
 
     // 7. Every component of REPORTED_TCB is the certificate's.
+    if (hasUnknownComponent(report.reportedTcb, key.product)) {
+      refused('tcb-mismatch', 'report.reportedTcb', 'a component that is not known here')
+    }
     const reportedTcb = tcbOf(report.reportedTcb, key.product)
     refuseOtherTcb(reportedTcb, key.extensions.tcb)
 

@@ -109,6 +109,11 @@ describe('is refused', () => {
     expect(parse({ ...milan, [name]: more })).toMatchObject(malformed)
   })
 
+  test.each(['3.4', '3.5', '3.6', '3.7'])('with a level %s that is not zero', (name) => {
+    expect(parse({ ...milan, [name]: level(0) })).toMatchObject({ ok: true })
+    expect(parse({ ...milan, [name]: level(1) })).toMatchObject(malformed)
+  })
+
   test.each(['2', '5'])('with %s that is no text', (name) => {
     expect(parse({ ...milan, [name]: level(1) })).toMatchObject(malformed)
   })
@@ -116,7 +121,7 @@ describe('is refused', () => {
 
 test('no values make it throw', () => {
   const value = fc.uint8Array({ maxLength: 80 })
-  const names = ['2', '3.1', '3.2', '3.3', '3.8', '3.9', '4', '5']
+  const names = ['2', '3.4', '3.1', '3.2', '3.3', '3.8', '3.9', '4', '5']
   fc.assert(
     fc.property(fc.dictionary(fc.constantFrom(...names), value), (changed) => {
       parse({ ...milan, ...changed })

@@ -33,6 +33,9 @@ export interface AmdTcb {
 
 const prefix = '1.3.6.1.4.1.3704.1'
 
+/** Levels of components that do not exist yet: zero. */
+const reservedLevels: readonly string[] = ['3.4', '3.5', '3.6', '3.7']
+
 /**
  * Parses AMD's extensions of a certificate.
  *
@@ -56,6 +59,9 @@ export function parseAmdExtensions({
         new TextDecoder().decode(inner.element(derTag.ia5String).content),
       )
       return found.ok ? found.value : refused(name)
+    }
+    for (const name of reservedLevels) {
+      if (extension(name) !== undefined && patchLevel(name) !== 0) refused(name)
     }
     const hwId = extension('4')
     return {
