@@ -100,8 +100,10 @@ describe.each(dcap.filter(({ expected }) => expected.intel_tcb_status))('$name',
   const { folder, expected } = vector
   const quote = join(folder, 'quote.bin')
   const options = [
-    ...['--endorsements', join(folder, 'collateral.json')],
-    ...['--at', rfc3339(expected.verification_time ?? 0)],
+    '--endorsements',
+    join(folder, 'collateral.json'),
+    '--at',
+    rfc3339(expected.verification_time ?? 0),
     ...rootOf(vector),
   ]
 
@@ -155,7 +157,10 @@ describe.each(dcap.filter(({ expected }) => expected.cases?.some(({ set_byte }) 
       if (set_byte !== undefined) bytes[set_byte.offset] = set_byte.value
       const { code } = await verifyJson(
         written(bytes),
-        ...['--endorsements', join(folder, 'collateral.json'), '--at', rfc3339(time)],
+        '--endorsements',
+        join(folder, 'collateral.json'),
+        '--at',
+        rfc3339(time),
       )
       expect([1, 2]).toContain(code)
     })
@@ -225,7 +230,8 @@ describe.runIf(hasVectors)('evidence in other wrappings', () => {
   test('what an Azure host sends brings its certificates', async () => {
     const { code, json } = await verifyJson(
       file('snp/azure-maa-sevsnp-request/maa_report.json'),
-      ...['--at', '2026-11-21T15:01:42Z'],
+      '--at',
+      '2026-11-21T15:01:42Z',
     )
     expect({ code, verdict: json['verdict'] }).toEqual({ code: 0, verdict: 'warning' })
   })
@@ -243,10 +249,16 @@ describe.runIf(hasVectors)('evidence in other wrappings', () => {
 
   test('what Intel will change is foretold', async () => {
     const { code, out } = await sealward(
-      ...['evidence', 'forecast', file('sgx/automata-v3-ev17/quote.bin'), '--json'],
-      ...['--endorsements', file('sgx/automata-v3-ev17/collateral.json')],
-      ...['--early', file('sgx/automata-v3-ev18/collateral.json')],
-      ...['--at', '2025-06-20T10:55:00Z'],
+      'evidence',
+      'forecast',
+      file('sgx/automata-v3-ev17/quote.bin'),
+      '--json',
+      '--endorsements',
+      file('sgx/automata-v3-ev17/collateral.json'),
+      '--early',
+      file('sgx/automata-v3-ev18/collateral.json'),
+      '--at',
+      '2025-06-20T10:55:00Z',
     )
     expect(code).toBe(0)
     expect(JSON.parse(out)).toMatchObject({

@@ -72,6 +72,13 @@ export const reasonOfCode: Readonly<Record<Refused['code'], RefusalReason>> = {
   'quote-signature': 'hardware-unproven',
   'fmspc-mismatch': 'hardware-unproven',
   'pceid-mismatch': 'hardware-unproven',
+  'tee-mismatch': 'hardware-unproven',
+  'tdx-module-mismatch': 'hardware-unproven',
+  'report-signature': 'hardware-unproven',
+  'signing-key-mismatch': 'hardware-unproven',
+  'tcb-mismatch': 'hardware-unproven',
+  'chip-id-mismatch': 'hardware-unproven',
+  'product-mismatch': 'hardware-unproven',
   model: 'changed-model',
   'wrong-model': 'changed-model',
   'token-missing': 'attestation-declined',
@@ -95,6 +102,7 @@ export const reasonOfCode: Readonly<Record<Refused['code'], RefusalReason>> = {
   'quote-malformed': 'unreadable',
   'endorsements-malformed': 'unreadable',
   'missing-endorsements': 'unreadable',
+  'report-malformed': 'unreadable',
 }
 
 /**

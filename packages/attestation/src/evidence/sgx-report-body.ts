@@ -26,7 +26,7 @@ export interface SgxReportBody {
 }
 
 /** Length of {@link SgxReportBody}. */
-export const sgxReportBodyBytes: 384 = 384
+export const sgxReportBodyBytes = 384 as const
 
 /**
  * Reads 384 bytes.

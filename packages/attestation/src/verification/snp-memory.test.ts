@@ -154,8 +154,7 @@ test('refusals are not remembered', async () => {
 
 test('the key that was used least recently is forgotten first', async () => {
   const tools = counting(2)
-  const inputs = await Promise.all([world.input(), world.input(), world.input()])
-  const [first = input, second = input, third = input] = inputs
+  const [first, second, third] = await Promise.all([world.input(), world.input(), world.input()])
   const costOf = async (one: typeof input): Promise<number> => {
     expect(await verifySnpEvidence(one, tools)).toMatchObject({ ok: true })
     return tools.asked()
