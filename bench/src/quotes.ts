@@ -18,6 +18,7 @@ import {
   verifySnpEvidence,
 } from '@sealward/attestation/verification'
 import { createNodeCryptography } from '@sealward/enclave/cryptography'
+import { type ProfileShares, profileOf } from './profile.ts'
 import { rounded } from './rate.ts'
 
 const require = createRequire(import.meta.url)
@@ -43,6 +44,11 @@ export interface QuoteRates {
   readonly evidence: string
   readonly perSecond: Readonly<Record<string, Rounds>>
   readonly targets: readonly Target[]
+  /** Where the time goes, of the two ends. */
+  readonly profile?: {
+    readonly nothingCached: ProfileShares
+    readonly platformKnown: ProfileShares
+  }
 }
 
 /** Evidence verified a second, one thread: each thing in turn, round after round, in one run. */
@@ -90,6 +96,10 @@ async function measureDcap(tee: 'sgx' | 'tdx', name: string): Promise<QuoteRates
   return {
     evidence,
     perSecond,
+    profile: {
+      nothingCached: await profileOf(() => verified()),
+      platformKnown: await profileOf(() => verified(remembering, known)),
+    },
     targets: [
       ...(dcapQvl === undefined
         ? []
