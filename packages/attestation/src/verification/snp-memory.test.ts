@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
+import { unsignedInteger } from '../sample/der-writer.ts'
 import { type Cryptography, webCryptography } from '../x509/index.ts'
-import { amdWorld, instant } from './amd-world.fixtures.ts'
+import { amdExtensions, amdWorld, instant, milanChip } from './amd-world.fixtures.ts'
 import { createSnpMemory, type SnpTools, verifySnpEvidence } from './index.ts'
 
 const world = await amdWorld('Milan')
@@ -89,6 +90,46 @@ test('a remembered key does not outlive the revocation of what issued it', async
   expect(await verifySnpEvidence(input, tools)).toMatchObject({ ok: true })
   const crls = [await world.crl({ revoked: [0x1_0001] })]
   expect(await verifySnpEvidence({ ...input, crls }, tools)).toMatchObject(refusedWith('revoked'))
+})
+
+test('a list of the same length that revokes is another list', async () => {
+  const tools = counting()
+  const crls = [await world.crl({ revoked: [0x1_0002] })]
+  const revoking = [await world.crl({ revoked: [0x1_0001] })]
+  expect(revoking.map(({ length }) => length)).toEqual(crls.map(({ length }) => length))
+  expect(await verifySnpEvidence({ ...input, crls }, tools)).toMatchObject({ ok: true })
+  expect(await verifySnpEvidence({ ...input, crls: revoking }, tools)).toMatchObject(
+    refusedWith('revoked'),
+  )
+})
+
+test('of several keys beside a report, the one that fits is remembered for each', async () => {
+  const other = await amdWorld('Genoa')
+  const newer = { amd: { ...amdExtensions('Milan', 'vcek'), '3.3': unsignedInteger(25) } }
+  const provider = await world.input({
+    kind: 'vlek',
+    report: { fields: [[0x1a0, [...milanChip]]] },
+  })
+  const inputs = [
+    input,
+    await world.input({ leaf: newer, report: { fields: [[0x186, [25]]] } }),
+    provider,
+    // The same TCB and no chip: only the processor is another.
+    await other.input({ kind: 'vlek', report: { fields: [[0x1a0, [...milanChip]]] } }),
+  ]
+  const heap = {
+    certificates: inputs.flatMap(({ certificates }) => certificates),
+    crls: inputs.flatMap(({ crls }) => crls),
+    roots: [world.rootSpkiSha256, other.rootSpkiSha256],
+  }
+  const tools = counting()
+  for (const round of ['first', 'again']) {
+    for (const { report } of inputs) {
+      expect(await verifySnpEvidence({ ...input, ...heap, report }, tools), round).toMatchObject({
+        ok: true,
+      })
+    }
+  }
 })
 
 test('what one root vouched for is nothing to whoever trusts another', async () => {
