@@ -1,7 +1,13 @@
 import { configDefaults, defineConfig } from 'vitest/config'
 
-/** A whole deployment in one process, or a model measured: left out of `npm run quick`, run by `npm test`. */
-const slow = ['services/platform/src/platform.test.ts', '**/trained-model.test.ts']
+/** A whole deployment in one process, a model measured, or much hostile input: left out of `npm run quick`, run by `npm test`. */
+const slow = [
+  'services/platform/src/platform.test.ts',
+  '**/trained-model.test.ts',
+  'tests/src/fuzz/fuzz.test.ts',
+  '**/hostile-input.test.ts',
+  'apps/cli/src/evidence/evidence.test.ts',
+]
 
 const quick = process.env['SEALWARD_QUICK'] === '1'
 
