@@ -1,12 +1,17 @@
 import { configDefaults, defineConfig } from 'vitest/config'
 
-/** A whole deployment in one process, a model measured, or much hostile input: left out of `npm run quick`, run by `npm test`. */
+/** A whole deployment in one process, a model measured, processes launched, or much hostile input: left out of `npm run quick`, run by `npm test`. */
 const slow = [
   'services/platform/src/platform.test.ts',
   '**/trained-model.test.ts',
   'tests/src/fuzz/fuzz.test.ts',
   '**/hostile-input.test.ts',
   'apps/cli/src/evidence/evidence.test.ts',
+  'packages/enclave/src/evidence/simulated/launch.test.ts',
+  'packages/enclave/src/endorsements/cached-source.test.ts',
+  'packages/imaging/src/shared.test.ts',
+  'packages/imaging/src/pool.test.ts',
+  'services/cache-gateway/src/gateway.test.ts',
 ]
 
 const quick = process.env['SEALWARD_QUICK'] === '1'
