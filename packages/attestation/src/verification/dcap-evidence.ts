@@ -5,8 +5,13 @@ import type { TcbStatus } from '../endorsements/index.ts'
 export interface DcapEvidence {
   /** Platform's, quoting enclave's and TDX module's status, merged. Never `Revoked`: that is refused. */
   readonly tcbStatus: TcbStatus
-  /** When Intel set the level that the platform has reached. */
+  /**
+   * When Intel set the level that the platform has reached; or the quoting enclave's or TDX module's, where that one is
+   * older and not `UpToDate`.
+   */
   readonly tcbDate: UnixSeconds
+  readonly tcbInfoIssueDate: UnixSeconds
+  readonly tcbInfoNextUpdate: UnixSeconds
   /** Platform's, quoting enclave's and TDX module's, each once. */
   readonly advisoryIds: readonly string[]
   /** Hex, lower case. */

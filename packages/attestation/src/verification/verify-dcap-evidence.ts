@@ -130,7 +130,7 @@ export async function verify(
   // 12. The TCB level.
   const tcb =
     quote.kind === 'sgx'
-      ? sgxTcbOf(platform, endorsements)
+      ? sgxTcbOf(platform)
       : tdxTcbOf(quote.tdReport, tdxModule, platform, endorsements)
 
   // 13. Nothing was missing. Asked last, so that a forgery is told from a gap.
@@ -139,6 +139,9 @@ export async function verify(
 
   const common = {
     ...tcb,
+    tcbEvaluationDataNumber: evaluationDataNumberOf(endorsements),
+    tcbInfoIssueDate: endorsements.tcbInfo.issueDate,
+    tcbInfoNextUpdate: endorsements.tcbInfo.nextUpdate,
     fmspc: platform.fmspc,
     ppid: platform.ppid,
     platformInstanceId: platform.platformInstanceId,
@@ -161,15 +164,14 @@ function refuseOtherTee({ kind }: DcapQuote, { tcbInfo, qeIdentity }: VerifiedEn
   }
 }
 
-type Tcb = Pick<DcapEvidence, 'tcbStatus' | 'tcbDate' | 'advisoryIds' | 'tcbEvaluationDataNumber'>
+type Tcb = Pick<DcapEvidence, 'tcbStatus' | 'tcbDate' | 'advisoryIds'>
 
-function sgxTcbOf(platform: VerifiedPlatform, endorsements: VerifiedEndorsements): Tcb {
+function sgxTcbOf(platform: VerifiedPlatform): Tcb {
   const { level, qeLevel } = levelsOf(platform)
   return {
     tcbStatus: notRevoked(mergedTcbStatus(level.tcbStatus, qeLevel.tcbStatus)),
-    tcbDate: level.tcbDate,
+    tcbDate: dateOf(level, qeLevel),
     advisoryIds: advisoriesOf(level, qeLevel),
-    tcbEvaluationDataNumber: evaluationDataNumberOf(endorsements),
   }
 }
 
@@ -195,9 +197,8 @@ function tdxTcbOf(
   })
   return {
     tcbStatus: notRevoked(mergedTcbStatus(status, qeLevel.tcbStatus)),
-    tcbDate: Math.min(level.tcbDate, moduleLevel?.tcbDate ?? level.tcbDate),
+    tcbDate: dateOf(level, qeLevel, moduleLevel),
     advisoryIds: advisoriesOf(level, qeLevel, moduleLevel),
-    tcbEvaluationDataNumber: evaluationDataNumberOf(endorsements),
   }
 }
 
@@ -216,6 +217,12 @@ function levelsOf({ level, qeLevel }: VerifiedPlatform): {
 
 function refusedWithoutLevel(): never {
   return refused('tcb-level-not-found', 'tcb_info.tcbLevels', 'the platform meets no level')
+}
+
+/** A part that is up to date has no age; one that is not must not pass for as new as the platform. */
+function dateOf(level: TcbLevel, ...parts: readonly (IsvSvnLevel | undefined)[]): UnixSeconds {
+  const behind = parts.flatMap((part) => (part && part.tcbStatus !== 'UpToDate' ? [part] : []))
+  return Math.min(...[level, ...behind].map(({ tcbDate }) => tcbDate))
 }
 
 function advisoriesOf(...levels: readonly (TcbLevel | IsvSvnLevel | undefined)[]): string[] {
