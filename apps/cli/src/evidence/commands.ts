@@ -36,6 +36,7 @@ import {
 } from './read-endorsements.ts'
 import { type ReadEvidence, readEvidence } from './read-evidence.ts'
 import {
+  deploymentOf,
   type EvidenceVerdict,
   type RuntimeDataDigest,
   rfc3339,
@@ -302,22 +303,21 @@ async function runForecast(
     )
   }
   const { referenceValues, at } = today.value
-  const forecast = forecastTcb(
-    await verifiedWith(today.value),
-    await verifiedWith(early.value),
-    referenceValues && { referenceValues, at },
-  )
+  const outcomes = [await verifiedWith(today.value), await verifiedWith(early.value)] as const
+  const verified = outcomes.find(({ ok: isVerified }) => isVerified)
+  const deployment = verified?.ok ? await deploymentOf(evidence.value, verified.value) : undefined
+  const forecast = forecastTcb(...outcomes, referenceValues && { referenceValues, at, deployment })
   if (flags.json === true) {
-    const { changesBy, ...others } = forecast
-    const by = changesBy === undefined ? null : rfc3339(changesBy)
-    surroundings.out(`${JSON.stringify({ ...others, changesBy: by })}\n`)
+    const { todayStandsUntil, ...others } = forecast
+    const until = todayStandsUntil === undefined ? null : rfc3339(todayStandsUntil)
+    surroundings.out(`${JSON.stringify({ ...others, todayStandsUntil: until })}\n`)
   } else {
     surroundings.out(
       [
         `Today   ${sideText(forecast.today)}\n`,
         `Early   ${sideText(forecast.early)}\n`,
         forecast.changes
-          ? `Changes${forecast.changesBy === undefined ? '' : ` by ${rfc3339(forecast.changesBy)}`}.\n`
+          ? `Changes${untilText(forecast.todayStandsUntil)}.\n`
           : 'Nothing changes.\n',
         ...forecast.advisoriesAdded.map((id) => `  new advisory       ${id}\n`),
         ...forecast.advisoriesRemoved.map((id) => `  advisory withdrawn ${id}\n`),
@@ -328,6 +328,12 @@ async function runForecast(
     if (side.kind === 'refused' && side.problem.code === 'missing-endorsements') return 3
   }
   return isContraindicated(forecast.early) ? 1 : 0
+}
+
+function untilText(todayStandsUntil: number | undefined): string {
+  return todayStandsUntil === undefined
+    ? ''
+    : `; what Intel says today stands until ${rfc3339(todayStandsUntil)} at most`
 }
 
 function isContraindicated(side: ForecastSide): boolean {

@@ -166,7 +166,7 @@ async function bindingProblemsOf(
 }
 
 /** The deployment of an evidence document whose data the quote binds. */
-async function deploymentOf(
+export async function deploymentOf(
   read: ReadEvidence,
   evidence: Verified<AnyEvidence>,
 ): Promise<string | undefined> {

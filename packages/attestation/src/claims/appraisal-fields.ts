@@ -103,7 +103,11 @@ export const dcapFields: Readonly<
   fmspc: ['wrong-platform', (evidence) => evidence.fmspc],
 }
 
-export const snpFields: AppraisalTable<SnpReferenceValues, CommonReferenceValues, SnpEvidence> = {
+export const snpFields: AppraisalTable<
+  Omit<SnpReferenceValues, SnpTcbName>,
+  CommonReferenceValues,
+  SnpEvidence
+> = {
   measurement: ['wrong-measurement', (evidence) => evidence.measurement],
   hostData: ['wrong-host-data', (evidence) => evidence.hostData],
   idKeyDigest: ['wrong-id-key', (evidence) => evidence.idKeyDigest],
@@ -116,13 +120,14 @@ export const snpFields: AppraisalTable<SnpReferenceValues, CommonReferenceValues
   product: ['wrong-product', (evidence) => evidence.product],
   signingKey: ['wrong-signing-key', (evidence) => evidence.signingKey],
   chipId: ['wrong-platform', (evidence) => evidence.chipId],
-  bootloaderSvn: ['wrong-tcb', (evidence) => evidence.reportedTcb.bootloader],
-  teeSvn: ['wrong-tcb', (evidence) => evidence.reportedTcb.tee],
-  snpSvn: ['wrong-tcb', (evidence) => evidence.reportedTcb.snp],
-  microcodeSvn: ['wrong-tcb', (evidence) => evidence.reportedTcb.microcode],
   revocation: ['wrong-revocation', (evidence) => evidence.revocation],
   reportData: ['wrong-report-data', (evidence) => evidence.reportData],
 }
+
+/** Of an SNP report: what is asked of each by component. */
+export const snpTcbNames = ['reportedTcb', 'committedTcb', 'launchTcb'] as const
+export type SnpTcbName = (typeof snpTcbNames)[number]
+export const snpTcbComponents = ['fmc', 'bootloader', 'tee', 'snp', 'microcode'] as const
 
 /** 16 digits, most significant first. */
 export function guestPolicyHexOf({ guestPolicy }: Pick<SnpEvidence, 'guestPolicy'>): string {

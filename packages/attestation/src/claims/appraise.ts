@@ -7,11 +7,17 @@ import {
   dcapFields,
   sgxFields,
   snpFields,
+  snpTcbComponents,
+  snpTcbNames,
   tdxFields,
 } from './appraisal-fields.ts'
 import { claimListOf } from './claims-of.ts'
 import { type Expectation, meets, wordsOf } from './expectation.ts'
-import type { DcapReferenceValues, ReferenceValues } from './reference-values.ts'
+import type {
+  DcapReferenceValues,
+  ReferenceValues,
+  SnpReferenceValues,
+} from './reference-values.ts'
 import type { Verdict } from './verdict.ts'
 import { warningsOf } from './verdict-of.ts'
 
@@ -60,9 +66,7 @@ function problemsOf(
   return [
     ...differencesOf(evidence, referenceValues),
     ...difference('wrong-deployment', 'deployment', referenceValues.deployment, deployment ?? ''),
-    ...(evidence.kind === 'snp' || referenceValues.kind === 'snp'
-      ? []
-      : tcbProblemsOf(evidence, referenceValues, at)),
+    ...platformProblemsOf(evidence, referenceValues, at),
     // A decision of its own: no list of accepted values can let a debug enclave in by accident.
     ...(evidence.debug && referenceValues.debug !== 'dangerously-allowed'
       ? [{ code: 'debug', at: 'debug', detail: 'expected no debugging, found it allowed' } as const]
@@ -118,7 +122,18 @@ function difference<T extends string | number>(
   return [{ code, at, detail: `expected ${expected}, found ${actual === '' ? 'none' : actual}` }]
 }
 
-function tcbProblemsOf(
+function platformProblemsOf(
+  evidence: AnyEvidence,
+  referenceValues: ReferenceValues,
+  at: UnixSeconds,
+): readonly Problem<AppraisalCode>[] {
+  if (evidence.kind === 'snp') {
+    return referenceValues.kind === 'snp' ? snpTcbProblemsOf(evidence, referenceValues) : []
+  }
+  return referenceValues.kind === 'snp' ? [] : dcapTcbProblemsOf(evidence, referenceValues, at)
+}
+
+function dcapTcbProblemsOf(
   evidence: SgxEvidence | TdxEvidence,
   { tcbStatus, tcbBaselineDate, advisories }: DcapReferenceValues,
   at: UnixSeconds,
@@ -139,6 +154,25 @@ function tcbProblemsOf(
       detail: `expected no ${id}, or a toleration of it that lasts`,
     })),
   ]
+}
+
+/** Each component that is older than accepted. */
+function snpTcbProblemsOf(
+  evidence: SnpEvidence,
+  referenceValues: SnpReferenceValues,
+): readonly Problem<AppraisalCode>[] {
+  return snpTcbNames.flatMap((name) => {
+    const expectation = referenceValues[name]
+    if (expectation.kind === 'unchecked') return []
+    return snpTcbComponents.flatMap((component) =>
+      difference(
+        'wrong-tcb',
+        `${name}.${component}`,
+        { kind: 'at-least', value: expectation.value[component] },
+        evidence[name][component] ?? 0,
+      ),
+    )
+  })
 }
 
 /**

@@ -6,7 +6,7 @@ import type {
   VerificationProblem,
   Verified,
 } from '../verification/index.ts'
-import { appraise } from './appraise.ts'
+import { type AppraisalContext, appraise } from './appraise.ts'
 import type { ReferenceValues } from './reference-values.ts'
 import type { Verdict } from './verdict.ts'
 
@@ -17,9 +17,11 @@ export type ForecastSide =
   | {
       readonly kind: 'verified'
       readonly tcbStatus: TcbStatus
-      /** When Intel set the level that the platform has reached. */
+      /** When Intel set the level that `tcbStatus` comes of. */
       readonly tcbDate: UnixSeconds
       readonly tcbEvaluationDataNumber: number
+      readonly tcbInfoIssueDate: UnixSeconds
+      readonly tcbInfoNextUpdate: UnixSeconds
       readonly advisoryIds: readonly string[]
       /** When the first of the endorsements runs out. */
       readonly expires: UnixSeconds
@@ -36,10 +38,16 @@ export interface TcbForecast {
   readonly advisoriesAdded: readonly string[]
   readonly advisoriesRemoved: readonly string[]
   /**
-   * By when it has changed: today's endorsements are handed out no longer than this. `undefined`: they are refused, or
+   * How long today's answer can stand: until today's endorsements run out. Those fetched after that, or sooner, may be
+   * of the early evaluation; Intel's documents do not say when they will be. `undefined`: today's are refused, or
    * nothing changes.
    */
-  readonly changesBy: UnixSeconds | undefined
+  readonly todayStandsUntil: UnixSeconds | undefined
+}
+
+/** With what both sides are appraised. */
+export interface ForecastExpectations extends AppraisalContext {
+  readonly referenceValues: ReferenceValues
 }
 
 /**
@@ -51,7 +59,7 @@ export interface TcbForecast {
 export function forecastTcb(
   today: Outcome,
   early: Outcome,
-  expectations?: { readonly referenceValues: ReferenceValues; readonly at: UnixSeconds },
+  expectations?: ForecastExpectations,
 ): TcbForecast {
   const sides = { today: sideOf(today, expectations), early: sideOf(early, expectations) }
   const before = advisoriesOf(sides.today)
@@ -67,11 +75,11 @@ export function forecastTcb(
     changes,
     advisoriesAdded,
     advisoriesRemoved,
-    changesBy: changes && sides.today.kind === 'verified' ? sides.today.expires : undefined,
+    todayStandsUntil: changes && sides.today.kind === 'verified' ? sides.today.expires : undefined,
   }
 }
 
-function sideOf(outcome: Outcome, expectations: Parameters<typeof forecastTcb>[2]): ForecastSide {
+function sideOf(outcome: Outcome, expectations: ForecastExpectations | undefined): ForecastSide {
   if (!outcome.ok) return { kind: 'refused', problem: outcome.problem }
   const evidence = outcome.value
   return {
@@ -79,14 +87,11 @@ function sideOf(outcome: Outcome, expectations: Parameters<typeof forecastTcb>[2
     tcbStatus: evidence.tcbStatus,
     tcbDate: evidence.tcbDate,
     tcbEvaluationDataNumber: evidence.tcbEvaluationDataNumber,
+    tcbInfoIssueDate: evidence.tcbInfoIssueDate,
+    tcbInfoNextUpdate: evidence.tcbInfoNextUpdate,
     advisoryIds: evidence.advisoryIds,
     expires: evidence.earliestExpiry,
-    verdict:
-      expectations &&
-      appraise(evidence, expectations.referenceValues, {
-        at: expectations.at,
-        deployment: undefined,
-      }),
+    verdict: expectations && appraise(evidence, expectations.referenceValues, expectations),
   }
 }
 

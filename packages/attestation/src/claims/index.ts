@@ -13,7 +13,12 @@ export {
   reportClaimsOf,
 } from './claims-of.ts'
 export { type Expectation, meets } from './expectation.ts'
-export { type ForecastSide, forecastTcb, type TcbForecast } from './forecast.ts'
+export {
+  type ForecastExpectations,
+  type ForecastSide,
+  forecastTcb,
+  type TcbForecast,
+} from './forecast.ts'
 export { referenceValuesBytesMax, referenceValuesDepthMax } from './limits.ts'
 export { parseReferenceValues } from './parse-reference-values.ts'
 export {
@@ -22,8 +27,11 @@ export {
   referenceValuesOf,
   type SgxReferenceValues,
   type SnpReferenceValues,
+  type SnpTcbExpectation,
+  type SnpTcbFloor,
   type TdxReferenceValues,
   type ToleratedAdvisory,
+  type Unchecked,
 } from './reference-values.ts'
 export { skeletonOf } from './skeleton-of.ts'
 export type { Claim, Verdict } from './verdict.ts'

@@ -24,7 +24,9 @@ import type {
   ReferenceValues,
   SgxReferenceValues,
   SnpReferenceValues,
+  SnpTcbExpectation,
   TdxReferenceValues,
+  Unchecked,
 } from './reference-values.ts'
 
 /**
@@ -53,16 +55,16 @@ export function parseReferenceValues(json: unknown): Result<ReferenceValues, Pro
 function commonValues(fields: Fields): CommonReferenceValues {
   return {
     reportData: hex(fields, 'reportData', 64),
-    deployment: text(fields, 'deployment'),
+    deployment: expectation(fields.required('deployment'), nameKinds, (value) =>
+      value.string(deploymentCharacters, deploymentUrn),
+    ),
     debug: fields.required('debug').oneOf(['refused', 'dangerously-allowed']),
   }
 }
 
 function dcapValues(fields: Fields): Omit<DcapReferenceValues, keyof CommonReferenceValues> {
   return {
-    tcbStatus: expectation(fields.required('tcbStatus'), (value) =>
-      value.oneOf<TcbStatus>(tcbStatuses),
-    ),
+    tcbStatus: name<TcbStatus>(fields, 'tcbStatus', tcbStatuses),
     tcbBaselineDate: fields
       .required('tcbBaselineDate')
       .object('refused', (inner) =>
@@ -131,21 +133,45 @@ function snpValues(fields: Fields): Omit<SnpReferenceValues, keyof CommonReferen
     imageId: hex(fields, 'imageId', 16),
     guestSvn: number(fields, 'guestSvn'),
     guestPolicy: hex(fields, 'guestPolicy', 8),
-    vmpl: number(fields, 'vmpl'),
-    product: text(fields, 'product'),
-    signingKey: text(fields, 'signingKey'),
+    vmpl: number(fields, 'vmpl', 3),
+    product: name(fields, 'product', ['milan', 'genoa', 'turin']),
+    signingKey: name(fields, 'signingKey', ['vcek', 'vlek']),
     chipId: hex(fields, 'chipId', 64),
-    bootloaderSvn: number(fields, 'bootloaderSvn'),
-    teeSvn: number(fields, 'teeSvn'),
-    snpSvn: number(fields, 'snpSvn'),
-    microcodeSvn: number(fields, 'microcodeSvn'),
-    revocation: text(fields, 'revocation'),
+    reportedTcb: snpTcb(fields, 'reportedTcb'),
+    committedTcb: snpTcb(fields, 'committedTcb'),
+    launchTcb: snpTcb(fields, 'launchTcb'),
+    revocation: fields
+      .required('revocation')
+      .object('refused', (inner) =>
+        inner.required('kind').oneOf(['equals', 'unchecked']) === 'equals'
+          ? { kind: 'equals', value: inner.required('value').oneOf(['good']) }
+          : unchecked(inner),
+      ),
   }
+}
+
+function snpTcb(fields: Fields, field: string): SnpTcbExpectation {
+  return fields.required(field).object('refused', (inner) => {
+    if (inner.required('kind').oneOf(['at-least', 'unchecked']) === 'unchecked') {
+      return unchecked(inner)
+    }
+    const value = inner.required('value').object('refused', (floor) => {
+      const svn = (component: string): number => floor.required(component).integer(0, 0xff)
+      return {
+        fmc: svn('fmc'),
+        bootloader: svn('bootloader'),
+        tee: svn('tee'),
+        snp: svn('snp'),
+        microcode: svn('microcode'),
+      }
+    })
+    return { kind: 'at-least', value }
+  })
 }
 
 /** Lower-case hex of `bytes` bytes, or no bytes at all: what the evidence does not have. */
 function hex(fields: Fields, name: string, bytes: number): Expectation<string> {
-  return expectation(fields.required(name), (value) => {
+  return expectation(fields.required(name), hexKinds, (value) => {
     const digits = value.string(hexDigitsMax, /^[0-9a-f]*$/)
     const length = bytesOfHex(digits)?.length
     return length === bytes || length === 0
@@ -154,18 +180,26 @@ function hex(fields: Fields, name: string, bytes: number): Expectation<string> {
   })
 }
 
-function number(fields: Fields, name: string): Expectation<number> {
-  return expectation(fields.required(name), (value) => value.integer(0, 0xffff_ffff))
+function number(fields: Fields, name: string, max: number = 0xffff_ffff): Expectation<number> {
+  return expectation(fields.required(name), numberKinds, (value) => value.integer(0, max))
 }
 
-function text(fields: Fields, name: string): Expectation<string> {
-  return expectation(fields.required(name), (value) => value.string(reasonCharactersMax))
+function name<const V extends string>(
+  fields: Fields,
+  field: string,
+  names: readonly V[],
+): Expectation<V> {
+  return expectation(fields.required(field), nameKinds, (value) => value.oneOf(names))
 }
 
-const kinds = ['equals', 'one-of', 'at-least', 'masked', 'unchecked'] as const
+/** What can be asked of what. */
+const hexKinds = ['equals', 'one-of', 'masked', 'unchecked'] as const
+const numberKinds = ['equals', 'one-of', 'at-least', 'unchecked'] as const
+const nameKinds = ['equals', 'one-of', 'unchecked'] as const
 
 function expectation<T extends string | number>(
   shape: Shape,
+  kinds: readonly Expectation<T>['kind'][],
   read: (value: Shape) => T,
 ): Expectation<T> {
   return shape.object('refused', (fields) => {
@@ -188,9 +222,13 @@ function expectation<T extends string | number>(
       case 'masked': {
         const value = read(fields.required('value'))
         const mask = read(fields.required('mask'))
-        return typeof value === 'string' && typeof mask === 'string' && value.length === mask.length
+        if (typeof value !== 'string' || typeof mask !== 'string' || value.length !== mask.length) {
+          return shape.fail('wrong-value', 'value and mask of one length expected, in hex')
+        }
+        // It would ask for nothing, and give no reason.
+        return /[^0]/.test(mask)
           ? { kind, value, mask }
-          : shape.fail('wrong-value', 'value and mask of one length expected, in hex')
+          : shape.fail('wrong-value', 'a mask that is not all zero expected')
       }
       case 'unchecked':
         return unchecked(fields)
@@ -198,7 +236,7 @@ function expectation<T extends string | number>(
   })
 }
 
-function unchecked(fields: Fields): { readonly kind: 'unchecked'; readonly reason: string } {
+function unchecked(fields: Fields): Unchecked {
   return { kind: 'unchecked', reason: reasonOf(fields) }
 }
 
@@ -211,7 +249,17 @@ function reasonOf(fields: Fields): string {
 function instant(shape: Shape): UnixSeconds {
   const written = shape.string(20, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/)
   const milliseconds = Date.parse(written)
-  return Number.isNaN(milliseconds)
-    ? shape.fail('wrong-value', 'a date expected')
-    : milliseconds / 1000
+  // Engines read the 30th of February as a day in March.
+  return isoOf(milliseconds) === written
+    ? milliseconds / 1000
+    : shape.fail('wrong-value', 'a day and a time that exist expected')
 }
+
+function isoOf(milliseconds: number): string | undefined {
+  return Number.isNaN(milliseconds)
+    ? undefined
+    : new Date(milliseconds).toISOString().replace('.000Z', 'Z')
+}
+
+const deploymentCharacters = 45
+const deploymentUrn = /^urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/

@@ -9,6 +9,7 @@ import type { UnixSeconds } from '../bytes/index.ts'
 import type { TcbStatus } from '../endorsements/index.ts'
 import { tcbStatuses } from '../endorsements/index.ts'
 import type { PeerExpectation } from '../evidence/index.ts'
+import type { SnpEvidence } from '../verification/index.ts'
 import type { Expectation } from './expectation.ts'
 
 /** An advisory that is known, and borne until a day. */
@@ -18,6 +19,24 @@ export interface ToleratedAdvisory {
   /** The last second of it. */
   readonly until: UnixSeconds
 }
+
+/** Left open, with a reason. */
+export type Unchecked = Extract<Expectation<never>, { readonly kind: 'unchecked' }>
+
+/** The oldest components that are accepted of an SNP platform. */
+export interface SnpTcbFloor {
+  /** 0 of products that have none: those before Turin. */
+  readonly fmc: number
+  readonly bootloader: number
+  readonly tee: number
+  readonly snp: number
+  readonly microcode: number
+}
+
+/** Each component of a TCB is the floor's, or newer. */
+export type SnpTcbExpectation =
+  | { readonly kind: 'at-least'; readonly value: SnpTcbFloor }
+  | Unchecked
 
 /** What is asked of any TEE. */
 export interface CommonReferenceValues {
@@ -32,13 +51,11 @@ export interface CommonReferenceValues {
 export interface DcapReferenceValues extends CommonReferenceValues {
   readonly tcbStatus: Expectation<TcbStatus>
   /** A level that Intel set at or after this instant counts as `UpToDate`; inclusive. */
-  readonly tcbBaselineDate:
-    | { readonly kind: 'at-least'; readonly value: UnixSeconds }
-    | { readonly kind: 'unchecked'; readonly reason: string }
+  readonly tcbBaselineDate: { readonly kind: 'at-least'; readonly value: UnixSeconds } | Unchecked
   readonly tcbEvaluationDataNumber: Expectation<number>
   readonly advisories:
     | { readonly kind: 'tolerated'; readonly tolerated: readonly ToleratedAdvisory[] }
-    | { readonly kind: 'unchecked'; readonly reason: string }
+    | Unchecked
   /** Hex; which platforms of their owner's. */
   readonly ppid: Expectation<string>
   /** Hex; empty where the platform has none. */
@@ -92,15 +109,17 @@ export interface SnpReferenceValues extends CommonReferenceValues {
   /** 16 digits, most significant first. */
   readonly guestPolicy: Expectation<string>
   readonly vmpl: Expectation<number>
-  readonly product: Expectation<string>
-  readonly signingKey: Expectation<string>
+  readonly product: Expectation<SnpEvidence['product']>
+  readonly signingKey: Expectation<SnpEvidence['signingKey']>
   readonly chipId: Expectation<string>
-  readonly bootloaderSvn: Expectation<number>
-  readonly teeSvn: Expectation<number>
-  readonly snpSvn: Expectation<number>
-  readonly microcodeSvn: Expectation<number>
-  /** `good`: no certificate is revoked; `unchecked`: nobody looked. */
-  readonly revocation: Expectation<string>
+  /** What the endorsement key is of. */
+  readonly reportedTcb: SnpTcbExpectation
+  /** What the platform can no longer go back behind. */
+  readonly committedTcb: SnpTcbExpectation
+  /** What the guest was launched on. */
+  readonly launchTcb: SnpTcbExpectation
+  /** `good`: somebody looked, and no certificate is revoked. */
+  readonly revocation: { readonly kind: 'equals'; readonly value: 'good' } | Unchecked
 }
 
 export type ReferenceValues = SgxReferenceValues | TdxReferenceValues | SnpReferenceValues
@@ -112,10 +131,7 @@ export type ReferenceValues = SgxReferenceValues | TdxReferenceValues | SnpRefer
  */
 export function referenceValuesOf(peer: PeerExpectation, deployment: string): SgxReferenceValues {
   const statuses = tcbStatuses.filter((status) => peer.tcbStatuses.includes(status))
-  const unchecked = (reason: string): { readonly kind: 'unchecked'; readonly reason: string } => ({
-    kind: 'unchecked',
-    reason,
-  })
+  const unchecked = (reason: string): Unchecked => ({ kind: 'unchecked', reason })
   const measured = unchecked('part of what MRENCLAVE is reproduced with')
   const anyPlatform = unchecked('the expectation names no platforms')
   return {

@@ -1,12 +1,20 @@
-import { dcapFields, sgxFields, snpFields, tdxFields } from './appraisal-fields.ts'
+import {
+  dcapFields,
+  sgxFields,
+  snpFields,
+  snpTcbComponents,
+  snpTcbNames,
+  tdxFields,
+} from './appraisal-fields.ts'
 import type { AnyEvidence } from './appraise.ts'
 
 /**
- * Reference Values, as JSON, that fit this one piece of evidence: for a person to start from, who then decides what is
- * left open and why.
+ * Reference Values, as JSON, filled from this one piece of evidence: for a person to start from, who then decides what
+ * is left open and why.
  *
  * Measurements and versions are the evidence's; only `UpToDate` is accepted, no advisory is tolerated, debugging is
- * refused; platform and report data are left unchecked, with a reason that asks for a better one.
+ * refused, and somebody has to look whether an SNP certificate is revoked, whatever the evidence says of it. Platform
+ * and report data are left unchecked, with a reason that asks for a better one.
  */
 export function skeletonOf(evidence: AnyEvidence): object {
   const open = { kind: 'unchecked', reason: 'to be decided: this file was filled from evidence' }
@@ -50,20 +58,28 @@ export function skeletonOf(evidence: AnyEvidence): object {
         ...tail,
       }
     case 'snp':
-      return { ...head, ...filled(snpFields, evidence), ...tail }
+      return {
+        ...head,
+        ...filled(snpFields, evidence),
+        ...Object.fromEntries(
+          snpTcbNames.map((name) => [
+            name,
+            {
+              kind: 'at-least',
+              value: Object.fromEntries(
+                snpTcbComponents.map((component) => [component, evidence[name][component] ?? 0]),
+              ),
+            },
+          ]),
+        ),
+        revocation: equals('good'),
+        ...tail,
+      }
   }
 }
 
 /** What may become newer. */
-const floors: ReadonlySet<string> = new Set([
-  'isvSvn',
-  'guestSvn',
-  'tcbEvaluationDataNumber',
-  'bootloaderSvn',
-  'teeSvn',
-  'snpSvn',
-  'microcodeSvn',
-])
+const floors: ReadonlySet<string> = new Set(['isvSvn', 'guestSvn', 'tcbEvaluationDataNumber'])
 
 /** What differs from one machine, or one run, to the next. */
 const left: ReadonlySet<string> = new Set([
