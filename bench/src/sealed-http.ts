@@ -15,7 +15,7 @@ import {
   sealResponse,
 } from '@sealward/attestation/channel'
 import { systemRandom } from '@sealward/enclave/effects'
-import { quantiles } from './rate.ts'
+import { quantiles } from './figures.ts'
 
 /** Milliseconds for a body there and back over loopback, sealed and plain, both ends in this process. */
 export interface RoundTrip {

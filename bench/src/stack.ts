@@ -10,7 +10,7 @@ import { readStackConfiguration } from '../../apps/cli/src/configuration.ts'
 import { readCredentials } from '../../apps/cli/src/credentials.ts'
 import { diagnose } from '../../apps/cli/src/diagnose.ts'
 import { openHospital } from '../../apps/cli/src/hospital-client.ts'
-import { quantiles, rounded } from './rate.ts'
+import { quantiles, rounded } from './figures.ts'
 
 /** Seconds until `/healthz` answers 200, and milliseconds from a film in memory to its kept receipt. */
 export interface StackFigures {

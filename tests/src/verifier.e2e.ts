@@ -6,24 +6,30 @@ import { createSampleVendor } from '@sealward/attestation/sample'
 import {
   amdRootSpkis,
   intelSgxRootSpki,
+  type SnpVerificationInput,
   verifyDcapEvidence,
   verifySnpEvidence,
 } from '@sealward/attestation/verification'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { bundleVerifier } from '../../bench/src/browser.ts'
+import { bundleVerifier } from '../../bench/src/bundle-verifier.ts'
 import { chromium as chromiumProgram } from '../../deploy/local/bootstrap/test-programs.mjs'
+import { amdWorld } from '../../packages/attestation/src/verification/amd-world.fixtures.ts'
 
-/** Evidence as a page is told of it: bytes are lists, and what is verified is named. */
+/** Evidence as a page is told of it: bytes are lists, and how it is verified is named. */
 interface Task {
   readonly name: 'verifyDcapEvidence' | 'verifySnpEvidence'
   readonly input: Readonly<Record<string, unknown>>
   readonly bytes: Readonly<Record<string, readonly number[]>>
   readonly certificates: readonly (readonly number[])[]
+  readonly crls: readonly (readonly number[])[]
 }
 
-/** What has to be the same wherever it is computed. */
-type Said = Readonly<Record<string, unknown>>
+/** What has to be the same wherever it is computed: JSON of every field, or the code of a refusal. */
+interface Said {
+  readonly ok: boolean
+  readonly text: string
+}
 
 const vectors = join(
   process.env['SEALWARD_SHARED'] ?? resolve(import.meta.dirname, '../../../shared'),
@@ -75,6 +81,13 @@ test('a page and a worker of it say the same as Node, of a sample enclave', asyn
   await everywhere(dcapTask(changed, { endorsements, roots: [vendor.rootSpkiSha256], at }), false)
 })
 
+test('they say the same of a sample guest', async () => {
+  const { input, task } = await sampleGuest()
+  await everywhere(task, true)
+  const changed = input.report.map((byte, index) => (index === 0x90 ? byte ^ 1 : byte))
+  await everywhere({ ...task, bytes: { report: [...changed] } }, false)
+})
+
 test.runIf(hasVectors).each(['sgx/automata-v3-2025-08', 'tdx/openenclave-v5-eval21'])(
   'they say the same of %s',
   async (name) => {
@@ -92,13 +105,13 @@ test.runIf(hasVectors).each(['snp/ms-milan', 'snp/oak-genoa-v5', 'snp/ms-turin']
     const task: Task = {
       name: 'verifySnpEvidence',
       input: {
-        crls: [],
         revocation: { unchecked: 'none in the vectors' },
         roots: Object.values(amdRootSpkis),
         at,
       },
       bytes: { report: [...file(name, 'report.bin')] },
       certificates: ['vcek.der', 'ask.der', 'ark.der'].map((der) => [...file(name, der)]),
+      crls: [],
     }
     await everywhere(task, true)
   },
@@ -106,7 +119,8 @@ test.runIf(hasVectors).each(['snp/ms-milan', 'snp/oak-genoa-v5', 'snp/ms-turin']
 
 async function everywhere(task: Task, isVerified: boolean): Promise<void> {
   const here = await inPage(task, { verifyDcapEvidence, verifySnpEvidence } as never)
-  expect(here['ok']).toBe(isVerified)
+  expect(here.ok, here.text).toBe(isVerified)
+  expect(here.text).toMatch(isVerified ? /"reportData":"/ : /^[a-z-]+$/)
   const address = '/verifier.js'
   const inThePage = await page.evaluate(
     `import('${address}').then((verifier) => (${inPage.toString()})(${JSON.stringify(task)}, verifier))`,
@@ -142,18 +156,42 @@ async function inPage(
 ): Promise<Said> {
   const bytes = Object.entries(task.bytes).map(([name, list]) => [name, Uint8Array.from(list)])
   const certificates = task.certificates.map((list) => Uint8Array.from(list))
-  const input = { ...task.input, ...Object.fromEntries(bytes), certificates }
+  const crls = task.crls.map((list) => Uint8Array.from(list))
+  const input = { ...task.input, ...Object.fromEntries(bytes), certificates, crls }
   const verified = await verifier[task.name](input)
-  if (!verified.ok) return { ok: false, code: verified.problem.code }
-  const plain = Object.entries(verified.value).filter(
-    ([, value]) =>
-      typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean',
-  )
-  return { ok: true, ...Object.fromEntries(plain) }
+  if (!verified.ok) return { ok: false, text: verified.problem.code }
+  const text = JSON.stringify(verified.value, (_name, value: unknown) => {
+    if (typeof value === 'bigint') return `${value}n`
+    return value instanceof Uint8Array ? Array.from(value).join(' ') : value
+  })
+  return { ok: true, text }
+}
+
+async function sampleGuest(): Promise<{
+  readonly input: SnpVerificationInput
+  readonly task: Task
+}> {
+  const world = await amdWorld('Milan')
+  const input = await world.input()
+  const { revocation, roots, at } = input
+  const task: Task = {
+    name: 'verifySnpEvidence',
+    input: { revocation, roots, at },
+    bytes: { report: [...input.report] },
+    certificates: input.certificates.map((der) => [...der]),
+    crls: input.crls.map((der) => [...der]),
+  }
+  return { input, task }
 }
 
 function dcapTask(quote: Uint8Array, input: Readonly<Record<string, unknown>>): Task {
-  return { name: 'verifyDcapEvidence', input, bytes: { quote: [...quote] }, certificates: [] }
+  return {
+    name: 'verifyDcapEvidence',
+    input,
+    bytes: { quote: [...quote] },
+    certificates: [],
+    crls: [],
+  }
 }
 
 function file(name: string, part: string): Uint8Array {
