@@ -64,7 +64,10 @@ describe.each(all.map((one) => [one.kind, one] as const))('evidence of %s', (_, 
       const other =
         typeof wanted === 'number'
           ? { kind, value: wanted + 1 }
-          : { kind, value: /^[0-9a-f]+$/.test(String(wanted)) ? '0000000f' : 'x' }
+          : {
+              kind,
+              value: typeof wanted === 'string' && /^[0-9a-f]+$/.test(wanted) ? '0000000f' : 'x',
+            }
       const values = { ...parsed(skeleton), [name]: other } as ReferenceValues
       const verdict = appraise(one, values, context)
       expect(verdict, name).toMatchObject({ kind: 'contraindicated' })
