@@ -1,40 +1,80 @@
 import { expect, test } from 'vitest'
-import { fuzz } from './fuzz.ts'
-import { fuzzTargets } from './targets.ts'
+import {
+  absentVectors,
+  hasSharedVectors,
+} from '../../../packages/attestation/src/verification/shared-vectors.fixtures.ts'
+import { fuzz, fuzzOnce } from './fuzz.ts'
+import { type FuzzTarget, fuzzTargets } from './targets.ts'
 
-const targets = await fuzzTargets()
+const targets = fuzzTargets()
+const executionsMax = 800
+const seed = 20_261_127
+if (!hasSharedVectors) process.stdout.write(`${absentVectors}\n`)
 
 test('there are parsers to try', () => {
-  expect(targets.length).toBeGreaterThan(14)
+  expect(targets.length).toBeGreaterThan(25)
+})
+
+test.each(targets)('$name accepts what it starts from', ({ seeds, run }) => {
+  expect(seeds.length).toBeGreaterThan(0)
+  for (const one of seeds) expect(run(one)).toMatchObject({ ok: true })
 })
 
 test.each(targets)('$name stands what is made of its seeds', (target) => {
-  const report = fuzz(target, { seed: 20_261_127, executionsMax: 1500, secondsMax: 10 })
-  process.stdout.write(`${target.name}: ${report.executions} inputs\n`)
-  expect(report.executions).toBeGreaterThan(100)
+  const report = fuzz(target, { seed, executionsMax, secondsMax: 15 })
+  process.stdout.write(`${target.name}: ${report.executions} inputs, ${report.accepted} accepted\n`)
+  expect(report.executions).toBeGreaterThan(300)
   expect(report.finding).toBe(undefined)
 })
 
-test('a parser that throws, and one that takes too long, are found', () => {
-  const seeds = [new Uint8Array(8)]
-  const settings = { seed: 1, executionsMax: 500, secondsMax: 20 }
-  const throwing = {
-    name: 'throwing',
-    seeds,
-    run: (input: Uint8Array): unknown => {
-      if (input[0] === 0xff) throw new Error('found')
-      return undefined
-    },
+test('the same seed makes the same inputs', () => {
+  const inputsOf = (chosen: number): readonly string[] => {
+    const inputs: string[] = []
+    const run: FuzzTarget['run'] = (input) => {
+      inputs.push(Buffer.from(input).toString('hex'))
+      return { ok: input.length % 2 === 0 }
+    }
+    fuzz({ name: 'recorded', seeds: [new Uint8Array(40)], run }, { seed: chosen, ...settings })
+    return inputs
   }
-  const slow = {
-    name: 'slow',
-    seeds,
-    run: (input: Uint8Array): unknown => {
-      const end = performance.now() + (input[0] === 0xff ? 400 : 0)
-      while (performance.now() < end);
-      return undefined
-    },
-  }
-  expect(fuzz(throwing, settings).finding).toMatchObject({ what: 'throws Error: found' })
-  expect(fuzz(slow, settings).finding).toMatchObject({ what: 'takes too long' })
+  expect(inputsOf(5)).toEqual(inputsOf(5))
+  expect(inputsOf(5)).not.toEqual(inputsOf(6))
 })
+
+const settings = { executionsMax: 500, secondsMax: 20 }
+
+test.each<readonly [string, (input: Uint8Array) => void, RegExp]>([
+  [
+    'throws',
+    () => {
+      throw new Error('found')
+    },
+    /^throws Error: found$/,
+  ],
+  ['takes too long', () => waitMs(400), /^takes too long$/],
+])('a parser that %s is found', (name, misbehave, what) => {
+  const run: FuzzTarget['run'] = (input) => {
+    if (input[0] === 0xff) misbehave(input)
+    return { ok: false }
+  }
+  const target: FuzzTarget = { name, seeds: [new Uint8Array(8)], run }
+  const { finding } = fuzz(target, { seed: 1, ...settings })
+  expect(finding?.what).toMatch(what)
+  expect(finding && fuzzOnce(target, finding.input)).toEqual(finding)
+})
+
+test('a parser that keeps what it was given is found', () => {
+  const kept: Uint8Array[] = []
+  const run: FuzzTarget['run'] = (input) => {
+    kept.push(input, new Uint8Array(262_144))
+    return { ok: false }
+  }
+  const target: FuzzTarget = { name: 'keeping', seeds: [new Uint8Array(8)], run }
+  expect(fuzz(target, { seed: 1, ...settings }).finding?.what).toBe('keeps memory')
+  expect(kept.length).toBe(1000)
+})
+
+function waitMs(milliseconds: number): void {
+  const end = performance.now() + milliseconds
+  while (performance.now() < end);
+}

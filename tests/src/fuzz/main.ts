@@ -1,39 +1,80 @@
-/** `npm run fuzz -- [target|all] [--seconds 60] [--seed N]`: a finding is written to `fuzz-findings/`, and ends it with 1. */
+/**
+ * `npm run fuzz -- [target|all] [--seconds 60] [--seed N]`: a finding is written to `fuzz-findings/` and ends it with 1.
+ *
+ * `npm run fuzz -- target --input FILE` tries one that was written. Each target has a process of its own (`--here` is
+ * that process): a parser may bring down all of it, and that is a finding too, which its seed brings back.
+ */
 
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { fuzz } from './fuzz.ts'
-import { fuzzTargets } from './targets.ts'
+import { bytesOfHex, hexOf } from '@sealward/attestation/bytes'
+import { fuzz, fuzzOnce } from './fuzz.ts'
+import { type FuzzTarget, fuzzTargets } from './targets.ts'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { seconds: { type: 'string', default: '60' }, seed: { type: 'string' } },
+  options: {
+    seconds: { type: 'string', default: '60' },
+    seed: { type: 'string' },
+    input: { type: 'string' },
+    here: { type: 'boolean', default: false },
+  },
 })
 const seed = Number(values.seed ?? Date.now() % 2 ** 31)
+const seconds = Number(values.seconds)
 const [name = 'all'] = positionals
-const targets = (await fuzzTargets()).filter((target) => name === 'all' || target.name === name)
+const all = fuzzTargets()
+const targets = all.filter((target) => name === 'all' || target.name === name)
 if (targets.length === 0) {
-  const known = (await fuzzTargets()).map((target) => target.name).join(', ')
-  process.stderr.write(`No such target: ${name}. There are: ${known}.\n`)
-  process.exit(2)
+  wrongUsage(`no such target: ${name}. There are: ${all.map((one) => one.name).join(', ')}.`)
 }
-let findings = 0
-for (const target of targets) {
-  const settings = {
-    seed,
-    executionsMax: Number.POSITIVE_INFINITY,
-    secondsMax: Number(values.seconds),
-  }
-  const { executions, seconds, longestMs, finding } = fuzz(target, settings)
-  const rate = Math.round(executions / seconds)
-  process.stdout.write(
-    `${target.name}: ${executions} inputs, ${rate} a second, the longest ${longestMs.toFixed(1)} ms, seed ${seed}\n`,
+if (!Number.isSafeInteger(seed) || !(seconds > 0)) wrongUsage('seconds and seed are numbers.')
+
+const { input, here } = values
+const stands = targets.map((target) => {
+  if (input !== undefined) return replay(target, input)
+  return here ? run(target) : runApart(target)
+})
+process.exitCode = stands.every(Boolean) ? 0 : 1
+
+function runApart({ name: target }: FuzzTarget): boolean {
+  const parameters = [target, '--here', '--seconds', String(seconds), '--seed', String(seed)]
+  const program = [...process.execArgv, import.meta.filename, ...parameters]
+  const { status, signal } = spawnSync(process.execPath, program, { stdio: 'inherit' })
+  if (signal !== null) write(`FOUND ${target} ends the process, ${signal}: seed ${seed}`)
+  return status === 0
+}
+
+function run(target: FuzzTarget): boolean {
+  const settings = { seed, executionsMax: Number.POSITIVE_INFINITY, secondsMax: seconds }
+  const report = fuzz(target, settings)
+  const { executions, accepted, finding } = report
+  const rate = Math.round(executions / report.seconds)
+  write(
+    `${target.name}: ${executions} inputs, ${accepted} accepted, ${rate} a second, the longest ${report.longestMs.toFixed(1)} ms, seed ${seed}`,
   )
-  if (finding === undefined) continue
-  findings += 1
+  if (finding === undefined) return true
   mkdirSync('fuzz-findings', { recursive: true })
   const file = `fuzz-findings/${target.name}-${seed}-${executions}.hex`
-  writeFileSync(file, Buffer.from(finding.input).toString('hex'))
-  process.stdout.write(`FOUND ${target.name} ${finding.what}: ${file}\n`)
+  writeFileSync(file, hexOf(finding.input))
+  write(`FOUND ${target.name} ${finding.what}: ${file}`)
+  return false
 }
-process.exitCode = findings === 0 ? 0 : 1
+
+function replay(target: FuzzTarget, file: string): boolean {
+  const input = bytesOfHex(readFileSync(file, 'utf8').trim())
+  if (input === undefined) return wrongUsage(`${file} is not hex.`)
+  const finding = fuzzOnce(target, input)
+  write(`${target.name}: ${finding === undefined ? 'stands it' : finding.what}`)
+  return finding === undefined
+}
+
+function write(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
+
+function wrongUsage(problem: string): never {
+  process.stderr.write(`fuzz: ${problem}\n`)
+  process.exit(2)
+}
