@@ -28,6 +28,7 @@ const unions = [
   ['der/der.ts', 'DerCode'],
   ['bytes/cursor.ts', 'ParseCode'],
   ['bytes/json.ts', 'JsonCode'],
+  ['bytes/json-syntax.ts', 'JsonSyntaxCode'],
   ['bytes/shape.ts', 'ShapeCode'],
 ] as const
 
