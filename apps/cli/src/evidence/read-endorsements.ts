@@ -4,7 +4,7 @@
  * @module
  */
 
-import { bytesOfBase64, jsonOf, ok, textOf, type UnixSeconds } from '@sealward/attestation/bytes'
+import { bytesOfBase64, hexOf, jsonOf, ok, textOf } from '@sealward/attestation/bytes'
 import type { Endorsements } from '@sealward/attestation/endorsements'
 import { parseAmdCertificateTable, parseThimCertificates } from '@sealward/attestation/evidence'
 import { parseCertificate, parseCrl } from '@sealward/attestation/x509'
@@ -56,14 +56,18 @@ export function readEndorsements(bytes: Uint8Array, option: string): Outcome<Rea
   })
 }
 
-/** Several files put together; of Intel's sets the last one counts. */
+/** Several files put together, each certificate once; of Intel's sets the last one counts. */
 export function together(parts: readonly ReadEndorsements[]): ReadEndorsements {
   return {
     intel: parts.findLast(({ intel }) => intel !== undefined)?.intel,
-    certificates: parts.flatMap(({ certificates }) => certificates),
-    crls: parts.flatMap(({ crls }) => crls),
+    certificates: onceEach(parts.flatMap(({ certificates }) => certificates)),
+    crls: onceEach(parts.flatMap(({ crls }) => crls)),
     bundles: parts.flatMap(({ bundles }) => bundles),
   }
+}
+
+function onceEach(ders: readonly Uint8Array[]): readonly Uint8Array[] {
+  return [...new Map(ders.map((der) => [hexOf(der), der])).values()]
 }
 
 function readJson(bytes: Uint8Array, option: string): Outcome<ReadEndorsements> {
@@ -149,11 +153,4 @@ function lengthOfSequence(bytes: Uint8Array): number | undefined {
   if (tag !== 0x30) return undefined
   const length = form === 0x82 ? 4 + a * 256 + b : form === 0x83 ? 5 + (a * 256 + b) * 256 + c : 0
   return length > 0 && length <= bytes.length ? length : undefined
-}
-
-/** `--at`, as RFC 3339; `undefined`: no such instant. */
-export function instantOf(text: string): UnixSeconds | undefined {
-  const isInstant = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i.test(text)
-  const milliseconds = isInstant ? Date.parse(text) : Number.NaN
-  return Number.isNaN(milliseconds) ? undefined : Math.floor(milliseconds / 1000)
 }

@@ -14,6 +14,7 @@ import {
 } from '@sealward/attestation/bytes'
 import type { Endorsements } from '@sealward/attestation/endorsements'
 import {
+  type AzureVtpmEvidence,
   type ParsedEvidenceDocument,
   parseAmdCertificateTable,
   parseAzureVtpmEvidence,
@@ -31,23 +32,43 @@ import { limits } from '../limits.ts'
 import { badInput, type Outcome } from '../problem.ts'
 
 /** Evidence of Intel's platforms, or of AMD's, and what came with it. */
-export type ReadEvidence =
-  | {
-      readonly kind: 'dcap'
-      readonly quote: Uint8Array
-      /** Where the file brings its own. */
-      readonly endorsements?: Endorsements
-      readonly document?: ParsedEvidenceDocument
-      /** DER of the certificate that the quote came in. */
-      readonly raTlsCertificate?: Uint8Array
-    }
-  | {
-      readonly kind: 'snp'
-      readonly report: Uint8Array
-      /** DER. */
-      readonly certificates: readonly Uint8Array[]
-      readonly crls: readonly Uint8Array[]
-    }
+export type ReadEvidence = ReadQuote | ReadReport
+
+interface Wrapped {
+  /** What the file was, from the outside in: the last is the quote or report itself. */
+  readonly forms: readonly string[]
+  /** Of Azure's confidential VMs: what the hardware binds. */
+  readonly azure?: ReadAzure
+  /** Of requests to Azure Attestation: the bytes whose SHA-256 report data starts with. */
+  readonly runtimeData?: Uint8Array
+}
+
+/** Of Azure's paravisor, and of the virtual TPM that it runs. */
+export interface ReadAzure {
+  readonly hclReport: Uint8Array
+  readonly tpmQuote?: AzureVtpmEvidence['tpmQuote']
+}
+
+/** A quote of SGX or TDX. */
+export interface ReadQuote extends Wrapped {
+  readonly kind: 'dcap'
+  readonly quote: Uint8Array
+  /** Where the file brings its own. */
+  readonly endorsements?: Endorsements
+  readonly document?: ParsedEvidenceDocument
+  /** DER of the certificate that the quote came in. */
+  readonly raTlsCertificate?: Uint8Array
+}
+
+/** A report of SEV-SNP. */
+export interface ReadReport extends Wrapped {
+  readonly kind: 'snp'
+  readonly report: Uint8Array
+  /** DER. */
+  readonly certificates: readonly Uint8Array[]
+  /** DER. */
+  readonly crls: readonly Uint8Array[]
+}
 
 /**
  * Reads evidence: a quote or report, raw, in hex or in base64; an evidence document of ours; a certificate with RA-TLS
@@ -67,117 +88,198 @@ export function readEvidence(bytes: Uint8Array): Outcome<ReadEvidence> {
 /** Text may hold hex that holds a certificate: a few layers, and no more. */
 const layersMax = 4
 
+type Unwrap = (inner: Uint8Array) => Outcome<ReadEvidence>
+
 function unwrap(bytes: Uint8Array, layer: number): Outcome<ReadEvidence> {
   if (layer > layersMax) {
     return badInput('evidence-unreadable', 'FILE', 'wrapped more often than is looked at')
   }
-  const again = (inner: Uint8Array): Outcome<ReadEvidence> => unwrap(inner, layer + 1)
-  if (startsWith(bytes, '{')) return unwrapJson(bytes, again)
-  if (startsWith(bytes, 'HCLA')) {
-    const report = parseHclReport(bytes)
-    if (!report.ok) return unreadable(report.problem)
-    const { hardwareReport } = report.value
-    return hardwareReport.kind === 'snp'
-      ? snp(hardwareReport.report)
-      : badInput(
-          'evidence-unreadable',
-          'FILE',
-          'a TD report, which only its own machine can verify',
-        )
-  }
-  if (startsWith(bytes, '-----BEGIN CERTIFICATE-----')) {
-    const body = /-----BEGIN CERTIFICATE-----([^-]*)-----END/.exec(textOf(bytes) ?? '')?.[1] ?? ''
-    return again(bytesOfBase64(body.replace(/\s+/g, '')) ?? new Uint8Array())
-  }
+  const again: Unwrap = (inner) => unwrap(inner, layer + 1)
+  const start = startOfText(bytes)
+  if (bytes[start] === 0x7b) return unwrapJson(bytes.subarray(start), again)
+  if (startsWith(bytes, 'HCLA')) return unwrapHclReport(bytes, again)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   const u16 = (at: number): number => (bytes.length >= at + 2 ? view.getUint16(at, true) : 0)
-  if (bytes.length === snpReportBytes && u16(0) >= 2 && u16(0) <= 5 && u16(2) === 0) {
-    return snp(bytes)
-  }
+  const isReport = u16(0) >= 2 && u16(0) <= 5 && u16(2) === 0
+  if (isReport && bytes.length > snpReportBytes) return reportWithTable(bytes)
+  if (isReport && bytes.length === snpReportBytes) return ok(snp(bytes))
   if (u16(0) === 1 && u16(2) === 0 && u16(6) === 0 && bytes.length > 16) {
     const quote = parseOpenEnclaveReport(bytes)
-    return quote.ok ? dcap(quote.value) : unreadable(quote.problem)
+    return quote.ok
+      ? inside('Open Enclave report', ok(dcap(quote.value)))
+      : unreadable(quote.problem)
   }
-  if (u16(0) === 0x8230) {
-    const certificate = parseRaTlsCertificate(bytes)
-    return certificate.ok
-      ? ok({ kind: 'dcap', quote: certificate.value.quote, raTlsCertificate: bytes })
-      : unreadable(certificate.problem)
+  if (u16(0) === 0x8230) return unwrapCertificate(bytes)
+  const text = textOf(bytes)
+  const pem = text === undefined ? undefined : pemCertificate.exec(text)?.[1]
+  if (pem !== undefined) {
+    return inside('PEM', again(bytesOfBase64(pem.replace(/\s+/g, '')) ?? new Uint8Array()))
   }
-  const decoded = decodedText(bytes)
-  if (decoded !== undefined) return again(decoded)
-  return u16(0) >= 2 && u16(0) <= 5 && u16(2) === 0 ? snp(bytes) : dcap(bytes)
+  const decoded = text === undefined ? undefined : decodedText(text)
+  if (decoded !== undefined) return inside(decoded.form, again(decoded.bytes))
+  if (isReport) return ok(snp(bytes))
+  // Versions of quotes are small numbers; their parser names those that it does not know.
+  return u16(0) > 0 && u16(0) < 0x20 ? ok(dcap(bytes)) : unknownForm
 }
 
-function unwrapJson(
-  bytes: Uint8Array,
-  again: (inner: Uint8Array) => Outcome<ReadEvidence>,
-): Outcome<ReadEvidence> {
+const unknownForm: Outcome<never> = badInput(
+  'evidence-unreadable',
+  'FILE',
+  'no quote, report, certificate or JSON that is known',
+)
+
+/** The first certificate. Tools write words before it. */
+const pemCertificate = /-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]*)-----END CERTIFICATE-----/
+
+function unwrapCertificate(der: Uint8Array): Outcome<ReadEvidence> {
+  const certificate = parseRaTlsCertificate(der)
+  if (!certificate.ok) return unreadable(certificate.problem)
+  const { form, quote } = certificate.value
+  return inside(
+    `certificate with RA-TLS evidence (${form})`,
+    ok({ ...dcap(quote), raTlsCertificate: der }),
+  )
+}
+
+function unwrapHclReport(bytes: Uint8Array, again: Unwrap): Outcome<ReadEvidence> {
+  const parsed = parseHclReport(bytes)
+  if (!parsed.ok) return unreadable(parsed.problem)
+  const { hardwareReport } = parsed.value
+  if (hardwareReport.kind === 'tdx') {
+    const detail = 'a TD report, which only its own machine can verify: give the quote of it'
+    return badInput('evidence-unreadable', 'FILE', detail)
+  }
+  const report = inside('Azure HCL report', again(hardwareReport.report))
+  return report.ok ? ok({ ...report.value, azure: { hclReport: bytes } }) : report
+}
+
+/** Tools of AMD's guests write the certificates behind the report. */
+function reportWithTable(bytes: Uint8Array): Outcome<ReadEvidence> {
+  const table = parseAmdCertificateTable(bytes.subarray(snpReportBytes))
+  // What follows is something else: its own parser refuses the report for it.
+  if (!table.ok || table.value.certificates.size === 0) return ok(snp(bytes))
+  const { certificates, crl } = table.value
+  return inside(
+    'report with a certificate table',
+    ok({
+      ...snp(bytes.subarray(0, snpReportBytes)),
+      certificates: [...certificates.values()].map(({ der }) => der),
+      crls: crl === undefined ? [] : [crl],
+    }),
+  )
+}
+
+function unwrapJson(bytes: Uint8Array, again: Unwrap): Outcome<ReadEvidence> {
   const json = jsonOf(bytes, { bytesMax: limits.evidenceBytesMax, depthMax: limits.depthMax })
   if (!json.ok) return unreadable(json.problem)
-  const names = Object.keys(json.value as object)
-  if (names.includes('SnpReport')) {
-    const maa = parseMaaSnpReport(bytes)
-    if (!maa.ok) return unreadable(maa.problem)
-    return snp(
-      maa.value.report,
-      maa.value.certificates.map(({ der }) => der),
-    )
-  }
-  if (names.includes('outblob')) {
-    const tsm = parseTsmReport(bytes)
-    if (!tsm.ok) return unreadable(tsm.problem)
-    const { provider, outblob, auxblob } = tsm.value
-    if (provider === 'tdx_guest') return again(outblob)
-    const table = auxblob === undefined ? undefined : parseAmdCertificateTable(auxblob)
-    if (table !== undefined && !table.ok) return unreadable(table.problem)
-    const certificates = [...(table?.value.certificates.values() ?? [])]
-    const crl = table?.value.crl
-    return snp(
-      outblob,
-      certificates.map(({ der }) => der),
-      crl === undefined ? [] : [crl],
-    )
-  }
-  if (names.includes('runtimeData') || names.includes('endorsements')) {
+  const fields = json.value as Readonly<Record<string, unknown>>
+  if ('SnpReport' in fields) return inside('report for Azure Attestation', unwrapMaaReport(bytes))
+  if ('outblob' in fields) return inside('configfs-tsm', unwrapTsm(bytes, again))
+  if (
+    'initTimeData' in fields ||
+    'endorsements' in fields ||
+    typeof fields['runtimeData'] === 'string'
+  ) {
     const document = parseEvidenceDocument(json.value)
     if (!document.ok) return unreadable(document.problem)
     const { quote, endorsements } = document.value
-    return ok({ kind: 'dcap', quote, endorsements, document: document.value })
+    return inside(
+      'evidence document',
+      ok({ ...dcap(quote), endorsements, document: document.value }),
+    )
   }
-  for (const name of ['quote', 'report', 'evidence'] as const) {
-    const text = (json.value as Readonly<Record<string, unknown>>)[name]
-    if (typeof text === 'string') return again(new TextEncoder().encode(text))
+  for (const name of ['quote', 'Quote', 'report', 'evidence']) {
+    const text = fields[name]
+    if (typeof text !== 'string') continue
+    const evidence = inside('JSON', again(new TextEncoder().encode(text)))
+    return evidence.ok ? withRuntimeData(evidence.value, fields) : evidence
   }
-  const azure = parseAzureVtpmEvidence(bytes)
-  if (!azure.ok) return unreadable(azure.problem)
-  const { hardware, hclReport } = azure.value
-  if (hardware.kind === 'tdx') return again(hardware.quote)
-  const report = again(hclReport)
-  return report.ok && report.value.kind === 'snp'
-    ? snp(report.value.report, [hardware.vcek])
-    : report
+  return inside('Azure vTPM evidence', unwrapAzureVtpm(bytes, again))
 }
 
-function dcap(quote: Uint8Array): Outcome<ReadEvidence> {
-  return ok({ kind: 'dcap', quote })
-}
-
-function snp(
-  report: Uint8Array,
-  certificates: readonly Uint8Array[] = [],
-  crls: readonly Uint8Array[] = [],
+/** Of `POST /attest/…`: `runtimeData.data`, which was `EnclaveHeldData` in 2020. */
+function withRuntimeData(
+  evidence: ReadEvidence,
+  fields: Readonly<Record<string, unknown>>,
 ): Outcome<ReadEvidence> {
-  return ok({ kind: 'snp', report, certificates, crls })
+  const said = fields['runtimeData'] as Readonly<Record<string, unknown>> | null | undefined
+  const text = said?.['data'] ?? fields['EnclaveHeldData']
+  if (text === undefined || text === '') return ok(evidence)
+  const runtimeData =
+    typeof text === 'string' ? bytesOfBase64Url(text.replace(/=+$/, '')) : undefined
+  return runtimeData === undefined
+    ? badInput('not-base64url', 'FILE runtimeData.data', 'base64url expected')
+    : ok({ ...evidence, runtimeData })
+}
+
+function unwrapMaaReport(bytes: Uint8Array): Outcome<ReadEvidence> {
+  const maa = parseMaaSnpReport(bytes)
+  if (!maa.ok) return unreadable(maa.problem)
+  const { report, certificates } = maa.value
+  return ok({ ...snp(report), certificates: certificates.map(({ der }) => der) })
+}
+
+function unwrapTsm(bytes: Uint8Array, again: Unwrap): Outcome<ReadEvidence> {
+  const tsm = parseTsmReport(bytes)
+  if (!tsm.ok) return unreadable(tsm.problem)
+  const { provider, outblob, auxblob } = tsm.value
+  if (provider === 'tdx_guest') return again(outblob)
+  const table = auxblob === undefined ? undefined : parseAmdCertificateTable(auxblob)
+  if (table !== undefined && !table.ok) return unreadable(table.problem)
+  const crl = table?.value.crl
+  return ok({
+    ...snp(outblob),
+    certificates: [...(table?.value.certificates.values() ?? [])].map(({ der }) => der),
+    crls: crl === undefined ? [] : [crl],
+  })
+}
+
+function unwrapAzureVtpm(bytes: Uint8Array, again: Unwrap): Outcome<ReadEvidence> {
+  const parsed = parseAzureVtpmEvidence(bytes)
+  if (!parsed.ok) return unreadable(parsed.problem)
+  const { hardware, hclReport, tpmQuote } = parsed.value
+  const evidence = again(hardware.kind === 'tdx' ? hardware.quote : hclReport)
+  if (!evidence.ok) return evidence
+  const azure = { hclReport, tpmQuote }
+  return evidence.value.kind === 'snp' && hardware.kind === 'snp'
+    ? ok({ ...evidence.value, azure, certificates: [hardware.vcek] })
+    : ok({ ...evidence.value, azure })
+}
+
+function dcap(quote: Uint8Array): ReadQuote {
+  return { kind: 'dcap', quote, forms: ['quote'] }
+}
+
+function snp(report: Uint8Array): ReadReport {
+  return { kind: 'snp', report, certificates: [], crls: [], forms: ['report'] }
+}
+
+function inside(form: string, inner: Outcome<ReadEvidence>): Outcome<ReadEvidence> {
+  return inner.ok ? ok({ ...inner.value, forms: [form, ...inner.value.forms] }) : inner
 }
 
 /** Hex, base64 or base64url, white space left out; `undefined`: something else. */
-function decodedText(bytes: Uint8Array): Uint8Array | undefined {
-  const text = textOf(bytes)?.replace(/\s+/g, '').replace(/^0x/, '')
-  if (text === undefined || text.length < 16) return undefined
-  const padded = text.endsWith('=') ? text : text + '='.repeat((4 - (text.length % 4)) % 4)
-  return bytesOfHex(text) ?? bytesOfBase64(padded) ?? bytesOfBase64Url(text.replace(/=+$/, ''))
+function decodedText(
+  spaced: string,
+): { readonly form: 'hex' | 'base64'; readonly bytes: Uint8Array } | undefined {
+  const text = spaced.replace(/\s+/g, '').replace(/^0x/i, '')
+  if (text.length < 16) return undefined
+  const hex = bytesOfHex(text)
+  if (hex !== undefined) return { form: 'hex', bytes: hex }
+  const bare = text.replace(/={1,2}$/, '')
+  const bytes =
+    bytesOfBase64(bare + '='.repeat((4 - (bare.length % 4)) % 4)) ?? bytesOfBase64Url(bare)
+  return bytes && { form: 'base64', bytes }
 }
+
+/** Behind a byte order mark and white space. */
+function startOfText(bytes: Uint8Array): number {
+  const mark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0
+  const length = bytes.subarray(mark).findIndex((byte) => !blanks.has(byte))
+  return length === -1 ? bytes.length : mark + length
+}
+
+const blanks: ReadonlySet<number> = new Set([0x09, 0x0a, 0x0d, 0x20])
 
 function startsWith(bytes: Uint8Array, text: string): boolean {
   return bytes.length >= text.length && textOf(bytes.subarray(0, text.length)) === text

@@ -5,7 +5,7 @@
  */
 
 import { createHash } from 'node:crypto'
-import type { Problem, UnixSeconds } from '@sealward/attestation/bytes'
+import type { Problem, Result, UnixSeconds } from '@sealward/attestation/bytes'
 import {
   type AnyEvidence,
   appraise,
@@ -17,20 +17,29 @@ import {
   type Verdict,
   verdictOf,
 } from '@sealward/attestation/claims'
-import type { Endorsements } from '@sealward/attestation/endorsements'
-import { parseDcapQuote, parseSnpReport } from '@sealward/attestation/evidence'
 import {
+  parseDcapQuote,
+  parseHclReport,
+  parseSnpReport,
+  parseTpmQuote,
+  rawTpmSignatureOf,
+} from '@sealward/attestation/evidence'
+import {
+  type SgxEvidence,
+  type TdxEvidence,
   type Verified,
   verifyBindings,
   verifyDcapEvidence,
+  verifyHclBinding,
   verifyQuoteSignatures,
   verifyRaTlsBinding,
   verifySnpEvidence,
 } from '@sealward/attestation/verification'
 import { isSignedBy, parseCertificate, parseCertificateChain } from '@sealward/attestation/x509'
 import { nodeCryptography } from '@sealward/enclave/cryptography'
+import { rfc3339 } from './instant.ts'
 import type { ReadEndorsements } from './read-endorsements.ts'
-import type { ReadEvidence } from './read-evidence.ts'
+import type { ReadAzure, ReadEvidence, ReadQuote } from './read-evidence.ts'
 
 /** What evidence is verified with. */
 export interface VerifyOptions {
@@ -99,37 +108,53 @@ export async function verifyEvidence(
 }
 
 async function verifyQuote(
-  evidence: Extract<ReadEvidence, { kind: 'dcap' }>,
+  { quote, endorsements: own, raTlsCertificate }: ReadQuote,
   { endorsements, roots, at }: VerifyOptions,
-): ReturnType<typeof verifyDcapEvidence> {
-  const texts: Endorsements | undefined = endorsements.intel ?? evidence.endorsements
-  const { quote } = evidence
-  const tools = { cryptography: nodeCryptography }
-  if (texts !== undefined)
-    return verifyDcapEvidence({ quote, endorsements: texts, roots, at }, tools)
+): Promise<Result<Verified<SgxEvidence | TdxEvidence>, Problem>> {
+  const beside = besideTheQuote(quote, endorsements.certificates)
+  const texts = endorsements.intel ?? own
+  if (texts !== undefined) {
+    const pck = beside === undefined ? {} : { pck_certificate_chain: beside }
+    return verifyDcapEvidence(
+      { quote, endorsements: { ...pck, ...texts }, roots, at },
+      { cryptography: nodeCryptography },
+    )
+  }
   // Without endorsements nothing is believed, but a forgery can be told from a gap.
-  const beside = parseCertificateChain(
-    endorsements.certificates
-      .map(
-        (der) =>
-          `-----BEGIN CERTIFICATE-----\n${Buffer.from(der).toString('base64')}\n-----END CERTIFICATE-----\n`,
-      )
-      .join(''),
-  )
+  const chain = beside === undefined ? undefined : parseCertificateChain(beside)
   const signed = await verifyQuoteSignatures(
-    { quote, roots, at, ...(beside.ok ? { pckCertificates: beside.value } : {}) },
+    { quote, roots, at, ...(chain?.ok ? { pckCertificates: chain.value } : {}) },
     nodeCryptography,
   )
   if (!signed.ok) return signed
-  if (evidence.raTlsCertificate !== undefined) {
-    const certificate = parseCertificate(evidence.raTlsCertificate)
-    if (!certificate.ok || !(await isSignedBy(certificate.value, certificate.value))) {
-      const detail = 'the certificate is not signed by the key in it'
-      return { ok: false, problem: { code: 'chain', at: 'FILE', detail } }
+  if (raTlsCertificate !== undefined) {
+    const certificate = parseCertificate(raTlsCertificate)
+    if (
+      !certificate.ok ||
+      !(await isSignedBy(certificate.value, certificate.value, nodeCryptography))
+    ) {
+      return refusal('ra-tls-self-signature', 'certificate', 'not signed by its own key')
     }
   }
-  const detail = 'give --endorsements; the signatures verify, and nothing more can be said'
-  return { ok: false, problem: { code: 'missing-endorsements', at: 'endorsements', detail } }
+  const detail = 'the signatures verify; without endorsements nothing more can be said'
+  return refusal('missing-endorsements', 'endorsements', detail)
+}
+
+/** PEM of the PCK certificate chain, where the quote does not carry it and it came in a file of its own. */
+function besideTheQuote(
+  bytes: Uint8Array,
+  certificates: readonly Uint8Array[],
+): string | undefined {
+  const quote = parseDcapQuote(bytes)
+  if (!quote.ok || quote.value.certificationData.type === 5 || certificates.length === 0) {
+    return undefined
+  }
+  return certificates
+    .map((der) => {
+      const base64 = Buffer.from(der).toString('base64')
+      return `-----BEGIN CERTIFICATE-----\n${base64}\n-----END CERTIFICATE-----\n`
+    })
+    .join('')
 }
 
 function judge(
@@ -148,13 +173,19 @@ async function bindingProblemsOf(
   evidence: Verified<AnyEvidence>,
   { runtimeData }: VerifyOptions,
 ): Promise<Verdict | undefined> {
-  if (runtimeData !== undefined) {
-    const digest = createHash(runtimeData.digest).update(runtimeData.bytes).digest('hex')
-    if (evidence.reportData !== digest.padEnd(128, '0')) {
-      const detail = `report data is not ${runtimeData.digest} of the file, and zeros`
-      return refusing({ code: 'runtime-data-binding', at: '--runtime-data', detail })
-    }
+  if (runtimeData !== undefined && !startsWithDigest(evidence, runtimeData)) {
+    const detail = `report data is not ${runtimeData.digest} of the file, and zeros`
+    return refusing({ code: 'runtime-data-binding', at: '--runtime-data', detail })
   }
+  if (
+    read.runtimeData !== undefined &&
+    !startsWithDigest(evidence, { bytes: read.runtimeData, digest: 'sha256' })
+  ) {
+    const detail = 'report data is not sha256 of the runtime data that came with it, and zeros'
+    return refusing({ code: 'runtime-data-binding', at: 'runtimeData', detail })
+  }
+  const azure = read.azure === undefined ? undefined : await azureProblemOf(read.azure, evidence)
+  if (azure !== undefined) return refusing(azure)
   if (read.kind !== 'dcap' || evidence.kind === 'snp') return undefined
   if (read.raTlsCertificate !== undefined) {
     const bound = await verifyRaTlsBinding(evidence, read.raTlsCertificate, nodeCryptography)
@@ -164,6 +195,55 @@ async function bindingProblemsOf(
   const bound = await verifyBindings(evidence, read.document)
   return bound.ok ? undefined : refusing(bound.problem)
 }
+
+function startsWithDigest(
+  { reportData }: AnyEvidence,
+  { bytes, digest }: { readonly bytes: Uint8Array; readonly digest: RuntimeDataDigest },
+): boolean {
+  return reportData === createHash(digest).update(bytes).digest('hex').padEnd(128, '0')
+}
+
+/** Whether the hardware binds the paravisor's data and, where its quote came along, the virtual TPM. */
+async function azureProblemOf(
+  { hclReport, tpmQuote }: ReadAzure,
+  evidence: Verified<AnyEvidence>,
+): Promise<Problem | undefined> {
+  if (evidence.kind === 'sgx') {
+    return { code: 'hcl-tee-mismatch', at: 'hclReport', detail: 'of the other TEE' }
+  }
+  if (tpmQuote !== undefined) {
+    const { message, signature, pcrs } = tpmQuote
+    const quote = parseTpmQuote(message)
+    const bound = await verifyHclBinding(
+      {
+        evidence,
+        hclReport,
+        tpmQuote: { message, signature: rawTpmSignatureOf(signature), pcrs: { 'SHA-256': pcrs } },
+        // Whoever has a file asked for nothing: the quote's own nonce, so that all but freshness is verified.
+        nonce: quote.ok ? quote.value.extraData : new Uint8Array(),
+      },
+      nodeCryptography,
+    )
+    return bound.ok ? undefined : bound.problem
+  }
+  const report = parseHclReport(hclReport)
+  if (!report.ok) return report.problem
+  // Who runs below the paravisor gets reports of its own, with whatever data it likes.
+  if (evidence.kind === 'snp' && evidence.vmpl !== 0) {
+    return { code: 'hcl-vmpl', at: 'evidence.vmpl', detail: 'not asked for by the paravisor' }
+  }
+  const { hashAlgorithm, variableData } = report.value
+  const digest = runtimeDataDigests[hashAlgorithm]
+  return startsWithDigest(evidence, { bytes: variableData, digest })
+    ? undefined
+    : { code: 'hcl-report-data-binding', at: 'hclReport', detail: 'REPORT_DATA is of other data' }
+}
+
+const runtimeDataDigests = {
+  'SHA-256': 'sha256',
+  'SHA-384': 'sha384',
+  'SHA-512': 'sha512',
+} as const
 
 /** The deployment of an evidence document whose data the quote binds. */
 export async function deploymentOf(
@@ -178,6 +258,14 @@ export async function deploymentOf(
 
 function refusing(problem: Problem): Verdict {
   return { kind: 'contraindicated', problems: [problem] }
+}
+
+function refusal<const Code extends string>(
+  code: Code,
+  at: string,
+  detail: string,
+): { readonly ok: false; readonly problem: Problem<Code> } {
+  return { ok: false, problem: { code, at, detail } }
 }
 
 function refusedBy(said: Said, problem: Problem): EvidenceVerdict {
@@ -206,8 +294,4 @@ export function saidBy(evidence: ReadEvidence): Said {
   if (!report.ok) return { kind: null, claims: {}, debug: null }
   const claims = reportClaimsOf(report.value)
   return { kind: 'snp', claims, debug: claims['debug'] === true }
-}
-
-export function rfc3339(instant: UnixSeconds): string {
-  return new Date(1000 * instant).toISOString().replace('.000Z', 'Z')
 }
