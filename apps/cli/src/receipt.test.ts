@@ -256,7 +256,7 @@ test('files that are not what they are given as end with 2', async () => {
 test('evidence can be looked at, and is marked as not verified', async () => {
   const file = await fileOf('evidence.json', receipt.header.platform)
   let out = ''
-  const code = await run(['evidence', 'inspect', file], {
+  const code = await run(['evidence', 'inspect', file, '--json'], {
     effects: {
       fetch: () => Promise.reject(new Error('no network')),
       clock: { now: () => at },

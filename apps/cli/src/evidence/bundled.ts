@@ -1,4 +1,5 @@
-import { ok, type UnixSeconds } from '@sealward/attestation/bytes'
+import { ok } from '@sealward/attestation/bytes'
+import type { TcbBaseline } from '@sealward/enclave/endorsements'
 import { badInput, type Outcome } from '../problem.ts'
 import { noEndorsements, type ReadEndorsements } from './read-endorsements.ts'
 import type { ReadEvidence } from './read-evidence.ts'
@@ -6,12 +7,13 @@ import type { ReadEvidence } from './read-evidence.ts'
 /**
  * What a bundle of `sealward endorsements bundle` holds for a piece of evidence.
  *
+ * @param baseline - of Intel's, which of them.
  * @returns them, or that the file is no bundle; what is not in it is missing, and verification says so.
  */
 export async function endorsementsFromBundle(
   bytes: Uint8Array,
   evidence: ReadEvidence,
-  at: UnixSeconds,
+  baseline: TcbBaseline,
 ): Promise<Outcome<ReadEndorsements>> {
   // Loaded when used: the HTTP client that comes with it takes longer than a verification.
   const { createBundleSource, createEndorsementsClient, parseBundle } = await import(
@@ -21,11 +23,12 @@ export async function endorsementsFromBundle(
   if (!bundle.ok) {
     return badInput(bundle.problem.code, '--endorsements', bundle.problem.detail)
   }
-  const clock = { now: (): UnixSeconds => at }
+  // What has run out is handed on: verification says what and when.
+  const clock = { now: () => 0 }
   const client = createEndorsementsClient(createBundleSource({ bundle: bundle.value, clock }))
   try {
     if (evidence.kind === 'dcap') {
-      const found = await client.endorsementsFor(evidence.quote)
+      const found = await client.endorsementsFor(evidence.quote, baseline)
       return ok({ ...noEndorsements, intel: found.ok ? found.value : undefined })
     }
     const found = await client.snpEndorsementsFor(evidence.report)

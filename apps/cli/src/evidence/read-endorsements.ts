@@ -31,7 +31,8 @@ export const noEndorsements: ReadEndorsements = {
 
 /**
  * Reads one file: Intel's as JSON by the names of its quote verification library; a bundle of ours; for AMD, certificates
- * and revocation lists as PEM, as DER one after the other, as AMD's table, or as the JSON of Azure's host.
+ * and revocation lists as PEM, as DER one after the other, as AMD's table, or as the JSON of Azure's host or of
+ * `sealward endorsements fetch`.
  */
 export function readEndorsements(bytes: Uint8Array, option: string): Outcome<ReadEndorsements> {
   const first = bytes.find((byte) => byte > 0x20)
@@ -41,7 +42,8 @@ export function readEndorsements(bytes: Uint8Array, option: string): Outcome<Rea
   const ders = readDers(bytes)
   if (ders !== undefined) return ok({ ...noEndorsements, ...ders })
   const table = parseAmdCertificateTable(bytes)
-  if (!table.ok) {
+  // Entries of kinds that are not known are passed over, so almost anything can be a table of nothing.
+  if (!table.ok || (table.value.certificates.size === 0 && table.value.crl === undefined)) {
     return badInput(
       'endorsements-unreadable',
       option,
@@ -80,6 +82,7 @@ function readJson(bytes: Uint8Array, option: string): Outcome<ReadEndorsements> 
     if (!thim.ok) return badInput(thim.problem.code, option, thim.problem.detail)
     return ok({ ...noEndorsements, certificates: thim.value.certificates.map(({ der }) => der) })
   }
+  if ('intermediate' in fields) return readAmdSet(fields, option)
   if (!('tcb_info' in fields)) {
     return badInput('endorsements-unreadable', option, 'JSON, but no endorsements that are known')
   }
@@ -104,6 +107,25 @@ function readJson(bytes: Uint8Array, option: string): Outcome<ReadEndorsements> 
       ...(chain === '' ? {} : { pck_certificate_chain: chain }),
     },
   })
+}
+
+/** What `sealward endorsements fetch --json` prints for a report. */
+function readAmdSet(
+  fields: Readonly<Record<string, unknown>>,
+  option: string,
+): Outcome<ReadEndorsements> {
+  const ders: Uint8Array[] = []
+  for (const name of ['certificate', 'intermediate', 'root', 'crl']) {
+    const text = fields[name]
+    // A VLEK's certificate comes from the provider.
+    if (name === 'certificate' && text === null) continue
+    const der = typeof text === 'string' ? bytesOfBase64(text) : undefined
+    if (der === undefined) {
+      return badInput('endorsements-unreadable', option, `${name}: base64 expected`)
+    }
+    ders.push(der)
+  }
+  return ok({ ...noEndorsements, certificates: ders.slice(0, -1), crls: ders.slice(-1) })
 }
 
 const pemBlock = /-----BEGIN (CERTIFICATE|X509 CRL)-----([A-Za-z0-9+/=\s]*)-----END \1-----/g

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { hexOf, jsonOf, ok, sha256, type UnixSeconds } from '@sealward/attestation/bytes'
+import { hexOf, jsonOf, ok, sha256 } from '@sealward/attestation/bytes'
 import { parseReferenceValues, type ReferenceValues } from '@sealward/attestation/claims'
 import {
   amdRootSpkis,
@@ -34,18 +34,25 @@ export interface VerifyFlags {
   readonly json?: true
 }
 
-/** Reads the files that options name; `endorsements` instead of those of `flags`, for a second set of them. */
+/** Which endorsements are read. */
+interface EndorsementFiles {
+  readonly files: readonly string[]
+  /** Of bundles, which hold several. */
+  readonly baseline: 'standard' | 'early'
+}
+
+/** Reads the files that options name; another set of endorsements than that of `flags`, where one is given. */
 export async function readOptions(
   surroundings: EvidenceSurroundings,
   evidence: ReadEvidence,
   flags: VerifyFlags,
-  endorsementFiles: readonly string[] = flags.endorsements ?? [],
+  endorsementFiles: EndorsementFiles = { files: flags.endorsements ?? [], baseline: 'standard' },
 ): Promise<Outcome<VerifyOptions>> {
   const at = flags.at === undefined ? surroundings.effects.clock.now() : instantOf(flags.at)
   if (at === undefined) {
     return badInput('usage', '--at', 'an instant such as 2026-11-27T00:00:00Z expected')
   }
-  const endorsements = await endorsementsIn(surroundings, endorsementFiles, evidence, at)
+  const endorsements = await endorsementsIn(surroundings, endorsementFiles, evidence)
   if (!endorsements.ok) return endorsements
   const roots = await rootsIn(flags.root ?? [])
   if (!roots.ok) return roots
@@ -67,9 +74,8 @@ export async function readOptions(
 
 async function endorsementsIn(
   { err }: EvidenceSurroundings,
-  files: readonly string[],
+  { files, baseline }: EndorsementFiles,
   evidence: ReadEvidence,
-  at: UnixSeconds,
 ): Promise<Outcome<ReadEndorsements>> {
   const parts: ReadEndorsements[] = []
   for (const file of files) {
@@ -88,7 +94,7 @@ async function endorsementsIn(
         return { ok: false, problem: { ...read.problem, detail: `${one}: ${read.problem.detail}` } }
       }
       for (const bundle of read.value.bundles) {
-        const bundled = await endorsementsFromBundle(bundle, evidence, at)
+        const bundled = await endorsementsFromBundle(bundle, evidence, baseline)
         if (!bundled.ok) return bundled
         parts.push(bundled.value)
       }

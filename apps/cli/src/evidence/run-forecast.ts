@@ -27,7 +27,10 @@ export async function runForecast(
   }
   const today = await readOptions(surroundings, evidence, flags)
   if (!today.ok) return unreadable(surroundings, flags, today.problem)
-  const early = await readOptions(surroundings, evidence, flags, flags.early)
+  const early = await readOptions(surroundings, evidence, flags, {
+    files: flags.early,
+    baseline: 'early',
+  })
   if (!early.ok) return unreadable(surroundings, flags, early.problem)
 
   const { referenceValues, at } = today.value

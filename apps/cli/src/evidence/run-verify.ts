@@ -30,7 +30,7 @@ export async function runVerify(
     if (verified !== undefined) out(`${JSON.stringify(skeletonOf(verified), undefined, 2)}\n`)
   } else if (flags.json === true) {
     out(`${JSON.stringify(verdict)}\n`)
-    err(linesOf(notes))
+    err(linesOf(notes.filter((note) => note !== noPolicy)))
   } else {
     out(textOf(verdict, notes))
   }
@@ -43,6 +43,8 @@ const exitCodes: Readonly<Record<EvidenceVerdict['verdict'], ExitCode>> = {
   contraindicated: 1,
   none: 3,
 }
+
+const noPolicy = 'No --policy was given: it is what it says; whether that is right was not asked.'
 
 /** What a verdict does not say by itself. */
 function notesOf(
@@ -61,9 +63,7 @@ function notesOf(
       ? ['No revocation list came with the certificates: nobody looked whether one is revoked.']
       : []),
     ...(trailing > 0 ? [`${trailing} bytes follow the quote; nothing in them was read.`] : []),
-    ...(isVerified && policy === undefined
-      ? ['No --policy was given: it is what it says; whether that is right was not asked.']
-      : []),
+    ...(isVerified && policy === undefined ? [noPolicy] : []),
   ]
 }
 
