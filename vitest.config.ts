@@ -12,6 +12,12 @@ const slow = [
   'packages/imaging/src/shared.test.ts',
   'packages/imaging/src/pool.test.ts',
   'services/cache-gateway/src/gateway.test.ts',
+  'services/diagnostics/src/inference/inference.test.ts',
+  'services/attestation-service/src/main.test.ts',
+  'packages/enclave/src/server/run-service.test.ts',
+  'packages/enclave/src/server/server.test.ts',
+  'apps/cli/src/diagnose.test.ts',
+  'apps/cli/src/endorsements.test.ts',
 ]
 
 const quick = process.env['SEALWARD_QUICK'] === '1'
