@@ -190,7 +190,7 @@ test('a VCEK is asked for once, however long ago', async () => {
     kind: 'vcek',
     product: 'milan',
     chipId,
-    tcb: { bootLoader: 4, tee: 0, snp: 24, microcode: 219 },
+    tcb: { fmc: undefined, bootloader: 4, tee: 0, snp: 24, microcode: 219 },
   }
   const crl: EndorsementItem = { kind: 'amd-crl', key: 'vcek', product: 'milan' }
   const chain: EndorsementItem = { kind: 'amd-chain', key: 'vcek', product: 'milan' }

@@ -7,9 +7,10 @@
 
 import { hexOf, ok, type Problem, type Result, refuse, textOf } from '@sealward/attestation/bytes'
 import { type Endorsements, parseSignedJson } from '@sealward/attestation/endorsements'
+import type { SnpProduct } from '@sealward/attestation/verification'
 import { parseCertificateChain } from '@sealward/attestation/x509'
 import type { BundledPiece } from './bundle.ts'
-import type { AmdKey, AmdProduct, EndorsementItem, EndorsementPiece, TcbBaseline } from './item.ts'
+import type { AmdKey, EndorsementItem, EndorsementPiece, TcbBaseline } from './item.ts'
 import {
   type AmdPlatform,
   amdItemsOf,
@@ -56,7 +57,7 @@ export interface EndorsementsClient extends PcsClient {
 
 /** AMD's endorsements of one platform, as DER. */
 export interface SnpEndorsementSet {
-  readonly product: AmdProduct
+  readonly product: SnpProduct
   readonly key: AmdKey
   /** The VCEK; `undefined` for a VLEK, which the provider hands to the guest beside the report. */
   readonly certificate: Uint8Array | undefined
@@ -94,7 +95,7 @@ export function createEndorsementsClient(source: EndorsementSource): Endorsement
 
   const amdPieces = async (
     platform: AmdPlatform,
-    product: AmdProduct,
+    product: SnpProduct,
   ): Promise<Result<AmdPieces, Problem<SourceCode | 'platform-unknown'>>> => {
     const items = amdItemsOf(platform, product)
     if (platform.key === 'vcek' && items.vcek === undefined) {
@@ -169,7 +170,7 @@ interface IntelPieces {
 }
 
 interface AmdPieces {
-  readonly product: AmdProduct
+  readonly product: SnpProduct
   readonly vcek: BundledPiece | undefined
   readonly chain: BundledPiece
   readonly crl: BundledPiece

@@ -23,8 +23,6 @@ export {
 } from './endorsements-client.ts'
 export type {
   AmdKey,
-  AmdProduct,
-  AmdTcb,
   EndorsementItem,
   EndorsementPiece,
   IntelTee,

@@ -1,4 +1,6 @@
 import type { UnixSeconds } from '@sealward/attestation/bytes'
+import type { SnpProduct } from '@sealward/attestation/verification'
+import type { AmdTcb } from '@sealward/attestation/x509'
 
 /** Names one thing that an endorser publishes. */
 export type EndorsementItem =
@@ -14,7 +16,7 @@ export type EndorsementItem =
   | { readonly kind: 'root-ca-crl' }
   | {
       readonly kind: 'vcek'
-      readonly product: AmdProduct
+      readonly product: SnpProduct
       /** Lower-case hex of 64 bytes; for Turin of 8. */
       readonly chipId: string
       readonly tcb: AmdTcb
@@ -22,7 +24,7 @@ export type EndorsementItem =
   | {
       readonly kind: 'amd-chain' | 'amd-crl'
       readonly key: AmdKey
-      readonly product: AmdProduct
+      readonly product: SnpProduct
     }
 
 export type IntelTee = 'sgx' | 'tdx'
@@ -37,17 +39,6 @@ export type TcbBaseline = 'standard' | 'early' | number
 
 /** The key that signs reports: of one chip, or of one cloud provider. */
 export type AmdKey = 'vcek' | 'vlek'
-
-export type AmdProduct = 'milan' | 'genoa' | 'turin'
-
-/** Security patch levels of a report's REPORTED_TCB. Turin's have an FMC, which comes first. */
-export interface AmdTcb {
-  readonly fmc?: number
-  readonly bootLoader: number
-  readonly tee: number
-  readonly snp: number
-  readonly microcode: number
-}
 
 /** One endorsement as its endorser published it. Its dates were read; nothing of it is verified here. */
 export interface EndorsementPiece {

@@ -5,9 +5,17 @@
  */
 
 import { hexOf, ok, type Problem, type Result, refuse } from '@sealward/attestation/bytes'
-import { type DcapQuoteCode, parseDcapQuote, parsePckChain } from '@sealward/attestation/evidence'
+import {
+  type DcapQuoteCode,
+  parseDcapQuote,
+  parsePckChain,
+  parseSnpReport,
+  type SnpReportCode,
+  snpReportBytes,
+} from '@sealward/attestation/evidence'
+import { productOfCpuid, type SnpProduct, tcbOf } from '@sealward/attestation/verification'
 import type { X509Code } from '@sealward/attestation/x509'
-import type { AmdKey, AmdProduct, AmdTcb, EndorsementItem, IntelTee, PckCa } from './item.ts'
+import type { AmdKey, EndorsementItem, IntelTee, PckCa } from './item.ts'
 
 /** What evidence says of where it was made. Nothing of it is believed. */
 export type Platform = IntelPlatform | AmdPlatform
@@ -23,7 +31,7 @@ export interface AmdPlatform {
   readonly tee: 'snp'
   readonly key: AmdKey
   /** More than one where the report does not say; the likelier first. */
-  readonly products: readonly [AmdProduct, ...AmdProduct[]]
+  readonly products: readonly [SnpProduct, ...SnpProduct[]]
   /** Lower-case hex of the 64 bytes; `undefined` where the host hides it. */
   readonly chipId: string | undefined
   /** REPORTED_TCB. */
@@ -31,7 +39,7 @@ export interface AmdPlatform {
 }
 
 /** Why evidence names no platform. */
-export type PlatformCode = DcapQuoteCode | X509Code | 'platform-unknown'
+export type PlatformCode = DcapQuoteCode | SnpReportCode | X509Code | 'platform-unknown'
 
 /**
  * Reads which platform made `evidence`: a DCAP quote, or an SEV-SNP report.
@@ -45,7 +53,7 @@ export function platformOf(evidence: Uint8Array): Result<Platform, Problem<Platf
 /** The endorsements of one product line that a platform asks for; all that do not differ by chip where it is hidden. */
 export function amdItemsOf(
   { key, chipId, reportedTcb }: AmdPlatform,
-  product: AmdProduct,
+  product: SnpProduct,
 ): {
   readonly vcek: Extract<EndorsementItem, { kind: 'vcek' }> | undefined
   readonly chain: EndorsementItem
@@ -59,7 +67,7 @@ export function amdItemsOf(
             kind: 'vcek',
             product,
             chipId: product === 'turin' ? chipId.slice(0, 16) : chipId,
-            tcb: amdTcbOf(reportedTcb, product),
+            tcb: tcbOf(reportedTcb, product),
           },
     chain: { kind: 'amd-chain', key, product },
     crl: { kind: 'amd-crl', key, product },
@@ -85,44 +93,26 @@ function isSnpReport(evidence: Uint8Array): boolean {
   return evidence.length >= snpReportBytes && evidence[2] === 0 && evidence[3] === 0
 }
 
-const snpReportBytes = 1184
-
-/** AMD 56860, table 23: ATTESTATION_REPORT. */
-function snpPlatformOf(report: Uint8Array): Result<AmdPlatform, Problem<PlatformCode>> {
-  const [version = 0] = report
-  if (version < 2 || version > 5) {
-    return refuse('unsupported-version', '@0x0', 'known: reports of versions 2 to 5')
+/** Of a report that a table of certificates may follow. */
+function snpPlatformOf(evidence: Uint8Array): Result<AmdPlatform, Problem<PlatformCode>> {
+  const parsed = parseSnpReport(evidence.subarray(0, snpReportBytes))
+  if (!parsed.ok) return parsed
+  const { signingKey, cpuid, chipId, reportedTcb } = parsed.value
+  if (signingKey === 'none') {
+    return refuse('platform-unknown', 'signingKey', 'no key of AMD’s signed it')
   }
-  const signingKey = ((report[0x48] ?? 0) >> 2) & 0b111
-  if (signingKey > 1) return refuse('platform-unknown', '@0x48', 'no key of AMD’s signed it')
-  const products = version === 2 ? beforeCpuId : productsOf(report[0x188] ?? 0, report[0x189] ?? 0)
-  if (products === undefined) return refuse('platform-unknown', '@0x188', 'another processor')
-  const chipId = report.slice(0x1a0, 0x1e0)
+  const product = cpuid && productOfCpuid(cpuid)
+  if (cpuid !== undefined && product === undefined) {
+    return refuse('platform-unknown', 'cpuid', 'another processor')
+  }
   return ok({
     tee: 'snp',
-    key: signingKey === 0 ? 'vcek' : 'vlek',
-    products,
+    key: signingKey,
+    products: product === undefined ? beforeCpuid : [product],
     chipId: chipId.some((byte) => byte !== 0) ? hexOf(chipId) : undefined,
-    reportedTcb: report.slice(0x180, 0x188),
+    reportedTcb,
   })
 }
 
 /** Reports of version 2 do not name the processor; the firmware that writes them is of these two. */
-const beforeCpuId = ['milan', 'genoa'] as const
-
-function productsOf(family: number, model: number): readonly [AmdProduct] | undefined {
-  if (family === 0x19 && model <= 0x0f) return ['milan']
-  // Bergamo and Siena are certified as Genoa.
-  if (family === 0x19 && ((model >= 0x10 && model <= 0x1f) || (model >= 0xa0 && model <= 0xaf))) {
-    return ['genoa']
-  }
-  return family === 0x1a && model <= 0x1f ? ['turin'] : undefined
-}
-
-/** AMD 56860, table 3 and 4: TCB_VERSION. */
-function amdTcbOf(tcb: Uint8Array, product: AmdProduct): AmdTcb {
-  const at = (index: number): number => tcb[index] ?? 0
-  return product === 'turin'
-    ? { fmc: at(0), bootLoader: at(1), tee: at(2), snp: at(3), microcode: at(7) }
-    : { bootLoader: at(0), tee: at(1), snp: at(6), microcode: at(7) }
-}
+const beforeCpuid = ['milan', 'genoa'] as const

@@ -198,7 +198,7 @@ const vcek: EndorsementItem = {
   kind: 'vcek',
   product: 'milan',
   chipId: chip.chipId,
-  tcb: { bootLoader: 4, tee: 0, snp: 24, microcode: 219 },
+  tcb: { fmc: undefined, bootloader: 4, tee: 0, snp: 24, microcode: 219 },
 }
 
 async function kdsOf(): Promise<SampleKds> {

@@ -117,6 +117,7 @@ export function reportOf(changes: {
   const { version = 3, cpuId = [0x19, 0x01], signingKey = 0 } = changes
   const report = new Uint8Array(1184)
   report[0] = version
+  report[0x34] = 1
   report[0x48] = signingKey << 2
   report.set(Buffer.from(changes.tcb ?? '04000000000018db', 'hex'), 0x180)
   if (version > 2) report.set(cpuId, 0x188)

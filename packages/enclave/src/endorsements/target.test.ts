@@ -11,7 +11,13 @@ const baseline = fc.oneof(
 )
 const tee = fc.constantFrom('sgx' as const, 'tdx' as const)
 const level = fc.integer({ min: 0, max: 255 })
-const tcb = { bootLoader: level, tee: level, snp: level, microcode: level }
+const tcb = {
+  fmc: fc.constant(undefined),
+  bootloader: level,
+  tee: level,
+  snp: level,
+  microcode: level,
+}
 const items: fc.Arbitrary<EndorsementItem> = fc.oneof(
   fc.record({ kind: fc.constant('tcb-info' as const), tee, fmspc: hex(6), baseline }),
   fc.record({ kind: fc.constant('qe-identity' as const), tee, baseline }),
@@ -30,7 +36,7 @@ const items: fc.Arbitrary<EndorsementItem> = fc.oneof(
     kind: fc.constant('vcek' as const),
     product: fc.constant('turin' as const),
     chipId: hex(8),
-    tcb: fc.record({ fmc: level, ...tcb }),
+    tcb: fc.record({ ...tcb, fmc: level }),
   }),
   fc.record({
     kind: fc.constantFrom('amd-chain' as const, 'amd-crl' as const),
@@ -89,7 +95,7 @@ test("AMD's own spelling of levels is understood", () => {
     value: {
       item: {
         chipId: 'ab'.repeat(64),
-        tcb: { bootLoader: 2, tee: 0, snp: 6, microcode: 61 },
+        tcb: { fmc: undefined, bootloader: 2, tee: 0, snp: 6, microcode: 61 },
       },
     },
   })

@@ -7,7 +7,9 @@
  */
 
 import { ok, type Problem, type Result, refuse, unreachable } from '@sealward/attestation/bytes'
-import type { AmdKey, AmdProduct, AmdTcb, EndorsementItem, IntelTee, TcbBaseline } from './item.ts'
+import type { SnpProduct } from '@sealward/attestation/verification'
+import type { AmdTcb } from '@sealward/attestation/x509'
+import type { AmdKey, EndorsementItem, IntelTee, TcbBaseline } from './item.ts'
 import { endorsementsServerLimits } from './limits.ts'
 
 /** Path and query under which `item` is asked for: a name for it, the same for everybody. */
@@ -142,7 +144,7 @@ const routes: readonly Route[] = [
     read: (groups, parameter) => {
       const fmc = levelOf(parameter('fmcSPL'))
       const tcb = tcbOf(parameter)
-      return vcekOf(groups, fmc === undefined || tcb === undefined ? undefined : { fmc, ...tcb })
+      return vcekOf(groups, fmc === undefined || tcb === undefined ? undefined : { ...tcb, fmc })
     },
   },
 ]
@@ -151,8 +153,8 @@ function der(item: EndorsementItem): AskedFor {
   return { item, encoding: 'der' }
 }
 
-function productOf(groups: Readonly<Record<string, string>>): AmdProduct {
-  return groups['product']?.toLowerCase() as AmdProduct
+function productOf(groups: Readonly<Record<string, string>>): SnpProduct {
+  return groups['product']?.toLowerCase() as SnpProduct
 }
 
 function vcekOf(
@@ -164,13 +166,13 @@ function vcekOf(
 }
 
 function tcbOf(parameter: (name: string) => string | undefined): AmdTcb | undefined {
-  const bootLoader = levelOf(parameter('blSPL'))
+  const bootloader = levelOf(parameter('blSPL'))
   const tee = levelOf(parameter('teeSPL'))
   const snp = levelOf(parameter('snpSPL'))
   const microcode = levelOf(parameter('ucodeSPL'))
-  if (bootLoader === undefined || tee === undefined) return undefined
+  if (bootloader === undefined || tee === undefined) return undefined
   if (snp === undefined || microcode === undefined) return undefined
-  return { bootLoader, tee, snp, microcode }
+  return { fmc: undefined, bootloader, tee, snp, microcode }
 }
 
 /** Decimal; AMD's own examples have a zero before one digit. */
@@ -199,7 +201,7 @@ function baselineQuery(baseline: TcbBaseline): Readonly<Record<string, string | 
 function tcbQuery(tcb: AmdTcb): Readonly<Record<string, string | number>> {
   return {
     ...(tcb.fmc === undefined ? {} : { fmcSPL: tcb.fmc }),
-    blSPL: tcb.bootLoader,
+    blSPL: tcb.bootloader,
     teeSPL: tcb.tee,
     snpSPL: tcb.snp,
     ucodeSPL: tcb.microcode,
