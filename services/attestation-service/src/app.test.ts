@@ -1,19 +1,18 @@
 import { verifyPeer } from '@sealward/attestation/channel'
-import { policyHashOf } from '@sealward/attestation/policy'
 import { createPassport, createSignerKeys, type Identity } from '@sealward/enclave/identity'
 import { type Server, systemRandom } from '@sealward/enclave/server'
 import { createLogger } from '@sealward/enclave/telemetry'
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createAttestationService } from './app.ts'
+import { limits } from './limits.ts'
 import {
   type Attester,
   attestBodyOf,
   createAttester,
   deployment,
   issuer,
-} from './attester.fixtures.ts'
-import { limits } from './limits.ts'
+} from './testing/attester.fixtures.ts'
 
 let attester: Attester
 let server: Server
@@ -98,8 +97,8 @@ test('a peer that was given a token is verified by it and by its own evidence', 
     attestation: {
       issuer,
       jwks: jwks.value,
-      signers: [attester.deps.signingKey.signer],
-      policyHashes: [await policyHashOf(attester.deps.policy.text)],
+      signers: [attester.signingKey.signer],
+      policyHashes: [attester.policyHash],
     },
     at: attester.clock.now(),
     development: true,

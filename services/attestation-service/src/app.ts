@@ -9,22 +9,27 @@ import { createServer, type Server } from '@sealward/enclave/server'
 import type { Logger } from '@sealward/enclave/telemetry'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Answer, azureRefusal, oauthRefusal } from './answer.ts'
-import { type AttestDeps, attestSgxEnclave } from './attest.ts'
-import { exchangeToken } from './exchange.ts'
+import { type AttestDeps, attestSgxEnclave } from './attest/attest.ts'
+import { exchangeToken } from './exchange/exchange.ts'
+import { createReplayMemory } from './exchange/replay-memory.ts'
+import type { Instance } from './instance.ts'
 import { limits } from './limits.ts'
 import { openIdConfiguration } from './metadata.ts'
-import { createReplayMemory } from './replay-memory.ts'
 
-export { type AttestationConfig, attestationConfig, policyTextOf, rootsOf } from './config.ts'
-export { openSigningKey, type SigningKey } from './signing-key.ts'
+export type { Instance } from './instance.ts'
+export { ringOf } from './keys/key-ring.ts'
+export { openSigningKey, type SigningKey } from './keys/signing-key.ts'
+export { fixedPolicy } from './policies/fixed-policy.ts'
 
-export interface AttestationServiceDeps extends AttestDeps {
+export interface AttestationServiceDeps extends Omit<AttestDeps, 'instance'> {
+  /** The first answers at the root; each at `/instances/<name>` as well. */
+  readonly instances: readonly [Instance, ...Instance[]]
   readonly log: Logger
 }
 
 type Handler = (request: FastifyRequest) => Answer | Promise<Answer>
 
-/** Versions of Azure's contract whose `AttestSgxEnclave` is the one spoken here. */
+/** Versions of Azure's contract that are spoken here. */
 const apiVersions: readonly string[] = ['2020-10-01', '2022-08-01', '2025-06-01']
 
 /**
@@ -33,35 +38,43 @@ const apiVersions: readonly string[] = ['2020-10-01', '2022-08-01', '2025-06-01'
  * @see docs/spec/tokens.md
  */
 export function createAttestationService(deps: AttestationServiceDeps): Server {
-  const { issuer, signingKey, clock, random, log } = deps
-  const exchange = {
-    issuer,
-    signingKey,
-    clock,
-    random,
-    assertions: createReplayMemory(limits.assertionsMax),
+  const server = createServer({ name: 'attestation-service', logger: deps.log })
+  const [first, ...others] = deps.instances
+  for (const [prefix, instance] of [
+    ['', first] as const,
+    ...[first, ...others].map((one) => [`/instances/${one.name}`, one] as const),
+  ]) {
+    void server.app.register(async (scope) => offer(scope, deps, instance), { prefix })
   }
+  return server
+}
 
+/** The routes of one instance. */
+function offer(app: FastifyInstance, deps: AttestationServiceDeps, instance: Instance): void {
+  const { clock, random, log } = deps
+  const assertions = createReplayMemory(limits.assertionsMax)
   const open: readonly (readonly [path: string, Handler])[] = [
-    ['/.well-known/openid-configuration', () => openIdConfiguration(issuer)],
-    ['/certs', () => ({ status: 200, body: { keys: [signingKey.jwk] } })],
+    ['/.well-known/openid-configuration', () => openIdConfiguration(instance.issuer)],
+    ['/certs', () => published(instance)],
   ]
   const azure: readonly (readonly [path: string, Handler])[] = [
-    ['/attest/SgxEnclave', (request) => attestSgxEnclave(deps, bodyOf(request))],
+    ['/attest/SgxEnclave', (request) => attestSgxEnclave({ ...deps, instance }, bodyOf(request))],
     ['/attest/:type', () => typeNotOffered],
   ]
   const oauth: readonly (readonly [path: string, Handler])[] = [
-    ['/token', (request) => exchangeToken(exchange, bodyOf(request))],
+    [
+      '/token',
+      (request) => exchangeToken({ instance, clock, random, assertions }, bodyOf(request)),
+    ],
   ]
 
-  const server = createServer({ name: 'attestation-service', logger: log })
   for (const [path, handler] of open) {
-    server.app.get(path, async (request, reply) => {
+    app.get(path, async (request, reply) => {
       reply.header('cache-control', 'public, max-age=300')
       return send(reply, await handler(request))
     })
   }
-  void server.app.register(async (scope) => {
+  void app.register(async (scope) => {
     readBytes(scope, 'application/json', limits.attestBodyBytesMax)
     scope.setErrorHandler((error, _request, reply) => send(reply, azureFailure(log, error)))
     for (const [path, handler] of azure) {
@@ -71,7 +84,7 @@ export function createAttestationService(deps: AttestationServiceDeps): Server {
       })
     }
   })
-  void server.app.register(async (scope) => {
+  void app.register(async (scope) => {
     readBytes(scope, 'application/x-www-form-urlencoded', limits.tokenBodyBytesMax)
     scope.setErrorHandler((error, _request, reply) => send(reply, oauthFailure(log, error)))
     for (const [path, handler] of oauth) {
@@ -80,7 +93,10 @@ export function createAttestationService(deps: AttestationServiceDeps): Server {
       )
     }
   })
-  return server
+}
+
+function published({ keys }: Instance): Answer {
+  return { status: 200, body: { keys: keys.published().map(({ jwk }) => jwk) } }
 }
 
 /** Bodies stay bytes: what is signed, hashed or refused is what came, not what a parser made of it. */

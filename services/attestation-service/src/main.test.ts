@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { issuer } from './attester.fixtures.ts'
+import { issuer } from './testing/attester.fixtures.ts'
 
 let folder: string
 beforeEach(async () => {

@@ -7,14 +7,12 @@ import {
   systemRandom as random,
   runPlainService,
 } from '@sealward/enclave/server'
-import {
-  attestationConfig,
-  createAttestationService,
-  openSigningKey,
-  policyTextOf,
-  rootsOf,
-} from './app.ts'
+import { createAttestationService } from './app.ts'
+import { attestationConfig, policyTextOf, rootsOf } from './config.ts'
+import { ringOf } from './keys/key-ring.ts'
+import { openSigningKey } from './keys/signing-key.ts'
 import { limits } from './limits.ts'
+import { fixedPolicy } from './policies/fixed-policy.ts'
 
 await runPlainService(
   { name: 'attestation-service', config: attestationConfig },
@@ -26,16 +24,24 @@ await runPlainService(
     }
     const endorsements = createPcsClient({ baseUrl: config.pcsUrl, clock })
     const server = createAttestationService({
-      issuer: config.issuer,
-      signingKey: await openSigningKey({
-        folder: config.stateFolder,
-        issuer: config.issuer,
-        at: clock.now(),
-        random,
-      }),
+      instances: [
+        {
+          name: 'default',
+          issuer: config.issuer,
+          development: config.development,
+          roots: rootsOf(config),
+          keys: ringOf(
+            await openSigningKey({
+              folder: config.stateFolder,
+              issuer: config.issuer,
+              at: clock.now(),
+              random,
+            }),
+          ),
+          policies: fixedPolicy(policy.value),
+        },
+      ],
       endorsements,
-      policy: policy.value,
-      roots: rootsOf(config),
       verification: {
         cryptography: nodeCryptography,
         memory: createDcapMemory(limits.rememberedPlatforms),

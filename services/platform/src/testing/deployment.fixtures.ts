@@ -29,7 +29,12 @@ import {
 } from '@sealward/enclave/server'
 import { createLogger } from '@sealward/enclave/telemetry'
 import { exportJWK, SignJWT } from 'jose'
-import { createAttestationService, openSigningKey } from '../../../attestation-service/src/app.ts'
+import {
+  createAttestationService,
+  fixedPolicy,
+  openSigningKey,
+  ringOf,
+} from '../../../attestation-service/src/app.ts'
 import { createGateway, createInProcessStore } from '../../../cache-gateway/src/gateway.ts'
 import {
   createDiagnostics,
@@ -130,11 +135,17 @@ async function start(
   if (!policy.ok) throw new Error(policy.problem.code)
   const signingKey = await openSigningKey({ folder, issuer, at: clock.now(), random })
   const attestation = createAttestationService({
-    issuer,
-    signingKey,
+    instances: [
+      {
+        name: 'default',
+        issuer,
+        development: true,
+        roots: [vendor.rootSpkiSha256],
+        keys: ringOf(signingKey),
+        policies: fixedPolicy(policy.value),
+      },
+    ],
     endorsements,
-    policy: policy.value,
-    roots: [vendor.rootSpkiSha256],
     verification: {
       cryptography: nodeCryptography,
       memory: createDcapMemory({ endorsementsMax: 4, platformsMax: 16 }),

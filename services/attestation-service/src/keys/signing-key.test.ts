@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { systemRandom } from '@sealward/enclave/server'
 import { compactVerify, importJWK } from 'jose'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { issuer, startOfTests } from './attester.fixtures.ts'
+import { issuer, startOfTests } from '../testing/attester.fixtures.ts'
+import { draftToken, signToken } from './sign-token.ts'
 import { openSigningKey } from './signing-key.ts'
-import { draftToken, signToken } from './tokens.ts'
 
 let folder: string
 beforeEach(async () => {

@@ -21,15 +21,14 @@ import { type AttestationToken, verifyAttestationToken } from '@sealward/attesta
 import type { Verified } from '@sealward/attestation/verification'
 import type { Clock, Random } from '@sealward/enclave/server'
 import { compactVerify, errors, importJWK } from 'jose'
-import { type Answer, oauthRefusal } from './answer.ts'
-import { limits } from './limits.ts'
+import { type Answer, oauthRefusal } from '../answer.ts'
+import type { Instance } from '../instance.ts'
+import { signToken } from '../keys/sign-token.ts'
+import { limits } from '../limits.ts'
 import type { ReplayMemory } from './replay-memory.ts'
-import type { SigningKey } from './signing-key.ts'
-import { signToken } from './tokens.ts'
 
 export interface ExchangeDeps {
-  readonly issuer: string
-  readonly signingKey: SigningKey
+  readonly instance: Pick<Instance, 'issuer' | 'keys'>
   readonly clock: Clock
   readonly random: Random
   readonly assertions: ReplayMemory
@@ -55,12 +54,13 @@ export async function exchangeToken(deps: ExchangeDeps, body: Uint8Array): Promi
   }
   const { subjectToken, assertion, audience, purpose } = request.value
   const at = deps.clock.now()
+  const { issuer, keys } = deps.instance
 
   // 1. The subject token is one of ours, and in time.
   const subject = await verifyAttestationToken(subjectToken, {
-    issuer: deps.issuer,
-    jwks: { keys: [deps.signingKey.jwk] },
-    signers: [deps.signingKey.signer],
+    issuer,
+    jwks: { keys: keys.published().map(({ jwk }) => jwk) },
+    signers: keys.published().map(({ signer }) => signer),
     at,
     clockSkewSeconds: 0,
   })
@@ -90,8 +90,8 @@ export async function exchangeToken(deps: ExchangeDeps, body: Uint8Array): Promi
     subject.value.expiresAt,
     subject.value.evidenceExpiresAt,
   )
-  const accessToken = await signToken(deps.signingKey, deps.issuer, 'at+jwt', {
-    iss: deps.issuer,
+  const accessToken = await signToken(keys.current(), issuer, 'at+jwt', {
+    iss: issuer,
     aud: audience,
     sub: role,
     iat: at,
@@ -252,7 +252,7 @@ async function verifyAssertion(
   if (iss !== key.kid || sub !== key.kid) {
     return refuse('assertion-issuer', 'client_assertion.iss', 'iss and sub name the identity key')
   }
-  if (aud !== `${deps.issuer}/token`) {
+  if (aud !== `${deps.instance.issuer}/token`) {
     return refuse(
       'assertion-audience',
       'client_assertion.aud',

@@ -3,8 +3,8 @@ import { verifyAttestationToken } from '@sealward/attestation/token'
 import fc from 'fast-check'
 import { decodeJwt, decodeProtectedHeader } from 'jose'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Answer } from './answer.ts'
-import { attestSgxEnclave } from './attest.ts'
+import type { Answer } from '../answer.ts'
+import { limits } from '../limits.ts'
 import {
   type Attester,
   attestBodyOf,
@@ -12,8 +12,8 @@ import {
   issuer,
   nonce,
   startOfTests,
-} from './attester.fixtures.ts'
-import { limits } from './limits.ts'
+} from '../testing/attester.fixtures.ts'
+import { attestSgxEnclave } from './attest.ts'
 
 let attester: Attester
 beforeAll(async () => {
@@ -44,7 +44,7 @@ test('a workload gets a token that its relying parties accept, with the document
   expect(decodeProtectedHeader(token)).toEqual({
     alg: 'RS256',
     jku: `${issuer}/certs`,
-    kid: attester.deps.signingKey.kid,
+    kid: attester.signingKey.kid,
     typ: 'JWT',
   })
   const claims = decodeJwt(token)
@@ -80,8 +80,8 @@ test('a workload gets a token that its relying parties accept, with the document
   })
   const verified = await verifyAttestationToken(token, {
     issuer,
-    jwks: { keys: [attester.deps.signingKey.jwk] },
-    signers: [attester.deps.signingKey.signer],
+    jwks: { keys: [attester.signingKey.jwk] },
+    signers: [attester.signingKey.signer],
     at: startOfTests,
     clockSkewSeconds: 0,
   })
@@ -163,7 +163,8 @@ test('the default policy refuses evidence of a sample root, even where the root 
 
 test('a root that is not accepted is refused', async () => {
   const body = await attestBodyOf(await attester.workload())
-  const deps = { ...attester.deps, roots: ['0'.repeat(64)] }
+  const instance = { ...attester.deps.instance, roots: ['0'.repeat(64)] }
+  const deps = { ...attester.deps, instance }
   expect(await attest(body, deps)).toMatchObject(
     refused(400, 'InvalidParameter', 'root-not-trusted'),
   )
@@ -200,8 +201,8 @@ test('a draft policy gives a token that nothing accepts', async () => {
   expect(decodeJwt(token)).toMatchObject({ mine: true })
   const verified = await verifyAttestationToken(token, {
     issuer,
-    jwks: { keys: [attester.deps.signingKey.jwk] },
-    signers: [attester.deps.signingKey.signer],
+    jwks: { keys: [attester.signingKey.jwk] },
+    signers: [attester.signingKey.signer],
     at: startOfTests,
     clockSkewSeconds: 0,
   })

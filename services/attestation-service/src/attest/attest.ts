@@ -19,7 +19,6 @@ import {
 import type { Claim } from '@sealward/attestation/claims'
 import {
   evaluatePolicy,
-  type Policy,
   parsePolicy,
   policyHashOf,
   policyLimits,
@@ -40,18 +39,15 @@ import {
 } from '@sealward/attestation/verification'
 import { mayBeRetried, type PcsClient } from '@sealward/enclave/endorsements'
 import type { Clock, Random } from '@sealward/enclave/server'
-import { type Answer, azureRefusal } from './answer.ts'
-import { limits } from './limits.ts'
-import type { SigningKey } from './signing-key.ts'
-import { draftToken, signToken } from './tokens.ts'
+import { type Answer, azureRefusal } from '../answer.ts'
+import type { Instance } from '../instance.ts'
+import { draftToken, signToken } from '../keys/sign-token.ts'
+import { limits } from '../limits.ts'
+import type { PolicyInForce } from '../policies/policy-reader.ts'
 
 export interface AttestDeps {
-  readonly issuer: string
-  readonly signingKey: SigningKey
+  readonly instance: Instance
   readonly endorsements: PcsClient
-  readonly policy: Policy
-  /** Hex SHA-256 of the SPKI of each evidence root that is accepted. */
-  readonly roots: readonly string[]
   /** With what quotes are verified, and what is remembered of platforms. */
   readonly verification: DcapTools
   readonly clock: Clock
@@ -68,9 +64,15 @@ export async function attestSgxEnclave(deps: AttestDeps, body: Uint8Array): Prom
   const request = parseAttestRequest(body)
   if (!request.ok) return invalid(request.problem)
   const { quote, runtimeData, initTimeData, nonce, draftPolicy } = request.value
-  const policy = draftPolicy === undefined ? ok(deps.policy) : parsePolicy(draftPolicy)
+  const { instance } = deps
+  const policy =
+    draftPolicy === undefined
+      ? await instance.policies.inForce('SgxEnclave')
+      : await readDraft(draftPolicy)
   if (!policy.ok) {
-    return azureRefusal(400, 'PolicyParsingError', policy.problem.detail, policy.problem)
+    return policy.problem.code === 'store-unavailable'
+      ? azureRefusal(503, 'ServiceUnavailable', policy.problem.detail, policy.problem)
+      : azureRefusal(400, 'PolicyParsingError', policy.problem.detail, policy.problem)
   }
 
   // 1. The evidence and its endorsements hold, at this instant.
@@ -82,7 +84,7 @@ export async function attestSgxEnclave(deps: AttestDeps, body: Uint8Array): Prom
   }
   const at = deps.clock.now()
   const evidence = await verifySgxEvidence(
-    { quote, endorsements: endorsements.value, roots: deps.roots, at },
+    { quote, endorsements: endorsements.value, roots: instance.roots, at },
     deps.verification,
   )
   if (!evidence.ok) return invalid(evidence.problem)
@@ -97,44 +99,43 @@ export async function attestSgxEnclave(deps: AttestDeps, body: Uint8Array): Prom
   if (!claims.ok) return invalid(claims.problem)
 
   // 3. The policy permits it.
-  const issued = evaluatePolicy(policy.value, policyClaimsOf(claims.value), policyLimits)
+  const issued = evaluatePolicy(policy.value.policy, policyClaimsOf(claims.value), policyLimits)
   if (!issued.ok) {
     return azureRefusal(400, 'PolicyEvaluationError', refusalText(issued.problem), issued.problem)
   }
 
   // 4. Nothing but the instance's own policy makes a token that is signed.
-  const token = await tokenClaims(
-    deps,
-    at,
-    evidence.value,
-    claims.value,
-    issued.value,
-    policy.value,
-  )
+  const token = tokenClaims(deps, at, evidence.value, claims.value, issued.value, policy.value.hash)
   return {
     status: 200,
     body: {
       token:
         draftPolicy === undefined
-          ? await signToken(deps.signingKey, deps.issuer, 'JWT', token)
-          : draftToken(deps.signingKey, deps.issuer, token),
+          ? await signToken(instance.keys.current(), instance.issuer, 'JWT', token)
+          : draftToken(instance.keys.current(), instance.issuer, token),
     },
   }
 }
 
-async function tokenClaims(
+/** A policy that its author tries out. */
+async function readDraft(text: string): Promise<Result<PolicyInForce>> {
+  const policy = parsePolicy(text)
+  return policy.ok ? ok({ policy: policy.value, hash: await policyHashOf(text) }) : policy
+}
+
+function tokenClaims(
   deps: AttestDeps,
   at: UnixSeconds,
   evidence: Verified<SgxEvidence>,
   claims: SgxClaims,
   issued: readonly Claim[],
-  policy: Policy,
-): Promise<SgxClaims> {
+  policyHash: string,
+): SgxClaims {
   return {
     ...withIssuedClaims(claims, issued),
     ...deprecatedClaims(claims),
-    [claimNames.policyHash]: await policyHashOf(policy.text),
-    [claimNames.issuer]: deps.issuer,
+    [claimNames.policyHash]: policyHash,
+    [claimNames.issuer]: deps.instance.issuer,
     [claimNames.issuedAt]: at,
     [claimNames.notBefore]: at,
     [claimNames.expiresAt]: Math.min(

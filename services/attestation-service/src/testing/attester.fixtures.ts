@@ -21,8 +21,11 @@ import { createSampleTee, startSamplePcs } from '@sealward/enclave/evidence'
 import { createIdentity, type Identity } from '@sealward/enclave/identity'
 import { type Clock, type Random, systemRandom } from '@sealward/enclave/server'
 import { createLogger } from '@sealward/enclave/telemetry'
-import type { AttestationServiceDeps } from './app.ts'
-import { openSigningKey } from './signing-key.ts'
+import type { AttestationServiceDeps } from '../app.ts'
+import type { AttestDeps } from '../attest/attest.ts'
+import { ringOf } from '../keys/key-ring.ts'
+import { openSigningKey, type SigningKey } from '../keys/signing-key.ts'
+import { fixedPolicy } from '../policies/fixed-policy.ts'
 
 export const issuer = 'http://127.0.0.1:4400/attestation'
 export const deployment = 'urn:uuid:6f1c7f6e-8d3b-4a52-9a53-0b4a4f0c9f11'
@@ -44,7 +47,9 @@ export function movableClock(): Clock & { move(seconds: number): void } {
 export interface Attester {
   readonly vendor: SampleVendor
   readonly clock: ReturnType<typeof movableClock>
-  readonly deps: AttestationServiceDeps
+  readonly deps: AttestDeps & AttestationServiceDeps
+  readonly signingKey: SigningKey
+  readonly policyHash: string
   /** A workload of the vendor's making. */
   workload(options?: {
     readonly debug?: boolean
@@ -77,15 +82,24 @@ export async function createAttester(
   const policy = parsePolicy(options.policy ?? (development ? developmentPolicy : defaultPolicy))
   if (!policy.ok) throw new Error(policy.problem.code)
   const folder = await mkdtemp(join(tmpdir(), 'sealward-attestation-'))
+  const signingKey = await openSigningKey({ folder, issuer, at: startOfTests, random })
+  const instance = {
+    name: 'default',
+    issuer,
+    development,
+    roots: [vendor.rootSpkiSha256],
+    keys: ringOf(signingKey),
+    policies: fixedPolicy(policy.value),
+  }
   return {
     vendor,
     clock,
+    signingKey,
+    policyHash: await policyHashOf(policy.value.text),
     deps: {
-      issuer,
-      signingKey: await openSigningKey({ folder, issuer, at: startOfTests, random }),
+      instance,
+      instances: [instance],
       endorsements,
-      policy: policy.value,
-      roots: [vendor.rootSpkiSha256],
       verification: {
         cryptography: nodeCryptography,
         memory: createDcapMemory({ endorsementsMax: 4, platformsMax: 16 }),

@@ -6,8 +6,9 @@ import type { Identity } from '@sealward/enclave/identity'
 import fc from 'fast-check'
 import { decodeJwt, decodeProtectedHeader } from 'jose'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Answer } from './answer.ts'
-import { attestSgxEnclave } from './attest.ts'
+import type { Answer } from '../answer.ts'
+import { attestSgxEnclave } from '../attest/attest.ts'
+import { limits } from '../limits.ts'
 import {
   type Attester,
   attestBodyOf,
@@ -15,9 +16,8 @@ import {
   deployment,
   issuer,
   startOfTests,
-} from './attester.fixtures.ts'
+} from '../testing/attester.fixtures.ts'
 import { type ExchangeDeps, exchangeToken } from './exchange.ts'
-import { limits } from './limits.ts'
 import { createReplayMemory } from './replay-memory.ts'
 
 let attester: Attester
@@ -123,13 +123,13 @@ test('an attestation token becomes an access token that its receiver accepts, of
   })
   const trust = {
     issuer,
-    jwks: { keys: [attester.deps.signingKey.jwk] },
-    signers: [attester.deps.signingKey.signer],
+    jwks: { keys: [attester.signingKey.jwk] },
+    signers: [attester.signingKey.signer],
     at: startOfTests,
     clockSkewSeconds: 0,
     audience,
     peerCertificateSha256: workload.tls.certificateSha256,
-    policyHashes: [await policyHashOf(attester.deps.policy.text)],
+    policyHashes: [attester.policyHash],
     expectation,
     deployment,
     development: true,
