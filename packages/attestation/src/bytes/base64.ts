@@ -9,11 +9,15 @@ import { equalBytes } from './bytes.ts'
 
 /** Base64url without padding. */
 export function base64UrlOf(bytes: Uint8Array): string {
+  if (toBase64 !== undefined) {
+    return toBase64.call(bytes, { alphabet: 'base64url', omitPadding: true })
+  }
   return base64Of(bytes).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
 }
 
 /** Base64 with padding, on one line. */
 export function base64Of(bytes: Uint8Array): string {
+  if (toBase64 !== undefined) return toBase64.call(bytes)
   let binary = ''
   for (let offset = 0; offset < bytes.length; offset += chunkBytes) {
     binary += String.fromCharCode(...bytes.subarray(offset, offset + chunkBytes))
@@ -56,6 +60,14 @@ export function bytesOfBase64(text: string): Uint8Array | undefined {
 /** What engines of 2025 and later do themselves (ECMAScript 2026). */
 const { fromBase64 } = Uint8Array as unknown as {
   readonly fromBase64?: (text: string, options: { lastChunkHandling: 'strict' }) => Uint8Array
+}
+
+/** The same, the other way round. */
+const { toBase64 } = Uint8Array.prototype as unknown as {
+  readonly toBase64?: (
+    this: Uint8Array,
+    options?: { alphabet: 'base64url'; omitPadding: true },
+  ) => string
 }
 
 /** The last group is the one that could carry stray bits. */

@@ -69,9 +69,47 @@ export async function writeQuote(
         (kss ? sgxAttributeFlags.kss : 0),
     }),
   )
-  const { attestation, pck, pckChain } = signer
+  const { attestation, pckChain } = signer
+  const qe = await (Object.keys(overrides).length > 0
+    ? certifyKey(signer, overrides)
+    : certifiedKey(signer))
+  const chain = utf8Of(pckChain)
+  const signatureData = concat(
+    await attestation.sign(signedBytes),
+    attestation.coordinates,
+    qe.report,
+    qe.signature,
+    u16(qeAuthData.length),
+    qeAuthData,
+    u16(5),
+    u32(chain.length),
+    chain,
+  )
+  return concat(signedBytes, u32(signatureData.length), signatureData)
+}
+
+interface CertifiedKey {
+  /** The quoting enclave's report over its attestation key. */
+  readonly report: Uint8Array
+  /** By the PCK. */
+  readonly signature: Uint8Array
+}
+
+/** An attestation key is certified once, and all quotes by it carry that. */
+function certifiedKey(signer: SampleQuoteSigner): Promise<CertifiedKey> {
+  const known = certifiedKeys.get(signer.attestation) ?? certifyKey(signer, {})
+  certifiedKeys.set(signer.attestation, known)
+  return known
+}
+
+const certifiedKeys = new WeakMap<SampleKey, Promise<CertifiedKey>>()
+
+async function certifyKey(
+  { attestation, pck }: SampleQuoteSigner,
+  overrides: SampleQeOverrides,
+): Promise<CertifiedKey> {
   const bound = await sha256(concat(attestation.coordinates, qeAuthData))
-  const qeReport = reportBody({
+  const report = reportBody({
     ...(await sampleQeMeasurements()),
     isvProdId: sampleQeIsvProdId,
     isvSvn: sampleQeIsvSvn,
@@ -85,19 +123,7 @@ export async function writeQuote(
       0x10 |
       (overrides.debug === true ? sgxAttributeFlags.debug : 0),
   })
-  const chain = utf8Of(pckChain)
-  const signatureData = concat(
-    await attestation.sign(signedBytes),
-    attestation.coordinates,
-    qeReport,
-    await pck.sign(qeReport),
-    u16(qeAuthData.length),
-    qeAuthData,
-    u16(5),
-    u32(chain.length),
-    chain,
-  )
-  return concat(signedBytes, u32(signatureData.length), signatureData)
+  return { report, signature: await pck.sign(report) }
 }
 
 /** 48 bytes. */

@@ -14,6 +14,7 @@ import type { AmdKey, EndorsementItem, EndorsementPiece, TcbBaseline } from './i
 import {
   type AmdPlatform,
   amdItemsOf,
+  createPlatformMemory,
   type IntelPlatform,
   type PlatformCode,
   platformOf,
@@ -70,6 +71,8 @@ export interface SnpEndorsementSet {
 
 /** Closing it closes the source. */
 export function createEndorsementsClient(source: EndorsementSource): EndorsementsClient {
+  const platforms = createPlatformMemory()
+  const intelSetOf = createIntelSets()
   const intelPieces = async (
     platform: IntelPlatform,
     baseline: TcbBaseline,
@@ -127,7 +130,7 @@ export function createEndorsementsClient(source: EndorsementSource): Endorsement
 
   return {
     async endorsementsFor(quote, baseline = 'standard') {
-      const platform = platformOf(quote)
+      const platform = platformOf(quote, platforms)
       if (!platform.ok) return platform
       if (platform.value.tee === 'snp') {
         return refuse('platform-unknown', '@0x0', 'a report of AMD’s, where a quote was expected')
@@ -189,7 +192,25 @@ function isElsewhere(code: SourceCode): boolean {
   return code === 'platform-unknown' || code === 'endorsements-missing'
 }
 
-function intelSetOf(pieces: IntelPieces): Result<Endorsements, Problem<'endorsements-malformed'>> {
+type IntelSet = Result<Endorsements, Problem<'endorsements-malformed'>>
+
+/** The same pieces give the same set, and so the same object: whoever verified it knows it again. */
+function createIntelSets(): (pieces: IntelPieces) => IntelSet {
+  const known = new WeakMap<
+    EndorsementPiece,
+    { readonly of: readonly EndorsementPiece[]; readonly set: IntelSet }
+  >()
+  return (pieces) => {
+    const of = [pieces.qeIdentity, pieces.pckCrl, pieces.rootCaCrl].map(({ piece }) => piece)
+    const found = known.get(pieces.tcbInfo.piece)
+    if (found?.of.every((piece, index) => piece === of[index])) return found.set
+    const set = readIntelSet(pieces)
+    known.set(pieces.tcbInfo.piece, { of, set })
+    return set
+  }
+}
+
+function readIntelSet(pieces: IntelPieces): IntelSet {
   const tcb = parseSignedJson(textOf(pieces.tcbInfo.piece.body) ?? '', 'tcbInfo')
   const qe = parseSignedJson(textOf(pieces.qeIdentity.piece.body) ?? '', 'enclaveIdentity')
   if (!tcb.ok) return refuse('endorsements-malformed', 'tcb-info', tcb.problem.detail)

@@ -16,6 +16,8 @@ export const endorsementsLimits = {
   /** What a service may ask for with `Retry-After`. */
   retryAfterSecondsMax: 3600,
 
+  /** Platforms whose PCK certificate was read before; about 5 kB each. */
+  platformsMax: 1024,
   /** Endorsements in memory, failures included. */
   slotsMax: 256,
   /** How long TCB info, identities and revocation lists are used without asking for newer ones. */

@@ -6,6 +6,7 @@
 
 import { hexOf, ok, type Problem, type Result, refuse } from '@sealward/attestation/bytes'
 import {
+  type DcapQuote,
   type DcapQuoteCode,
   parseDcapQuote,
   parsePckChain,
@@ -16,6 +17,7 @@ import {
 import { productOfCpuid, type SnpProduct, tcbOf } from '@sealward/attestation/verification'
 import type { X509Code } from '@sealward/attestation/x509'
 import type { AmdKey, EndorsementItem, IntelTee, PckCa } from './item.ts'
+import { endorsementsLimits } from './limits.ts'
 
 /** What evidence says of where it was made. Nothing of it is believed. */
 export type Platform = IntelPlatform | AmdPlatform
@@ -44,11 +46,43 @@ export type PlatformCode = DcapQuoteCode | SnpReportCode | X509Code | 'platform-
 /**
  * Reads which platform made `evidence`: a DCAP quote, or an SEV-SNP report.
  *
+ * @param memory - of what was read before.
  * @returns the platform, or one of {@link PlatformCode}: `platform-unknown` when it does not say.
  */
-export function platformOf(evidence: Uint8Array): Result<Platform, Problem<PlatformCode>> {
-  return isSnpReport(evidence) ? snpPlatformOf(evidence) : intelPlatformOf(evidence)
+export function platformOf(
+  evidence: Uint8Array,
+  memory?: PlatformMemory,
+): Result<Platform, Problem<PlatformCode>> {
+  return isSnpReport(evidence) ? snpPlatformOf(evidence) : intelPlatformOf(evidence, memory)
 }
+
+/** What certificates were found to say: nothing in it was believed, so nothing in it can go stale. */
+export interface PlatformMemory {
+  /** The platform of a PCK certificate chain as a quote carries it, or what `read` says. */
+  intel(
+    pem: Uint8Array,
+    read: () => Result<PckPlatform, Problem<PlatformCode>>,
+  ): Result<PckPlatform, Problem<PlatformCode>>
+}
+
+/** A memory that forgets what was read first. */
+export function createPlatformMemory(): PlatformMemory {
+  const known = new Map<string, Result<PckPlatform, Problem<PlatformCode>>>()
+  return {
+    intel(pem, read) {
+      const name = Buffer.from(pem.buffer, pem.byteOffset, pem.length).toString('latin1')
+      const found = known.get(name)
+      if (found !== undefined) return found
+      const platform = read()
+      if (platform.ok) known.set(name, platform)
+      const [oldest] = known.keys()
+      if (known.size > endorsementsLimits.platformsMax && oldest !== undefined) known.delete(oldest)
+      return platform
+    },
+  }
+}
+
+type PckPlatform = Omit<IntelPlatform, 'tee'>
 
 /** The endorsements of one product line that a platform asks for; all that do not differ by chip where it is hidden. */
 export function amdItemsOf(
@@ -74,10 +108,23 @@ export function amdItemsOf(
   }
 }
 
-function intelPlatformOf(quote: Uint8Array): Result<IntelPlatform, Problem<PlatformCode>> {
-  const parsed = parseDcapQuote(quote)
-  if (!parsed.ok) return parsed
-  const chain = parsePckChain(parsed.value)
+function intelPlatformOf(
+  bytes: Uint8Array,
+  memory: PlatformMemory | undefined,
+): Result<IntelPlatform, Problem<PlatformCode>> {
+  const quote = parseDcapQuote(bytes)
+  if (!quote.ok) return quote
+  const { kind, certificationData } = quote.value
+  const read = (): Result<PckPlatform, Problem<PlatformCode>> => pckPlatformOf(quote.value)
+  const platform =
+    memory === undefined || certificationData.type !== 5
+      ? read()
+      : memory.intel(certificationData.pem, read)
+  return platform.ok ? ok({ tee: kind, ...platform.value }) : platform
+}
+
+function pckPlatformOf(quote: DcapQuote): Result<PckPlatform, Problem<PlatformCode>> {
+  const chain = parsePckChain(quote)
   if (chain !== undefined && !chain.ok) return chain
   const pck = chain?.value.find((certificate) => certificate.sgx !== undefined)
   if (pck?.sgx === undefined) {
@@ -85,7 +132,7 @@ function intelPlatformOf(quote: Uint8Array): Result<IntelPlatform, Problem<Platf
   }
   // Intel's two issuers differ in this one word of their name.
   const ca = /\bProcessor\b/i.test(pck.issuerCommonName ?? '') ? 'processor' : 'platform'
-  return ok({ tee: parsed.value.kind, fmspc: hexOf(pck.sgx.fmspc), ca })
+  return ok({ fmspc: hexOf(pck.sgx.fmspc), ca })
 }
 
 /** A quote has its key type, which is never 0, where a report has the upper half of its version. */
