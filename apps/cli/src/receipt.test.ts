@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { base64UrlOf, bytesOfBase64Url, hexOf, sha256, utf8Of } from '@sealward/attestation/bytes'
-import { developmentPolicy, policyHashOf } from '@sealward/attestation/policy'
+import { defaultPolicyFor, policyHashOf } from '@sealward/attestation/policy'
 import {
   evidenceDigestOf,
   issueReceipt,
@@ -55,7 +55,7 @@ async function partyOf(tee: Tee): Promise<ReceiptParty> {
   const initTimeData = bytesOfBase64Url(tee.document.initTimeData) ?? new Uint8Array()
   return {
     evidence: await evidenceDigestOf(tee.document),
-    policyHash: await policyHashOf(developmentPolicy),
+    policyHash: await policyHashOf(defaultPolicyFor('SgxEnclave', { development: true })),
     tcbStatus: 'UpToDate',
     mrEnclave: expectationOf(tee.role).mrEnclave[0] ?? '',
     configId: hexOf(await sha256(initTimeData)).padEnd(128, '0'),

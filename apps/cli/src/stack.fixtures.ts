@@ -13,7 +13,7 @@ import {
   responseMediaType,
   sealResponse,
 } from '@sealward/attestation/channel'
-import { developmentPolicy, policyHashOf } from '@sealward/attestation/policy'
+import { defaultPolicyFor, policyHashOf } from '@sealward/attestation/policy'
 import {
   at,
   createDeployment,
@@ -164,7 +164,9 @@ export async function createTestStack(tampering: Tampering = {}): Promise<TestSt
             issuer,
             url: '/attestation',
             signers: [stack.service.pin],
-            policyHashes: [await policyHashOf(developmentPolicy)],
+            policyHashes: [
+              await policyHashOf(defaultPolicyFor('SgxEnclave', { development: true })),
+            ],
           },
           identity: {
             issuer: `${origin}/identity`,

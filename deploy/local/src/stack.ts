@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { developmentPolicy, policyHashOf } from '@sealward/attestation/policy'
+import { defaultPolicyFor, policyHashOf } from '@sealward/attestation/policy'
 import type { SampleVendor } from '@sealward/attestation/sample'
 import { systemClock } from '@sealward/enclave/effects'
 import { startSamplePcs } from '@sealward/enclave/evidence'
@@ -93,7 +93,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       attestation: {
         issuer,
         signers: attestation.signers,
-        policyHashes: [await policyHashOf(developmentPolicy)],
+        policyHashes: [await policyHashOf(defaultPolicyFor('SgxEnclave', { development: true }))],
       },
       roots: [vendor.rootSpkiSha256],
       measurements,

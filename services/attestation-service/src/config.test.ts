@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { defaultPolicy, developmentPolicy } from '@sealward/attestation/policy'
+import { defaultPolicyFor } from '@sealward/attestation/policy'
 import { intelSgxRootSpki } from '@sealward/attestation/verification'
 import { expect, test } from 'vitest'
 import { attestationConfig, policyTextOf, rootsOf } from './config.ts'
@@ -47,8 +47,10 @@ test('what is misspelt, missing or of another form is refused', () => {
 })
 
 test('the built-in policy depends on the kind of instance, and a file stands above it', async () => {
-  expect(await policyTextOf({ development: false })).toBe(defaultPolicy)
-  expect(await policyTextOf({ development: true })).toBe(developmentPolicy)
+  expect(await policyTextOf({ development: false })).toBe(defaultPolicyFor('SgxEnclave'))
+  expect(await policyTextOf({ development: true })).toBe(
+    defaultPolicyFor('SgxEnclave', { development: true }),
+  )
   const policyFile = join(tmpdir(), `sealward-policy-${process.pid}`)
   await writeFile(policyFile, 'version=1.0;')
   expect(await policyTextOf({ development: true, policyFile })).toBe('version=1.0;')

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { defaultPolicy, developmentPolicy } from '@sealward/attestation/policy'
+import { defaultPolicyFor } from '@sealward/attestation/policy'
 import { intelSgxRootSpki } from '@sealward/attestation/verification'
 import * as z from 'zod'
 
@@ -54,7 +54,7 @@ export async function policyTextOf(
   config: Pick<AttestationConfig, 'development' | 'policyFile'>,
 ): Promise<string> {
   if (config.policyFile !== undefined) return readFile(config.policyFile, 'utf8')
-  return config.development ? developmentPolicy : defaultPolicy
+  return defaultPolicyFor('SgxEnclave', { development: config.development })
 }
 
 function isIntels(root: string): boolean {

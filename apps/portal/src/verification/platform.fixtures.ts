@@ -31,7 +31,7 @@ import {
   type InitTimeData,
   type PeerExpectation,
 } from '@sealward/attestation/evidence'
-import { defaultPolicy, developmentPolicy, policyHashOf } from '@sealward/attestation/policy'
+import { defaultPolicyFor, policyHashOf } from '@sealward/attestation/policy'
 import { createSampleVendor, type SampleVendor } from '@sealward/attestation/sample'
 import { type SigningJwk, sgxClaimsOf, signerOf } from '@sealward/attestation/token'
 import { verifySgxEvidence } from '@sealward/attestation/verification'
@@ -92,7 +92,7 @@ export async function createWorld(): Promise<World> {
   const [vendor, service, stranger] = await keys
   const random = { bytes: (length: number) => crypto.getRandomValues(new Uint8Array(length)) }
   const roots = [vendor.rootSpkiSha256]
-  const policyHashes = [await policyHashOf(developmentPolicy)]
+  const policyHashes = [await policyHashOf(defaultPolicyFor('SgxEnclave', { development: true }))]
   let key = await generateKeyConfig({ keyId: 1, random })
   let instant = start
   let sent = 0
@@ -239,7 +239,9 @@ export async function createWorld(): Promise<World> {
       exp: instant + tokenLifetimeSeconds,
       jti: crypto.randomUUID(),
       'x-ms-policy-hash': await policyHashOf(
-        world.fault === 'other-policy' ? defaultPolicy : developmentPolicy,
+        world.fault === 'other-policy'
+          ? defaultPolicyFor('SgxEnclave')
+          : defaultPolicyFor('SgxEnclave', { development: true }),
       ),
       ...claims.value,
     })

@@ -23,7 +23,7 @@ import {
   type RuntimeData,
   type TeeRole,
 } from '../evidence/index.ts'
-import { developmentPolicy, policyHashOf } from '../policy/index.ts'
+import { defaultPolicyFor, policyHashOf } from '../policy/index.ts'
 import {
   createSampleVendor,
   type SampleEndorsementOptions,
@@ -134,7 +134,7 @@ export async function createDeployment(): Promise<Deployment> {
   const vendor = await createSampleVendor({ at })
   const service = await createServiceKey()
   const roots = [vendor.rootSpkiSha256]
-  const policyHashes = [await policyHashOf(developmentPolicy)]
+  const policyHashes = [await policyHashOf(defaultPolicyFor('SgxEnclave', { development: true }))]
 
   const tee: Deployment['tee'] = async (role, nonce, changes = {}) => {
     const { privateKey, publicKey } = await crypto.subtle.generateKey(

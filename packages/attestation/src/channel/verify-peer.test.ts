@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { base64UrlOf, bytesOfBase64Url, hexOf, sha256, utf8Of } from '../bytes/index.ts'
-import { defaultPolicy, policyHashOf } from '../policy/index.ts'
+import { defaultPolicyFor, policyHashOf } from '../policy/index.ts'
 import { claimNames } from '../token/index.ts'
 import {
   at,
@@ -263,10 +263,13 @@ describe('a peer whose evidence is right is refused for its token', () => {
 
   test('when another policy than an accepted one was applied', async () => {
     const another = await world.token(tee, {
-      [claimNames.policyHash]: await policyHashOf(defaultPolicy),
+      [claimNames.policyHash]: await policyHashOf(defaultPolicyFor('SgxEnclave')),
     })
     expect(await withToken(another)).toBe('token-policy: token-policy')
-    const policyHashes = [...trust.attestation.policyHashes, await policyHashOf(defaultPolicy)]
+    const policyHashes = [
+      ...trust.attestation.policyHashes,
+      await policyHashOf(defaultPolicyFor('SgxEnclave')),
+    ]
     const attestation = { ...trust.attestation, policyHashes }
     expect(await outcome({ ...trust, token: another, attestation })).toBe('verified')
   })

@@ -4,7 +4,36 @@
  * @module
  */
 
-const aliases = `issuancerules {
+/** What evidence is of, as Azure names it in paths. */
+export type AttestationType = 'SgxEnclave' | 'OpenEnclave' | 'SevSnpVm' | 'TdxVm'
+
+/**
+ * The policy of an instance that is not told otherwise.
+ *
+ * It refuses what can be debugged, and what does not end in its vendor's root; `development` lets the latter in, and
+ * never the former. That of SGX issues the deprecated aliases that Azure's own default issues, because clients read
+ * them; Azure's permits everything.
+ */
+export function defaultPolicyFor(
+  type: AttestationType,
+  { development = false }: { readonly development?: boolean } = {},
+): string {
+  return policies[type][development ? 'development' : 'production']
+}
+
+interface Defaults {
+  readonly production: string
+  readonly development: string
+}
+
+const sgx = defaultsOf('x-ms-sgx-is-debuggable', {
+  configuration: `configurationrules {
+  => issueproperty(type="x-ms-sgx-tcbidentifier", value="azuredefault");
+};
+
+`,
+  issuance: `
+issuancerules {
   c:[type=="x-ms-sgx-is-debuggable"] => issue(type="is-debuggable", value=c.value);
   c:[type=="x-ms-sgx-mrsigner"] => issue(type="sgx-mrsigner", value=c.value);
   c:[type=="x-ms-sgx-mrenclave"] => issue(type="sgx-mrenclave", value=c.value);
@@ -12,29 +41,33 @@ const aliases = `issuancerules {
   c:[type=="x-ms-sgx-svn"] => issue(type="svn", value=c.value);
   c:[type=="x-ms-attestation-type"] => issue(type="tee", value=c.value);
 };
-`
+`,
+})
 
-/**
- * The policy of every instance that is not told otherwise: it refuses evidence of a debug enclave and
- * evidence that does not end in Intel's root. It issues the deprecated aliases that Azure's own default
- * issues, because clients read them.
- */
-export const defaultPolicy: string = `version=1.1;
-configurationrules {
-  => issueproperty(type="x-ms-sgx-tcbidentifier", value="azuredefault");
-};
-authorizationrules {
-  [type=="x-ms-sgx-is-debuggable", value==false, issuer=="AttestationService"] &&
-    [type=="x-sealward-simulated", value==false, issuer=="AttestationService"] => permit();
-};
-${aliases}`
+const policies: Readonly<Record<AttestationType, Defaults>> = {
+  SgxEnclave: sgx,
+  OpenEnclave: sgx,
+  SevSnpVm: defaultsOf('x-ms-sevsnpvm-is-debuggable'),
+  TdxVm: defaultsOf('tdx_td_attributes_debug'),
+}
 
-/** The policy of a development instance: as {@link defaultPolicy}, but simulated evidence is let in. */
-export const developmentPolicy: string = `version=1.1;
-configurationrules {
-  => issueproperty(type="x-ms-sgx-tcbidentifier", value="azuredefault");
+function defaultsOf(
+  debug: string,
+  { configuration, issuance } = { configuration: '', issuance: '' },
+): Defaults {
+  const refusing = (...types: readonly string[]): string => {
+    const conditions = types.map(
+      (type) => `  [type=="${type}", value==false, issuer=="AttestationService"]`,
+    )
+    return `version=1.1;
+
+${configuration}authorizationrules {
+${conditions.join(' &&\n')} => permit();
 };
-authorizationrules {
-  [type=="x-ms-sgx-is-debuggable", value==false, issuer=="AttestationService"] => permit();
-};
-${aliases}`
+${issuance}`
+  }
+  return {
+    production: refusing(debug, 'x-sealward-simulated'),
+    development: refusing(debug),
+  }
+}

@@ -7,8 +7,22 @@ export const policyLimits = {
   comparisonsPerConditionMax: 8,
   /** Characters of one string literal or name. */
   literalCharactersMax: 4096,
+  /** Calls inside calls. */
+  callDepthMax: 8,
   /** Claims in play while evaluating: incoming and added. */
   claimsMax: 1024,
+  /** Characters of a claim's text that a function reads or makes. */
+  valueCharactersMax: 1_048_576,
+  /** Nested arrays and objects of JSON that a function reads. */
+  jsonDepthMax: 32,
+  /** Characters of a JMESPath query, and how deep its expressions nest. */
+  queryCharactersMax: 4096,
+  queryDepthMax: 128,
+  /** Characters of text that one step reads, compares or makes. */
+  charactersPerStep: 64,
   /** What {@link evaluatePolicy} may be given as `stepsMax` when a caller has no reason to differ. */
-  stepsMax: 100_000,
+  stepsMax: 200_000,
+  /** Characters of a value that an explanation shows, and claims that it names for one condition. */
+  shownCharactersMax: 128,
+  shownClaimsMax: 16,
 } as const

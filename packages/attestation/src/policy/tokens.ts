@@ -1,5 +1,5 @@
 /**
- * Policy text as tokens, each with its place.
+ * Policy text as tokens, each with its place and the comments before it.
  *
  * @module
  */
@@ -12,20 +12,28 @@ export type TokenKind = 'word' | 'string' | 'number' | 'symbol' | 'end'
 
 export interface Token {
   readonly kind: TokenKind
-  /** A string's content without its quotes; otherwise the token as written. */
+  /** A string's content without its quotes, escapes as written; otherwise the token as written. */
   readonly text: string
   /** `line:col`, both from 1. */
   readonly at: string
+  /** In UTF-16 units. */
+  readonly offset: number
+  /** Those between the token before and this one, without their slashes. */
+  readonly comments: readonly Comment[]
 }
 
-/** Longest first: `=>` is not `=` and `>`. */
+export interface Comment {
+  readonly text: string
+  /** Whether the token before it ends on its line: it is about what stands there. */
+  readonly trailing: boolean
+}
+
+/** Longest first: `=>` is not `=` and `>`. A string is closed by a quote without a backslash before it. */
 const pattern =
-  /(?<space>\s+|\/\/[^\n]*)|(?<string>"[^"\n]*")|(?<number>-?\d+(?:\.\d+)?)|(?<word>[A-Za-z_][A-Za-z0-9_]*)|(?<symbol>=>|&&|==|!=|<=|>=|[<>=!:;,.(){}[\]])/y
+  /(?<space>\s+)|(?<comment>\/\/[^\n]*)|(?<string>"(?:[^"\\\n]|\\[^\n])*")|(?<number>-?\d+(?:\.\d+)?)|(?<word>[A-Za-z_][A-Za-z0-9_]*)|(?<symbol>=>|&&|==|!=|<=|>=|[<>=!:;,.(){}[\]])/y
 
 /**
  * Splits policy text into tokens; the last is of kind `end`.
- *
- * A string runs to the next double quote on its line; no escapes are known to it.
  *
  * @returns the tokens, or `policy-too-long`, `policy-syntax`.
  */
@@ -35,30 +43,54 @@ export function tokensOf(text: string): Result<readonly Token[], Problem<PolicyP
   }
   const tokens: Token[] = []
   const place = placesOf(text)
+  let comments: Comment[] = []
+  let isLineNew = true
   pattern.lastIndex = 0
   while (pattern.lastIndex < text.length) {
     const offset = pattern.lastIndex
-    const at = place(offset)
     const groups = pattern.exec(text)?.groups
     if (groups === undefined) {
-      return refuse('policy-syntax', at, 'a character that no token starts with, or an open string')
+      return refuse('policy-syntax', place(offset), unreadable(text.slice(offset)))
     }
     const [kind, found] = kindOf(groups)
-    if (kind === 'space') continue
+    if (kind === 'space') {
+      isLineNew ||= found.includes('\n')
+      continue
+    }
+    if (kind === 'comment') {
+      comments.push({ text: found.slice(2).trim(), trailing: !isLineNew })
+      continue
+    }
+    const at = place(offset)
     const content = kind === 'string' ? found.slice(1, -1) : found
     if (content.length > policyLimits.literalCharactersMax) {
       return refuse('policy-too-long', at, 'a literal or name is too long')
     }
-    tokens.push({ kind, text: content, at })
+    tokens.push({ kind, text: content, at, offset, comments })
+    comments = []
+    isLineNew = false
   }
-  tokens.push({ kind: 'end', text: 'end of policy', at: place(text.length) })
+  const offset = text.length
+  tokens.push({ kind: 'end', text: '', at: place(offset), offset, comments })
   return ok(tokens)
+}
+
+/** Why nothing can be read here. */
+function unreadable(rest: string): string {
+  const line = rest.split('\n', 1)[0] ?? ''
+  if (/^[“”„‘’']/.test(rest)) return 'a typographic or single quote: strings stand in " and "'
+  if (rest.startsWith('"')) {
+    return /[“”]/.test(line)
+      ? 'a string that begins with " and does not end with it: “ and ” are other characters'
+      : 'a string that does not end on its line'
+  }
+  return 'a character that nothing begins with'
 }
 
 function kindOf(
   groups: Record<string, string | undefined>,
-): readonly [Exclude<TokenKind, 'end'> | 'space', string] {
-  for (const kind of ['space', 'string', 'number', 'word', 'symbol'] as const) {
+): readonly [Exclude<TokenKind, 'end'> | 'space' | 'comment', string] {
+  for (const kind of ['space', 'comment', 'string', 'number', 'word', 'symbol'] as const) {
     const found = groups[kind]
     if (found !== undefined) return [kind, found]
   }

@@ -14,7 +14,7 @@ import {
   type Tee,
 } from '../channel/deployment.fixtures.ts'
 import type { InitTimeData } from '../evidence/index.ts'
-import { defaultPolicy, developmentPolicy, policyHashOf } from '../policy/index.ts'
+import { defaultPolicyFor, policyHashOf } from '../policy/index.ts'
 import { claimNames } from '../token/index.ts'
 import {
   evidenceDigestOf,
@@ -69,7 +69,7 @@ async function partyOf(tee: Tee): Promise<ReceiptPayload['platform']> {
   const initTimeData = bytesOfBase64Url(tee.document.initTimeData) ?? new Uint8Array()
   return {
     evidence: await evidenceDigestOf(tee.document),
-    policyHash: await policyHashOf(developmentPolicy),
+    policyHash: await policyHashOf(defaultPolicyFor('SgxEnclave', { development: true })),
     tcbStatus: 'UpToDate',
     mrEnclave: expectationOf(tee.role).mrEnclave[0] ?? '',
     configId: hexOf(await sha256(initTimeData)).padEnd(128, '0'),
@@ -336,7 +336,7 @@ describe('a receipt is refused when', () => {
   test.each(['platform', 'diagnostics'] as const)(
     'the token of %s is of a policy that the platform’s configuration does not pin',
     async (role) => {
-      const policyHash = await policyHashOf(defaultPolicy)
+      const policyHash = await policyHashOf(defaultPolicyFor('SgxEnclave'))
       const tees = { platform, diagnostics }
       const token = await world.token(tees[role], { [claimNames.policyHash]: policyHash })
       const attestationTokens = { ...attachments.attestationTokens, [role]: token }

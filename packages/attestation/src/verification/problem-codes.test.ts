@@ -23,6 +23,8 @@ const unions = [
   ['evidence/ra-tls.ts', 'RaTlsCode'],
   ['evidence/open-enclave-report.ts', 'OpenEnclaveReportCode'],
   ['evidence/amd-certificate-table.ts', 'AmdCertificateTableCode'],
+  ['policy/policy.ts', 'PolicyParseCode'],
+  ['policy/policy.ts', 'PolicyEvaluationCode'],
   ['bytes/cbor.ts', 'CborCode'],
   ['x509/problems.ts', 'X509Code'],
   ['der/der.ts', 'DerCode'],

@@ -1,6 +1,6 @@
 import { utf8Of } from '@sealward/attestation/bytes'
 import type { PeerExpectation } from '@sealward/attestation/evidence'
-import { defaultPolicy, policyHashOf } from '@sealward/attestation/policy'
+import { defaultPolicyFor, policyHashOf } from '@sealward/attestation/policy'
 import { verifyAccessToken } from '@sealward/attestation/token'
 import type { Identity } from '@sealward/enclave/identity'
 import fc from 'fast-check'
@@ -143,7 +143,10 @@ test('an attestation token becomes an access token that its receiver accepts, of
     await verifyAccessToken(token, { ...trust, peerCertificateSha256: 'A'.repeat(43) }),
   ).toMatchObject({ ok: false, problem: { code: 'wrong-holder' } })
   expect(
-    await verifyAccessToken(token, { ...trust, policyHashes: [await policyHashOf(defaultPolicy)] }),
+    await verifyAccessToken(token, {
+      ...trust,
+      policyHashes: [await policyHashOf(defaultPolicyFor('SgxEnclave'))],
+    }),
   ).toMatchObject({ ok: false, problem: { code: 'wrong-policy' } })
 })
 

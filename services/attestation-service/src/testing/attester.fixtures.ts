@@ -3,12 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { base64UrlOf, type UnixSeconds, utf8Of } from '@sealward/attestation/bytes'
 import { encodeInitTimeData, type InitTimeData } from '@sealward/attestation/evidence'
-import {
-  defaultPolicy,
-  developmentPolicy,
-  parsePolicy,
-  policyHashOf,
-} from '@sealward/attestation/policy'
+import { defaultPolicyFor, parsePolicy, policyHashOf } from '@sealward/attestation/policy'
 import {
   createSampleVendor,
   type SampleEndorsementOptions,
@@ -79,7 +74,7 @@ export async function createAttester(
   })
   const endorsements = createPcsClient({ baseUrl: pcs.url, clock })
   const { development = true } = options
-  const policy = parsePolicy(options.policy ?? (development ? developmentPolicy : defaultPolicy))
+  const policy = parsePolicy(options.policy ?? defaultPolicyFor('SgxEnclave', { development }))
   if (!policy.ok) throw new Error(policy.problem.code)
   const folder = await mkdtemp(join(tmpdir(), 'sealward-attestation-'))
   const signingKey = await openSigningKey({ folder, issuer, at: startOfTests, random })

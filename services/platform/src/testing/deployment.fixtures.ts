@@ -13,7 +13,7 @@ import {
   type PeerExpectation,
   type TeeRole,
 } from '@sealward/attestation/evidence'
-import { developmentPolicy, parsePolicy, policyHashOf } from '@sealward/attestation/policy'
+import { defaultPolicyFor, parsePolicy, policyHashOf } from '@sealward/attestation/policy'
 import { createSampleVendor } from '@sealward/attestation/sample'
 import type { SigningKeys } from '@sealward/attestation/token'
 import { createDcapMemory } from '@sealward/attestation/verification'
@@ -131,7 +131,7 @@ async function start(
   const folder = mkdtempSync(join(tmpdir(), 'sealward-platform-attestation-'))
   undo.push(() => rmSync(folder, { recursive: true, force: true }))
   const issuer = 'http://attestation.test/attestation'
-  const policy = parsePolicy(developmentPolicy)
+  const policy = parsePolicy(defaultPolicyFor('SgxEnclave', { development: true }))
   if (!policy.ok) throw new Error(policy.problem.code)
   const signingKey = await openSigningKey({ folder, issuer, at: clock.now(), random })
   const attestation = createAttestationService({
