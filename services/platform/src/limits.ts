@@ -70,5 +70,3 @@ export const sealedRequestsAtOnceMax = 64
 export const sealedBytesAtOnceMax: number = 512 * 1024 * 1024
 /** From the first byte of a sealed request to the last of its answer. Seconds. */
 export const sealedRequestSecondsMax = 120
-/** How long a database that takes no connection yet is waited for at the start. Seconds. */
-export const databasePatienceSeconds = 30

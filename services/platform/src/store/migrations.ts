@@ -1,9 +1,8 @@
+import { createMasterKeyTable, type Migrations } from '@sealward/enclave/database'
 import { type Kysely, sql } from 'kysely'
-import { type Migration, Migrator } from 'kysely/migration'
-import type { Tables } from './schema.ts'
 
 /** Every change of the schema, in order. What has been released is never edited. */
-const migrations: Readonly<Record<string, Migration>> = {
+export const migrations: Migrations = {
   '0001-records': {
     async up(db: Kysely<unknown>) {
       await sql`create table sealward.record (
@@ -36,24 +35,7 @@ const migrations: Readonly<Record<string, Migration>> = {
         patient text primary key,
         wrapped bytea not null
       )`.execute(db)
-      await sql`create table sealward.master_key (
-        "only" boolean primary key check ("only"),
-        key_id text not null
-      )`.execute(db)
+      await createMasterKeyTable(db, 'sealward')
     },
   },
-}
-
-/** Brings the database to the newest schema. Replicas that start together take turns. */
-export async function migrate(db: Kysely<Tables>): Promise<void> {
-  await sql`create schema if not exists sealward`.execute(db)
-  const migrator = new Migrator({
-    db,
-    provider: { getMigrations: async () => ({ ...migrations }) },
-    migrationTableSchema: 'sealward',
-    migrationTableName: 'migration',
-    migrationLockTableName: 'migration_lock',
-  })
-  const { error } = await migrator.migrateToLatest()
-  if (error !== undefined) throw error
 }

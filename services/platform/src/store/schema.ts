@@ -38,14 +38,7 @@ export interface DataKeyTable {
   readonly wrapped: Buffer
 }
 
-/** Names the master key that wraps every data key, so that another is noticed at once. */
-export interface MasterKeyTable {
-  readonly only: boolean
-  readonly key_id: string
-}
-
 export interface Tables {
-  readonly 'sealward.master_key': MasterKeyTable
   readonly 'sealward.record': RecordTable
   readonly 'sealward.version': VersionTable
   readonly 'sealward.look_up': LookUpTable

@@ -4,7 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { ok, textOf, utf8Of } from '@sealward/attestation/bytes'
 import { createSealer, type MasterKey } from '@sealward/enclave/sealing'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { startTestPostgres, type TestPostgres } from '../testing/postgres.fixtures.ts'
+import {
+  startTestPostgres,
+  type TestPostgres,
+} from '../../../../packages/enclave/src/testing/postgres.ts'
 import { openStore, type RecordDraft, type SealedCache, type Store } from './store.ts'
 
 const masterKey = randomBytes(32) as Uint8Array as MasterKey

@@ -1,12 +1,11 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { ok, type Problem, type Result, refuse } from '@sealward/attestation/bytes'
+import { holdMasterKey, inTransaction, openDatabase, reaching } from '@sealward/enclave/database'
 import type { PatientKey, Sealer } from '@sealward/enclave/sealing'
-import { CompiledQuery, Kysely, PostgresDialect, sql, type Transaction } from 'kysely'
-import { Pool } from 'pg'
-import { databasePatienceSeconds, rememberedVersionsMax } from '../limits.ts'
+import { CompiledQuery, type Kysely, sql, type Transaction } from 'kysely'
+import { rememberedVersionsMax } from '../limits.ts'
 import type { ApiProblem } from '../problems.ts'
 import type { LookUp } from './look-ups.ts'
-import { migrate } from './migrations.ts'
+import { migrations } from './migrations.ts'
 import type { Tables } from './schema.ts'
 
 export type StoreCode = 'record-refused' | 'store-unavailable' | 'version-conflict'
@@ -94,14 +93,14 @@ export async function openStore(options: {
   /** Told of a lost connection; the pool opens a new one by itself. */
   readonly onConnectionLost?: () => void
 }): Promise<Store> {
-  const pool = new Pool({ connectionString: options.url, max: options.connectionsMax ?? 8 })
-  pool.on('error', () => options.onConnectionLost?.())
-  // A connection that is in use says so to whoever uses it; nobody listening would end the process.
-  pool.on('connect', (client) => client.on('error', () => {}))
-  const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
-  await untilReachable(db)
-  await migrate(db)
-  await holdMasterKey(db, options.sealer)
+  const db = await openDatabase<Tables>({
+    url: options.url,
+    schema: 'sealward',
+    migrations,
+    ...(options.connectionsMax === undefined ? {} : { connectionsMax: options.connectionsMax }),
+    onConnectionLost: options.onConnectionLost,
+  })
+  await holdMasterKey(db, 'sealward', options.sealer.keyId)
   const versions = rememberVersions()
   const reader = readerOf(db, options.sealer, versions)
   return {
@@ -115,32 +114,6 @@ export async function openStore(options: {
 }
 
 type Database = Kysely<Tables> | Transaction<Tables>
-
-/** A database that is about to start answers, but takes no connection yet: it is waited for. */
-async function untilReachable(db: Kysely<Tables>): Promise<void> {
-  const patientUntil = performance.now() + databasePatienceSeconds * 1000
-  for (;;) {
-    try {
-      await sql`select 1`.execute(db)
-      return
-    } catch (error) {
-      if (!isUnavailable(error) || performance.now() > patientUntil) throw withoutParameters(error)
-      await sleep(100)
-    }
-  }
-}
-
-async function holdMasterKey(db: Kysely<Tables>, sealer: Sealer): Promise<void> {
-  await db
-    .insertInto('sealward.master_key')
-    .values({ only: true, key_id: sealer.keyId })
-    .onConflict((conflict) => conflict.column('only').doNothing())
-    .execute()
-  const held = await db.selectFrom('sealward.master_key').select('key_id').executeTakeFirstOrThrow()
-  if (held.key_id !== sealer.keyId) {
-    throw new Error('This database was sealed under another master key.')
-  }
-}
 
 /**
  * Asks the database which version is the newest, and the cache for its bytes. What the cache gives is
@@ -311,19 +284,9 @@ async function runTransaction<T>(
   work: (transaction: StoreTransaction) => Promise<Result<T, ApiProblem>>,
 ): Promise<Result<T, ApiProblem>> {
   const written: [type: string, id: string, version: number][] = []
-  const outcome = await reaching<T, ApiProblem>(async () => {
-    try {
-      const value = await db.transaction().execute(async (transaction) => {
-        const done = await work(transactionOf(transaction, sealer, versions, written))
-        if (!done.ok) throw new Undone(done.problem)
-        return done.value
-      })
-      return ok(value)
-    } catch (error) {
-      if (error instanceof Undone) return { ok: false, problem: error.problem }
-      throw error
-    }
-  })
+  const outcome = await inTransaction(db, (transaction) =>
+    work(transactionOf(transaction, sealer, versions, written)),
+  )
   if (outcome.ok) for (const [type, id, version] of written) versions.remember(type, id, version)
   return outcome
 }
@@ -407,57 +370,6 @@ function transactionOf(
         return { rows }
       },
     },
-  }
-}
-
-/** Tells a database that is away from a program that is broken. */
-async function reaching<T, P extends Problem>(
-  work: () => Promise<Result<T, P>>,
-): Promise<Result<T, P | StoreProblem>> {
-  try {
-    return await work()
-  } catch (error) {
-    if (!isUnavailable(error)) throw withoutParameters(error)
-    return refuse('store-unavailable', 'database', 'The database cannot be reached.')
-  }
-}
-
-const unavailableStates: ReadonlySet<string> = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EPIPE',
-  'ETIMEDOUT',
-  'ENOTFOUND',
-  // admin_shutdown, crash_shutdown, cannot_connect_now, too_many_connections
-  '57P01',
-  '57P02',
-  '57P03',
-  '53300',
-])
-
-function isUnavailable(error: unknown): boolean {
-  if (!(error instanceof Error)) return false
-  const code = 'code' in error ? String(error.code) : ''
-  return (
-    unavailableStates.has(code) ||
-    code.startsWith('08') ||
-    /Connection terminated|connection is closed/i.test(error.message)
-  )
-}
-
-/** The driver's own error may quote a row; what leaves here names the state and the table alone. */
-function withoutParameters(error: unknown): unknown {
-  if (!(error instanceof Error) || !('severity' in error)) return error
-  const { code, table } = error as { readonly code?: unknown; readonly table?: unknown }
-  return new Error(`database: ${String(code)} ${typeof table === 'string' ? table : ''}`.trim())
-}
-
-/** Undoes the transaction, is caught in {@link runTransaction}, and is seen by nobody else. */
-class Undone extends Error {
-  readonly problem: ApiProblem
-  constructor(problem: ApiProblem) {
-    super(problem.code)
-    this.problem = problem
   }
 }
 

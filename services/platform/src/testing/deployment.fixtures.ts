@@ -30,6 +30,10 @@ import {
 import { createLogger } from '@sealward/enclave/telemetry'
 import { exportJWK, SignJWT } from 'jose'
 import {
+  startTestPostgres,
+  type TestPostgres,
+} from '../../../../packages/enclave/src/testing/postgres.ts'
+import {
   createAttestationService,
   fixedPolicy,
   openSigningKey,
@@ -45,7 +49,6 @@ import {
 } from '../../../diagnostics/src/app.ts'
 import type { Role } from '../staff/staff-token.ts'
 import { startPlatform } from '../start.ts'
-import { startTestPostgres, type TestPostgres } from './postgres.fixtures.ts'
 import { type Provider, startProvider } from './provider.fixtures.ts'
 
 const deployment = 'urn:uuid:2b2b7c0e-3a54-4c7e-9a9e-0d0d5f6a7b11'

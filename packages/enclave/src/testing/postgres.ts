@@ -7,7 +7,7 @@ import { startPostgres } from '../../../../deploy/local/src/postgres.ts'
 /** A PostgreSQL server for tests: real, and gone afterwards. */
 export interface TestPostgres {
   readonly url: string
-  /** Every byte of every table of ours and the queue's, as text would show it and as it is. */
+  /** Every byte of every table but the server's own, as text would show it and as it is. */
   everything(): Promise<Buffer>
   run(text: string, values?: readonly unknown[]): Promise<readonly Record<string, unknown>[]>
   stop(): Promise<void>
@@ -15,7 +15,7 @@ export interface TestPostgres {
 
 /** Starts one with its data in a temporary folder; the disk is not waited for. */
 export async function startTestPostgres(): Promise<TestPostgres> {
-  const folder = mkdtempSync(join(tmpdir(), 'sealward-platform-'))
+  const folder = mkdtempSync(join(tmpdir(), 'sealward-postgres-'))
   const options = { folder: join(folder, 'postgres'), password: 'test', durable: false }
   // The port was free a moment ago; where many tests start servers at once, somebody may be faster.
   const server = await startPostgres(options).catch((error: unknown) => {
@@ -37,7 +37,7 @@ export async function startTestPostgres(): Promise<TestPostgres> {
     async everything() {
       const tables = await run(
         `select format('%I.%I', schemaname, tablename) as name from pg_tables
-         where schemaname in ('sealward', 'sealward_queue', 'public')`,
+         where schemaname not in ('pg_catalog', 'information_schema')`,
       )
       const parts: Buffer[] = []
       for (const { name } of tables) {
