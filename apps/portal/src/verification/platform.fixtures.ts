@@ -33,7 +33,7 @@ import {
 } from '@sealward/attestation/evidence'
 import { defaultPolicyFor, policyHashOf } from '@sealward/attestation/policy'
 import { createSampleVendor, type SampleVendor } from '@sealward/attestation/sample'
-import { type SigningJwk, sgxClaimsOf, signerOf } from '@sealward/attestation/token'
+import { attestationClaimsOf, type SigningJwk, signerOf } from '@sealward/attestation/token'
 import { verifySgxEvidence } from '@sealward/attestation/verification'
 import type { Configuration } from '../app/configuration.ts'
 import type { Effects } from '../app/effects.ts'
@@ -226,7 +226,7 @@ export async function createWorld(): Promise<World> {
       at: instant,
     })
     if (!evidence.ok) return undefined
-    const claims = await sgxClaimsOf({
+    const claims = await attestationClaimsOf({
       evidence: evidence.value,
       runtimeData: { data: bytesOf(latest.runtimeData), dataType: 'JSON' },
       initTimeData: { data: bytesOf(latest.initTimeData), dataType: 'JSON' },

@@ -94,3 +94,8 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   }
   return difference === 0
 }
+
+/** Without the one NUL that strings of C end with. */
+export function withoutNul(bytes: Uint8Array): Uint8Array {
+  return bytes.at(-1) === 0 ? bytes.subarray(0, -1) : bytes
+}

@@ -13,6 +13,7 @@ export {
   hexOf,
   textOf,
   utf8Of,
+  withoutNul,
 } from './bytes.ts'
 export {
   type CborCode,

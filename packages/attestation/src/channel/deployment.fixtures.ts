@@ -29,7 +29,7 @@ import {
   type SampleEndorsementOptions,
   type SampleVendor,
 } from '../sample/index.ts'
-import { type SigningJwk, type SigningKeys, sgxClaimsOf, signerOf } from '../token/index.ts'
+import { attestationClaimsOf, type SigningJwk, type SigningKeys, signerOf } from '../token/index.ts'
 import { verifySgxEvidence } from '../verification/index.ts'
 import { encodeKeyConfigs, generateKeyConfig, type OhttpKey } from './key-config.ts'
 import type { Random } from './random.ts'
@@ -205,7 +205,7 @@ export async function createDeployment(): Promise<Deployment> {
     const { endorsements } = document
     const evidence = await verifySgxEvidence({ quote, endorsements, roots, at })
     if (!evidence.ok) throw new Error(`fixture: ${evidence.problem.code}`)
-    const claims = await sgxClaimsOf({
+    const claims = await attestationClaimsOf({
       evidence: evidence.value,
       runtimeData: { data: runtimeData, dataType: 'JSON' },
       initTimeData: { data: initTimeData, dataType: 'JSON' },

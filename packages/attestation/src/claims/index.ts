@@ -35,4 +35,4 @@ export {
 } from './reference-values.ts'
 export { skeletonOf } from './skeleton-of.ts'
 export type { Claim, Verdict } from './verdict.ts'
-export { verdictOf } from './verdict-of.ts'
+export { verdictOf, type Warnings, warningsOf } from './verdict-of.ts'

@@ -1,6 +1,11 @@
 export { type Endorsements, parseEndorsements } from './endorsements.ts'
 export { type IsvSvnLevel, parseQeIdentity, type QeIdentity } from './qe-identity.ts'
-export { parseSignedJson, type SignedJson, type SignedJsonCode } from './signed-json.ts'
+export {
+  parseSignedJson,
+  type SignedJson,
+  type SignedJsonCode,
+  signedJsonOf,
+} from './signed-json.ts'
 export {
   parseTcbInfo,
   type TcbInfo,

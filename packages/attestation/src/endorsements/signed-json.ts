@@ -112,6 +112,15 @@ export function parseSignedJson(
     : ok({ text, signature: signature.toLowerCase() })
 }
 
+/** The answer that {@link parseSignedJson} takes apart, as Intel's service writes it. */
+export function signedJsonOf(
+  name: 'tcbInfo' | 'enclaveIdentity',
+  text: string,
+  signature: string,
+): string {
+  return `{"${name}":${text},"signature":"${signature}"}`
+}
+
 function answer(name: string): RegExp {
   return new RegExp(
     `^\\s*\\{\\s*"${name}"\\s*:\\s*(\\{.*\\})\\s*,\\s*"signature"\\s*:\\s*"([0-9a-fA-F]{128})"\\s*\\}\\s*$`,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Problem, type Result, refuse, textOf } from '../bytes/index.ts'
+import { ok, type Problem, type Result, refuse, textOf, withoutNul } from '../bytes/index.ts'
 import { type Certificate, parseCertificateChain, type X509Code } from '../x509/index.ts'
 import { base64UrlBytes, readWrappedJson, type WrappedJsonCode } from './wrapped-json.ts'
 
@@ -12,35 +12,34 @@ import { base64UrlBytes, readWrappedJson, type WrappedJsonCode } from './wrapped
 export interface MaaSnpReport {
   /** See `parseSnpReport`. */
   readonly report: Uint8Array
-  /** The chip's certificate and its issuers, in the order found. */
+  /** The chip's certificate and its issuers, in the order found; none where none came. */
   readonly certificates: readonly Certificate[]
   /** COSE_Sign1: see `verifyUvmEndorsement`. */
   readonly uvmEndorsements: readonly Uint8Array[]
 }
 
 /**
- * Parses `{SnpReport, VcekCertChain, Endorsements?}`, the last `{Uvm}`.
+ * Parses `{SnpReport, VcekCertChain?, Endorsements?}`, the last `{Uvm}`. A NUL may follow, as collectors in C leave it.
  *
  * @returns the parts, or one of {@link WrappedJsonCode} and `X509Code`.
  */
 export function parseMaaSnpReport(
   input: Uint8Array,
 ): Result<MaaSnpReport, Problem<WrappedJsonCode | X509Code>> {
-  const read = readWrappedJson(input, (shape) =>
+  const read = readWrappedJson(withoutNul(input), (shape) =>
     shape.object('ignored', ({ required, optional }) => {
+      const chain = optional('VcekCertChain')
       const endorsements = optional('Endorsements')
       return {
         report: base64UrlBytes(required('SnpReport')),
-        pem: base64UrlBytes(required('VcekCertChain')),
+        pem: chain && base64UrlBytes(chain),
         endorsements: endorsements && base64UrlBytes(endorsements),
       }
     }),
   )
   if (!read.ok) return read
   const { report, pem, endorsements } = read.value
-  const text = textOf(pem)
-  if (text === undefined) return refuse('pem-malformed', 'VcekCertChain', 'not text')
-  const certificates = parseCertificateChain(text)
+  const certificates = pem === undefined ? ok([]) : readChain(pem)
   if (!certificates.ok) return certificates
   const uvm = endorsements && readUvmEndorsements(endorsements)
   if (uvm?.ok === false) return uvm
@@ -50,10 +49,17 @@ export function parseMaaSnpReport(
   }
 }
 
+function readChain(pem: Uint8Array): Result<readonly Certificate[], Problem<X509Code>> {
+  const text = textOf(pem)
+  return text === undefined
+    ? refuse('pem-malformed', 'VcekCertChain', 'not text')
+    : parseCertificateChain(text)
+}
+
 function readUvmEndorsements(
   bytes: Uint8Array,
 ): Result<readonly Uint8Array[], Problem<WrappedJsonCode>> {
-  return readWrappedJson(bytes, (shape) =>
+  return readWrappedJson(withoutNul(bytes), (shape) =>
     shape.object(
       'ignored',
       ({ optional }) => optional('Uvm')?.list(uvmEndorsementsMax, base64UrlBytes) ?? [],

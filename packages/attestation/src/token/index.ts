@@ -4,18 +4,25 @@
  * @module
  */
 
-export { tokenLimits } from './limits.ts'
-export { claimNames, claimSetVersion, collateralNames } from './names.ts'
 export {
-  type BoundData,
-  isSimulated,
-  policyClaimsOf,
-  type SgxClaims,
-  type SgxClaimsCode,
-  sgxClaimsOf,
-  withIssuedClaims,
-} from './sgx-claims.ts'
+  type AttestationClaims,
+  type AttestationClaimsInput,
+  type AttestedEvidence,
+  attestationClaimsOf,
+} from './attestation-claims.ts'
+export type { BoundData, BoundDataCode } from './bound-data.ts'
+export { type EarCode, type EarInput, earClaimsOf, earProfile, earSubmodule } from './ear.ts'
+export { deprecatedClaimsOf, policyClaimsOf, withIssuedClaims } from './issued-claims.ts'
+export { tokenLimits } from './limits.ts'
+export {
+  claimNames,
+  claimSetVersion,
+  collateralNames,
+  snpClaimNames,
+  tdxClaimNames,
+} from './names.ts'
 export { signerOf } from './signing-key.ts'
+export { isSimulated } from './simulated.ts'
 export type {
   AccessToken,
   AttestationToken,
@@ -24,6 +31,15 @@ export type {
   TokenCode,
   TokenProblem,
 } from './token.ts'
+export {
+  statusOf,
+  type TrustAspect,
+  type TrustTier,
+  type TrustVector,
+  tierOf,
+  trustAspects,
+  trustTiers,
+} from './trust-vector.ts'
 export {
   type AccessTokenTrust,
   type TokenTrust,

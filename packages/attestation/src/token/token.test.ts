@@ -34,11 +34,11 @@ import { evaluatePolicy, parsePolicy } from '../policy/index.ts'
 import { verifySgxEvidence } from '../verification/index.ts'
 import {
   type AccessTokenTrust,
+  attestationClaimsOf,
   claimNames,
   policyClaimsOf,
   type SigningJwk,
   type SigningKeys,
-  sgxClaimsOf,
   signerOf,
   type TokenTrust,
   tokenLimits,
@@ -511,7 +511,7 @@ describe('claims of SGX evidence', () => {
 
   test('have Azure’s names and types', async () => {
     const evidence = await verified(tee)
-    const claims = await sgxClaimsOf({
+    const claims = await attestationClaimsOf({
       evidence,
       runtimeData: { data: runtimeBytes(), dataType: 'JSON' },
       nonce: 'echo',
@@ -539,7 +539,7 @@ describe('claims of SGX evidence', () => {
   })
 
   test('give binary runtime data back as enclave-held data', async () => {
-    const claims = await sgxClaimsOf({
+    const claims = await attestationClaimsOf({
       evidence: await verified(tee),
       runtimeData: { data: runtimeBytes(), dataType: 'Binary' },
     })
@@ -553,16 +553,16 @@ describe('claims of SGX evidence', () => {
   test('are refused for data that the evidence does not bind', async () => {
     const data = { data: utf8Of('{}'), dataType: 'JSON' } as const
     const evidence = await verified(tee)
-    expect(await sgxClaimsOf({ evidence, runtimeData: data })).toMatchObject({
+    expect(await attestationClaimsOf({ evidence, runtimeData: data })).toMatchObject({
       problem: { code: 'runtime-data-binding' },
     })
-    expect(await sgxClaimsOf({ evidence, initTimeData: data })).toMatchObject({
+    expect(await attestationClaimsOf({ evidence, initTimeData: data })).toMatchObject({
       problem: { code: 'init-time-data-binding' },
     })
   })
 
   test('go through a policy, which cannot speak for the service', async () => {
-    const claims = await sgxClaimsOf({ evidence: await verified(tee) })
+    const claims = await attestationClaimsOf({ evidence: await verified(tee) })
     if (!claims.ok) throw new Error(claims.problem.code)
     const policy = parsePolicy(`version=1.1;
       authorizationrules { [type=="x-ms-sgx-svn", value>=2] => permit(); };

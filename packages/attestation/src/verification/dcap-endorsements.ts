@@ -14,6 +14,7 @@ import {
   parseQeIdentity,
   parseTcbInfo,
   type QeIdentity,
+  signedJsonOf,
   type TcbInfo,
 } from '../endorsements/index.ts'
 import {
@@ -22,6 +23,7 @@ import {
   type Cryptography,
   parseCertificateChain,
   parseCrl,
+  pemOfCrl,
 } from '../x509/index.ts'
 import { type SignedCertificate, type TrustedChain, verifyChain } from './chain.ts'
 import type { EndorsementHashes } from './dcap-evidence.ts'
@@ -118,8 +120,8 @@ export async function verifyEndorsements(
     cryptography,
   )
 
-  const hash = async (bytes: Uint8Array): Promise<string> =>
-    hexOf(await cryptography.digest('SHA-256', bytes))
+  const hash = async (text: string): Promise<string> =>
+    hexOf(await cryptography.digest('SHA-256', utf8Of(`${text}\0`)))
   const validities = [
     ...chains.flatMap(chainValidities),
     ...crlValidity('root_ca_crl', rootCaCrl),
@@ -141,12 +143,14 @@ export async function verifyEndorsements(
     validities,
     window: windowOf(validities),
     hashes: {
-      tcbInfo: await hash(tcbInfoBytes),
-      qeIdentity: await hash(qeIdentityBytes),
-      pckCrl: await hash(pckCrl?.der ?? new Uint8Array()),
-      rootCaCrl: await hash(rootCaCrl?.der ?? new Uint8Array()),
-      tcbInfoIssuerChain: await hash(utf8Of(texts.tcb_info_issuer_chain)),
-      qeIdentityIssuerChain: await hash(utf8Of(texts.qe_identity_issuer_chain)),
+      tcbInfo: await hash(signedJsonOf('tcbInfo', texts.tcb_info, texts.tcb_info_signature)),
+      qeIdentity: await hash(
+        signedJsonOf('enclaveIdentity', texts.qe_identity, texts.qe_identity_signature),
+      ),
+      pckCrl: await hash(pckCrl === undefined ? '' : pemOfCrl(pckCrl.der)),
+      rootCaCrl: await hash(rootCaCrl === undefined ? '' : pemOfCrl(rootCaCrl.der)),
+      tcbInfoIssuerChain: await hash(texts.tcb_info_issuer_chain),
+      qeIdentityIssuerChain: await hash(texts.qe_identity_issuer_chain),
     },
   }
 }

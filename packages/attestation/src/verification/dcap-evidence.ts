@@ -29,7 +29,11 @@ export interface DcapEvidence {
   readonly hashes: DcapEvidenceHashes
 }
 
-/** Hex SHA-256 of what was verified, as it was received; PEM and JSON as UTF-8, revocation lists as DER. */
+/**
+ * Hex SHA-256 of what was verified, in the form that Intel's quote provider library hands it to a verifier: PEM of chains
+ * and revocation lists, the answer of Intel's service with its signature, each with the NUL that ends a string of C.
+ * Azure Attestation hashes the same bytes.
+ */
 export interface EndorsementHashes {
   readonly tcbInfo: string
   readonly qeIdentity: string
@@ -40,5 +44,6 @@ export interface EndorsementHashes {
 }
 
 export interface DcapEvidenceHashes extends EndorsementHashes {
+  /** Of the quote as it was received. */
   readonly quote: string
 }

@@ -8,7 +8,7 @@ export type { VerificationProblem } from './refusal.ts'
 export type { SgxEvidence } from './sgx-evidence.ts'
 export type { SnpEvidence } from './snp-evidence.ts'
 export { createSnpMemory, type SnpMemory } from './snp-memory.ts'
-export { productOfCpuid, tcbOf } from './snp-platform.ts'
+export { productOfCpuid, productOfExtension, tcbOf } from './snp-platform.ts'
 export type { TdxEvidence } from './tdx-evidence.ts'
 export type { Verified } from './verified.ts'
 export {

@@ -16,6 +16,7 @@ import {
   type Result,
   refuse,
   sha256,
+  unreachable,
   utf8Of,
 } from '../bytes/index.ts'
 import type {
@@ -26,6 +27,8 @@ import type {
 } from '../evidence/index.ts'
 import type { BindingCode } from './problem-codes.ts'
 import type { SgxEvidence } from './sgx-evidence.ts'
+import type { SnpEvidence } from './snp-evidence.ts'
+import type { TdxEvidence } from './tdx-evidence.ts'
 import type { Verified } from './verified.ts'
 
 /** Evidence together with the data that it was found to bind. */
@@ -67,9 +70,9 @@ export async function verifyBindings(
   return ok({ evidence, runtimeData, initTimeData } as Verified<BoundEvidence>)
 }
 
-/** Verifies that REPORTDATA is SHA-256 of `runtimeData` and 32 zero bytes. */
+/** Verifies that REPORTDATA is SHA-256 of `runtimeData` and zero bytes. */
 export async function verifyRuntimeDataBinding(
-  { reportData }: Verified<SgxEvidence>,
+  { reportData }: Verified<SgxEvidence | TdxEvidence | SnpEvidence>,
   runtimeData: Uint8Array,
 ): Promise<Result<true, Problem<'runtime-data-binding'>>> {
   return (await isDigestAndZeros(reportData, runtimeData))
@@ -77,23 +80,43 @@ export async function verifyRuntimeDataBinding(
     : refuse('runtime-data-binding', 'runtimeData', 'REPORTDATA is of other data')
 }
 
-/** Verifies that CONFIGID is SHA-256 of `initTimeData` and 32 zero bytes, in an enclave that measures it (KSS). */
+/**
+ * Verifies that what was fixed at launch is SHA-256 of `initTimeData`, and zero bytes where there is room: CONFIGID of
+ * an enclave that measures it (KSS), MRCONFIGID of a trust domain, HOST_DATA of a guest of SEV-SNP.
+ */
 export async function verifyInitTimeDataBinding(
-  { configId, quote }: Verified<SgxEvidence>,
+  evidence: Verified<SgxEvidence | TdxEvidence | SnpEvidence>,
   initTimeData: Uint8Array,
 ): Promise<Result<true, Problem<'init-time-data-binding'>>> {
-  if (!quote.reportBody.kss) {
+  if (evidence.kind === 'sgx' && !evidence.quote.reportBody.kss) {
     return refuse('init-time-data-binding', 'quote', 'an enclave without KSS')
   }
-  return (await isDigestAndZeros(configId, initTimeData))
+  const { name, value } = launchFieldOf(evidence)
+  return (await isDigestAndZeros(value, initTimeData))
     ? ok(true)
-    : refuse('init-time-data-binding', 'initTimeData', 'CONFIGID is of other data')
+    : refuse('init-time-data-binding', 'initTimeData', `${name} is of other data`)
+}
+
+function launchFieldOf(evidence: SgxEvidence | TdxEvidence | SnpEvidence): {
+  readonly name: string
+  readonly value: string
+} {
+  switch (evidence.kind) {
+    case 'sgx':
+      return { name: 'CONFIGID', value: evidence.configId }
+    case 'tdx':
+      return { name: 'MRCONFIGID', value: evidence.mrConfigId }
+    case 'snp':
+      return { name: 'HOST_DATA', value: evidence.hostData }
+    default:
+      return unreachable(evidence)
+  }
 }
 
 async function isDigestAndZeros(fieldHex: string, data: Uint8Array): Promise<boolean> {
   const field = bytesOfHex(fieldHex)
-  const expected = concat(await sha256(data), new Uint8Array(32))
-  return field !== undefined && equalBytes(field, expected)
+  if (field === undefined || field.length < 32) return false
+  return equalBytes(field, concat(await sha256(data), new Uint8Array(field.length - 32)))
 }
 
 /** RFC 7638: SHA-256 of the required members in the order of their names. */

@@ -38,7 +38,13 @@ describe('sample evidence that is in order', () => {
         earliestExpiry: instant + lifetimeSeconds,
         hashes: {
           quote: hexOf(await sha256(quote)),
-          tcbInfo: hexOf(await sha256(utf8Of(endorsements.tcb_info))),
+          tcbInfo: hexOf(
+            await sha256(
+              utf8Of(
+                `{"tcbInfo":${endorsements.tcb_info},"signature":"${endorsements.tcb_info_signature}"}\0`,
+              ),
+            ),
+          ),
         },
       },
     })

@@ -21,7 +21,7 @@ export {
   crlBytesMax,
   pemCharactersMax,
 } from './limits.ts'
-export { parseCertificateChain, pemOf } from './pem.ts'
+export { parseCertificateChain, pemOf, pemOfCrl } from './pem.ts'
 export type { X509Code } from './problems.ts'
 export { type RsaPublicKey, rsaKeyOf } from './rsa-key.ts'
 export {

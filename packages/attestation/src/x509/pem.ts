@@ -56,8 +56,17 @@ export function parseCertificateChain(
 
 /** One certificate as PEM, lines of 64 characters, a line feed at the end. */
 export function pemOf(der: Uint8Array): string {
+  return armoured('CERTIFICATE', der)
+}
+
+/** One revocation list, in the same form. */
+export function pemOfCrl(der: Uint8Array): string {
+  return armoured('X509 CRL', der)
+}
+
+function armoured(label: string, der: Uint8Array): string {
   const lines = base64Of(der).match(/.{1,64}/g) ?? []
-  return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`
+  return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`
 }
 
 const block = /-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]*)-----END CERTIFICATE-----/g

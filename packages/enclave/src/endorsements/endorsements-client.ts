@@ -45,9 +45,14 @@ export interface PcsClient {
 
 /** What vouches for platforms of all kinds. */
 export interface EndorsementsClient extends PcsClient {
-  /** As {@link PcsClient.endorsementsFor}, for an SEV-SNP report of 1184 bytes. */
+  /**
+   * As {@link PcsClient.endorsementsFor}, for an SEV-SNP report of 1184 bytes.
+   *
+   * @param certifiedAs - product line of the certificate in hand: then the chip's is not asked for.
+   */
   snpEndorsementsFor(
     report: Uint8Array,
+    certifiedAs?: SnpProduct,
   ): Promise<Result<SnpEndorsementSet, Problem<EndorsementsCode>>>
   /** All endorsements that `evidence` of any kind asks for, one by one: for bundles. */
   piecesFor(
@@ -60,7 +65,7 @@ export interface EndorsementsClient extends PcsClient {
 export interface SnpEndorsementSet {
   readonly product: SnpProduct
   readonly key: AmdKey
-  /** The VCEK; `undefined` for a VLEK, which the provider hands to the guest beside the report. */
+  /** The VCEK; `undefined` where it was not asked for, and for a VLEK, which the provider hands to the guest. */
   readonly certificate: Uint8Array | undefined
   /** ASK or ASVK. */
   readonly intermediate: Uint8Array
@@ -100,20 +105,29 @@ export function createEndorsementsClient(source: EndorsementSource): Endorsement
     platform: AmdPlatform,
     product: SnpProduct,
   ): Promise<Result<AmdPieces, Problem<SourceCode | 'platform-unknown'>>> => {
-    const items = amdItemsOf(platform, product)
-    if (platform.key === 'vcek' && items.vcek === undefined) {
+    const { vcek: item } = amdItemsOf(platform, product)
+    if (platform.key === 'vcek' && item === undefined) {
       return refuse('platform-unknown', 'chipId', 'the host hides which chip it is')
     }
     // The chip's first: of a product line that it is not of, nothing else is needed.
-    const vcek = items.vcek === undefined ? undefined : await pieceOf(source, items.vcek)
+    const vcek = item === undefined ? undefined : await pieceOf(source, item)
     if (vcek !== undefined && !vcek.ok) return vcek
+    const issuers = await amdIssuerPieces(platform, product)
+    return issuers.ok ? ok({ ...issuers.value, vcek: vcek?.value }) : issuers
+  }
+
+  const amdIssuerPieces = async (
+    platform: AmdPlatform,
+    product: SnpProduct,
+  ): Promise<Result<AmdPieces, Problem<SourceCode>>> => {
+    const items = amdItemsOf(platform, product)
     const [chain, crl] = await Promise.all([
       pieceOf(source, items.chain),
       pieceOf(source, items.crl),
     ])
     if (!chain.ok) return chain
     if (!crl.ok) return crl
-    return ok({ product, vcek: vcek?.value, chain: chain.value, crl: crl.value })
+    return ok({ product, vcek: undefined, chain: chain.value, crl: crl.value })
   }
 
   const amdPiecesOfAny = async (
@@ -138,13 +152,16 @@ export function createEndorsementsClient(source: EndorsementSource): Endorsement
       const pieces = await intelPieces(platform.value, baseline)
       return pieces.ok ? intelSetOf(pieces.value) : pieces
     },
-    async snpEndorsementsFor(report) {
+    async snpEndorsementsFor(report, certifiedAs) {
       const platform = platformOf(report)
       if (!platform.ok) return platform
       if (platform.value.tee !== 'snp') {
         return refuse('platform-unknown', '@0x0', 'a quote, where a report of AMD’s was expected')
       }
-      const pieces = await amdPiecesOfAny(platform.value)
+      const pieces =
+        certifiedAs === undefined
+          ? await amdPiecesOfAny(platform.value)
+          : await amdIssuerPieces(platform.value, certifiedAs)
       return pieces.ok ? amdSetOf(platform.value.key, pieces.value) : pieces
     },
     async piecesFor(evidence, baseline = 'standard') {

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { bytesOfBase64Url, ok } from '@sealward/attestation/bytes'
 import { encodeInitTimeData, type InitTimeData } from '@sealward/attestation/evidence'
 import { createSampleVendor } from '@sealward/attestation/sample'
-import { type SigningJwk, sgxClaimsOf, signerOf } from '@sealward/attestation/token'
+import { attestationClaimsOf, type SigningJwk, signerOf } from '@sealward/attestation/token'
 import { verifySgxEvidence } from '@sealward/attestation/verification'
 import { createSampleTee } from '@sealward/enclave/evidence'
 import { createIdentity } from '@sealward/enclave/identity'
@@ -65,7 +65,7 @@ beforeAll(async () => {
       at: clock.now(),
     })
     if (!evidence.ok) throw new Error(evidence.problem.code)
-    const claims = await sgxClaimsOf({
+    const claims = await attestationClaimsOf({
       evidence: evidence.value,
       runtimeData: { data: bytes(given.runtimeData.data), dataType: 'JSON' },
       initTimeData: { data: bytes(given.initTimeData.data), dataType: 'JSON' },
