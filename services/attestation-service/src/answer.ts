@@ -1,10 +1,10 @@
 import type { Problem } from '@sealward/attestation/bytes'
 
-/** What a route answers: JSON, and headers of its own. */
+/** What a route answers: JSON, or text whose `content-type` is among its headers; and headers of its own. */
 export interface Answer {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
-  readonly body: object
+  readonly body: object | string
   /** Why it is a refusal, for the log. */
   readonly problem?: Problem
 }
@@ -13,6 +13,7 @@ export interface Answer {
 export type AzureCode =
   | 'InvalidParameter'
   | 'InvalidOperation'
+  | 'NotAcceptable'
   | 'NotFound'
   | 'PolicyEvaluationError'
   | 'PolicyParsingError'
@@ -24,7 +25,7 @@ export type AzureCode =
  * @see Azure REST API specifications, attestation data plane, `CloudError`
  */
 export function azureRefusal(
-  status: 400 | 404 | 413 | 415 | 503,
+  status: 400 | 404 | 406 | 413 | 415 | 503,
   code: AzureCode,
   message: string,
   problem: Problem,

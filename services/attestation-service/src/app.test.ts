@@ -164,7 +164,7 @@ test('the version of the contract is asked for, once and known', async () => {
 })
 
 test('other attestation types, media types and sizes are refused in the form of the route', async () => {
-  const other = await post('/attest/OpenEnclave?api-version=2025-06-01', '{}')
+  const other = await post('/attest/AzureGuest?api-version=2025-06-01', '{}')
   expect([other.status, await other.json()]).toMatchObject([
     404,
     { error: { code: 'NotFound', innererror: { code: 'attestation-type-unknown' } } },
@@ -216,7 +216,7 @@ test('a bug of ours is told as nothing but that', async () => {
     ...attester.deps,
     endorsements: {
       endorsementsFor: () => Promise.reject(new Error(secret)),
-      close: async () => {},
+      snpEndorsementsFor: () => Promise.reject(new Error(secret)),
     },
   })
   const response = await broken.app.inject({

@@ -4,17 +4,19 @@
  * @module
  */
 
-import type { Problem } from '@sealward/attestation/bytes'
+import { hexOf, type Problem } from '@sealward/attestation/bytes'
 import { createServer, type Server } from '@sealward/enclave/server'
 import type { Logger } from '@sealward/enclave/telemetry'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Answer, azureRefusal, oauthRefusal } from './answer.ts'
-import { type AttestDeps, attestSgxEnclave } from './attest/attest.ts'
+import { apiVersionIn, apiVersions } from './api-version.ts'
+import { type AttestDeps, type AttestQuestion, attest } from './attest/attest.ts'
 import { exchangeToken } from './exchange/exchange.ts'
 import { createReplayMemory } from './exchange/replay-memory.ts'
 import type { Instance } from './instance.ts'
 import { limits } from './limits.ts'
 import { openIdConfiguration } from './metadata.ts'
+import { serviceVersion } from './version.ts'
 
 export type { Instance } from './instance.ts'
 export { ringOf } from './keys/key-ring.ts'
@@ -28,9 +30,6 @@ export interface AttestationServiceDeps extends Omit<AttestDeps, 'instance'> {
 }
 
 type Handler = (request: FastifyRequest) => Answer | Promise<Answer>
-
-/** Versions of Azure's contract that are spoken here. */
-const apiVersions: readonly string[] = ['2020-10-01', '2022-08-01', '2025-06-01']
 
 /**
  * The service, not yet listening.
@@ -52,14 +51,23 @@ export function createAttestationService(deps: AttestationServiceDeps): Server {
 /** The routes of one instance. */
 function offer(app: FastifyInstance, deps: AttestationServiceDeps, instance: Instance): void {
   const { clock, random, log } = deps
+  app.addHook('onRequest', (_request, reply, done) => {
+    reply.headers({
+      'x-ms-request-id': `00-${hexOf(random.bytes(16))}-0000000000000000-00`,
+      'x-ms-maa-service-version': serviceVersion,
+    })
+    done()
+  })
   const assertions = createReplayMemory(limits.assertionsMax)
   const open: readonly (readonly [path: string, Handler])[] = [
     ['/.well-known/openid-configuration', () => openIdConfiguration(instance.issuer)],
     ['/certs', () => published(instance)],
   ]
   const azure: readonly (readonly [path: string, Handler])[] = [
-    ['/attest/SgxEnclave', (request) => attestSgxEnclave({ ...deps, instance }, bodyOf(request))],
-    ['/attest/:type', () => typeNotOffered],
+    [
+      '/attest/:type',
+      (request) => attest({ ...deps, instance }, { ...questionOf(request), body: bodyOf(request) }),
+    ],
   ]
   const oauth: readonly (readonly [path: string, Handler])[] = [
     [
@@ -113,16 +121,20 @@ function bodyOf(request: FastifyRequest): Uint8Array {
   return request.body instanceof Uint8Array ? request.body : new Uint8Array()
 }
 
+function questionOf(request: FastifyRequest): Omit<AttestQuestion, 'body'> {
+  const { type = '' } = request.params as { readonly type?: string }
+  return { type, apiVersion: apiVersionIn(request.query), accept: request.headers.accept }
+}
+
 function apiVersionRefusal(request: FastifyRequest): Answer | undefined {
-  const version = (request.query as Readonly<Record<string, unknown>>)['api-version']
-  if (version === undefined) {
+  if ((request.query as Readonly<Record<string, unknown>>)['api-version'] === undefined) {
     return azureRefusal(400, 'InvalidParameter', 'The api-version query parameter is required.', {
       code: 'api-version-missing',
       at: 'api-version',
       detail: 'the query must have api-version',
     })
   }
-  if (typeof version !== 'string' || !apiVersions.includes(version)) {
+  if (apiVersionIn(request.query) === undefined) {
     return azureRefusal(400, 'InvalidParameter', 'The api-version is not supported.', {
       code: 'api-version-unknown',
       at: 'api-version',
@@ -131,12 +143,6 @@ function apiVersionRefusal(request: FastifyRequest): Answer | undefined {
   }
   return undefined
 }
-
-const typeNotOffered = azureRefusal(404, 'NotFound', 'This attestation type is not offered.', {
-  code: 'attestation-type-unknown',
-  at: 'path',
-  detail: 'SgxEnclave is offered',
-})
 
 /** Logs what came out by its code, and answers. */
 function finish(log: Logger, event: string, reply: FastifyReply, answer: Answer): FastifyReply {
@@ -149,8 +155,8 @@ function finish(log: Logger, event: string, reply: FastifyReply, answer: Answer)
 function send(reply: FastifyReply, { status, headers, body }: Answer): FastifyReply {
   return reply
     .code(status)
-    .headers({ ...headers, 'content-type': 'application/json; charset=utf-8' })
-    .send(JSON.stringify(body))
+    .headers({ 'content-type': 'application/json; charset=utf-8', ...headers })
+    .send(typeof body === 'string' ? body : JSON.stringify(body))
 }
 
 function azureFailure(log: Logger, error: unknown): Answer {

@@ -3,13 +3,19 @@ export const limits = {
   attestBodyBytesMax: 262_144,
   /** Nested objects in such a request. */
   bodyDepthMax: 8,
-  /** Characters of a quote, base64url: 16 KiB of bytes. */
-  quoteCharactersMax: 21_846,
+  /** Characters of a quote, or of an Open Enclave report, base64url: 16 KiB of bytes. */
+  quoteCharactersMax: 21_848,
+  /** Characters of a report of SEV-SNP with its certificates and endorsements, base64url: 120 KiB of bytes. */
+  reportCharactersMax: 163_840,
   /** Characters of runtime data or of init-time data, base64url: 32 KiB of bytes each. */
-  boundDataCharactersMax: 43_691,
+  boundDataCharactersMax: 43_692,
   nonceCharactersMax: 1024,
+  /** Characters of `Accept` that are looked at. */
+  acceptCharactersMax: 1024,
   /** Platform families, and platforms of one, whose verification is remembered: about 20 MB at most. */
   rememberedPlatforms: { endorsementsMax: 64, platformsMax: 1024 },
+  /** Endorsement keys of AMD's whose verification is remembered: 10 MB at most. */
+  rememberedSnpKeysMax: 512,
   /** Bytes of a request to `/token`. */
   tokenBodyBytesMax: 65_536,
   parametersMax: 16,

@@ -8,12 +8,12 @@ import { limits } from '../limits.ts'
 import {
   type Attester,
   attestBodyOf,
+  attestSgx,
   createAttester,
   issuer,
   nonce,
   startOfTests,
 } from '../testing/attester.fixtures.ts'
-import { attestSgxEnclave } from './attest.ts'
 
 let attester: Attester
 beforeAll(async () => {
@@ -22,7 +22,7 @@ beforeAll(async () => {
 afterAll(() => attester.close())
 
 function attest(body: unknown, deps = attester.deps): Promise<Answer> {
-  return attestSgxEnclave(deps, utf8Of(JSON.stringify(body)))
+  return attestSgx(deps, utf8Of(JSON.stringify(body)))
 }
 
 function tokenOf(answer: Answer): string {
@@ -243,7 +243,9 @@ test('every field has its form and its limit', async () => {
   const cases: readonly (readonly [object, string])[] = [
     [{ quote: undefined }, 'field-missing'],
     [{ quote: 5 }, 'wrong-type'],
-    [{ quote: 'AA==' }, 'wrong-value'],
+    [{ quote: 'A' }, 'wrong-value'],
+    [{ quote: 'AA===' }, 'wrong-value'],
+    [{ quote: 'AA A' }, 'wrong-value'],
     [{ quote: 'A'.repeat(limits.quoteCharactersMax + 1) }, 'too-long'],
     [{ runtimeData: { data: 'e30' } }, 'field-missing'],
     [{ runtimeData: { data: 'e30', dataType: 'json' } }, 'wrong-value'],
@@ -259,7 +261,7 @@ test('every field has its form and its limit', async () => {
     )
   }
   const twice = `{"quote":"AA","quote":"AA"}`
-  expect(await attestSgxEnclave(attester.deps, utf8Of(twice))).toMatchObject(
+  expect(await attestSgx(attester.deps, utf8Of(twice))).toMatchObject(
     refused(400, 'InvalidParameter', 'json-duplicate-key'),
   )
 })
@@ -274,7 +276,7 @@ test('no bytes make it throw', async () => {
   )
   await fc.assert(
     fc.asyncProperty(body, async (bytes) => {
-      expect((await attestSgxEnclave(attester.deps, bytes)).status).toBe(400)
+      expect((await attestSgx(attester.deps, bytes)).status).toBe(400)
     }),
   )
 })

@@ -1,21 +1,11 @@
 /**
- * `POST /attest/SgxEnclave`: appraises evidence and signs what was found.
+ * `POST /attest/…`: appraises evidence and signs what was found.
  *
- * @see Azure REST API specifications, attestation data plane, `AttestSgxEnclave`
+ * @see Azure REST API specifications, attestation data plane; docs/spec/tokens.md, docs/spec/ear.md
  * @module
  */
 
-import {
-  bytesOfBase64Url,
-  hexOf,
-  jsonOf,
-  ok,
-  type Problem,
-  type Result,
-  reading,
-  type Shape,
-  type UnixSeconds,
-} from '@sealward/attestation/bytes'
+import { hexOf, ok, type Problem, type Result } from '@sealward/attestation/bytes'
 import type { Claim } from '@sealward/attestation/claims'
 import {
   evaluatePolicy,
@@ -24,97 +14,116 @@ import {
   policyLimits,
 } from '@sealward/attestation/policy'
 import {
+  type AttestationClaims,
+  attestationClaimsOf,
   type BoundData,
   claimNames,
+  deprecatedClaimsOf,
+  earClaimsOf,
   policyClaimsOf,
-  type SgxClaims,
-  sgxClaimsOf,
   withIssuedClaims,
 } from '@sealward/attestation/token'
-import {
-  type DcapTools,
-  type SgxEvidence,
-  type Verified,
-  verifySgxEvidence,
-} from '@sealward/attestation/verification'
-import { mayBeRetried, type PcsClient } from '@sealward/enclave/endorsements'
-import type { Clock, Random } from '@sealward/enclave/server'
+import { mayBeRetried } from '@sealward/enclave/endorsements'
+import type { Random } from '@sealward/enclave/server'
 import { type Answer, azureRefusal } from '../answer.ts'
+import type { ApiVersion } from '../api-version.ts'
+import { type AttestationType, attestationTypes } from '../attestation-type.ts'
 import type { Instance } from '../instance.ts'
 import { draftToken, signToken } from '../keys/sign-token.ts'
 import { limits } from '../limits.ts'
 import type { PolicyInForce } from '../policies/policy-reader.ts'
+import { serviceVersion } from '../version.ts'
+import { parseAttestRequest } from './attest-request.ts'
+import type { EvidenceDeps, EvidenceType, VerifiedReceipt } from './evidence-type.ts'
+import { evidenceTypes } from './evidence-types.ts'
+import { contentTypeOf, type ResultFormat, resultFormatOf } from './result-format.ts'
+import { baselineOf } from './tcb-baseline.ts'
 
-export interface AttestDeps {
+export interface AttestDeps extends EvidenceDeps {
   readonly instance: Instance
-  readonly endorsements: PcsClient
-  /** With what quotes are verified, and what is remembered of platforms. */
-  readonly verification: DcapTools
-  readonly clock: Clock
   readonly random: Random
+  /** Claims that other parts of the service have to add. They cannot replace one of evidence. */
+  readonly additionalClaims?: (input: AdditionalClaimsInput) => Promise<AttestationClaims>
+}
+
+export interface AdditionalClaimsInput {
+  readonly instance: Instance
+  readonly type: AttestationType
+  /** As JSON, bound by the evidence; `undefined` where none came, or none that is JSON. */
+  readonly runtimeData: unknown
+}
+
+/** What a client sent. */
+export interface AttestQuestion {
+  /** As the path has it. */
+  readonly type: string
+  readonly apiVersion: ApiVersion | undefined
+  readonly accept?: string | undefined
+  /** As it came. */
+  readonly body: Uint8Array
 }
 
 /**
- * Appraises SGX evidence.
+ * Appraises evidence.
  *
- * @param body - JSON as it came.
- * @returns `{token}`, or a refusal in Azure's form with one of our codes inside.
+ * @returns `{token}` or an EAT Attestation Result, or a refusal in Azure's form with one of our codes inside.
  */
-export async function attestSgxEnclave(deps: AttestDeps, body: Uint8Array): Promise<Answer> {
-  const request = parseAttestRequest(body)
+export async function attest(deps: AttestDeps, question: AttestQuestion): Promise<Answer> {
+  const type = attestationTypes.find((one) => one === question.type)
+  if (type === undefined) return typeNotOffered
+  const evidenceType = evidenceTypes[type]
+  const { apiVersion } = question
+  if (apiVersion === undefined || !evidenceType.apiVersions.includes(apiVersion)) {
+    return versionWithoutType(evidenceType)
+  }
+  const format = resultFormatOf(question.accept)
+  if (!format.ok) {
+    return azureRefusal(406, 'NotAcceptable', format.problem.detail, format.problem)
+  }
+  const request = parseAttestRequest(question.body, evidenceType)
   if (!request.ok) return invalid(request.problem)
-  const { quote, runtimeData, initTimeData, nonce, draftPolicy } = request.value
+  const { evidence: received, runtimeData, initTimeData, nonce, draftPolicy } = request.value
   const { instance } = deps
   const policy =
-    draftPolicy === undefined
-      ? await instance.policies.inForce('SgxEnclave')
-      : await readDraft(draftPolicy)
+    draftPolicy === undefined ? await instance.policies.inForce(type) : await readDraft(draftPolicy)
   if (!policy.ok) {
     return policy.problem.code === 'store-unavailable'
-      ? azureRefusal(503, 'ServiceUnavailable', policy.problem.detail, policy.problem)
+      ? unavailable(policy.problem)
       : azureRefusal(400, 'PolicyParsingError', policy.problem.detail, policy.problem)
   }
 
-  // 1. The evidence and its endorsements hold, at this instant.
-  const endorsements = await deps.endorsements.endorsementsFor(quote)
-  if (!endorsements.ok) {
-    return mayBeRetried(endorsements.problem.code)
-      ? azureRefusal(503, 'ServiceUnavailable', endorsements.problem.detail, endorsements.problem)
-      : invalid(endorsements.problem)
-  }
-  const at = deps.clock.now()
-  const evidence = await verifySgxEvidence(
-    { quote, endorsements: endorsements.value, roots: instance.roots, at },
-    deps.verification,
+  // 1. The evidence and its endorsements hold, at this instant, by the baseline that the policy asks for.
+  const baseline = baselineOf(policy.value.policy)
+  if (!baseline.ok) return refusedByPolicy(baseline.problem)
+  const verified = await evidenceType.verify(
+    received,
+    { roots: instance.roots, baseline: baseline.value },
+    deps,
   )
-  if (!evidence.ok) return invalid(evidence.problem)
+  if (!verified.ok) {
+    if (mayBeRetried(verified.problem.code)) return unavailable(verified.problem)
+    return verified.problem.code === 'evaluation-withdrawn'
+      ? refusedByPolicy(verified.problem)
+      : invalid(verified.problem)
+  }
 
   // 2. It binds the data that came with it.
-  const claims = await sgxClaimsOf({
-    evidence: evidence.value,
-    ...(runtimeData === undefined ? {} : { runtimeData }),
-    ...(initTimeData === undefined ? {} : { initTimeData }),
-    ...(nonce === undefined ? {} : { nonce }),
-  })
+  const claims = await claimsOf(deps, type, verified.value, { runtimeData, initTimeData, nonce })
   if (!claims.ok) return invalid(claims.problem)
 
   // 3. The policy permits it.
   const issued = evaluatePolicy(policy.value.policy, policyClaimsOf(claims.value), policyLimits)
-  if (!issued.ok) {
-    return azureRefusal(400, 'PolicyEvaluationError', refusalText(issued.problem), issued.problem)
-  }
+  if (!issued.ok) return refusedByPolicy(issued.problem)
 
-  // 4. Nothing but the instance's own policy makes a token that is signed.
-  const token = tokenClaims(deps, at, evidence.value, claims.value, issued.value, policy.value.hash)
-  return {
-    status: 200,
-    body: {
-      token:
-        draftPolicy === undefined
-          ? await signToken(instance.keys.current(), instance.issuer, 'JWT', token)
-          : draftToken(instance.keys.current(), instance.issuer, token),
-    },
-  }
+  // 4. Nothing but the instance's own policy makes a result that is signed.
+  return resultOf(deps, {
+    receipt: verified.value,
+    claims: claims.value,
+    issued: issued.value,
+    policyHash: policy.value.hash,
+    isDraft: draftPolicy !== undefined,
+    format: format.value,
+  })
 }
 
 /** A policy that its author tries out. */
@@ -123,75 +132,99 @@ async function readDraft(text: string): Promise<Result<PolicyInForce>> {
   return policy.ok ? ok({ policy: policy.value, hash: await policyHashOf(text) }) : policy
 }
 
-function tokenClaims(
-  deps: AttestDeps,
-  at: UnixSeconds,
-  evidence: Verified<SgxEvidence>,
-  claims: SgxClaims,
-  issued: readonly Claim[],
-  policyHash: string,
-): SgxClaims {
+async function claimsOf(
+  { instance, additionalClaims }: AttestDeps,
+  type: AttestationType,
+  receipt: VerifiedReceipt,
+  sent: {
+    readonly runtimeData: BoundData | undefined
+    readonly initTimeData: BoundData | undefined
+    readonly nonce: string | undefined
+  },
+): Promise<Result<AttestationClaims, Problem>> {
+  const claims = await attestationClaimsOf({ ...receipt, ...sent })
+  if (!claims.ok || additionalClaims === undefined) return claims
+  const runtimeData = claims.value[claimNames.runtime]
+  const additional = await additionalClaims({ instance, type, runtimeData })
+  return ok({ ...additional, ...claims.value })
+}
+
+interface Appraised {
+  readonly receipt: VerifiedReceipt
+  readonly claims: AttestationClaims
+  readonly issued: readonly Claim[]
+  readonly policyHash: string
+  readonly isDraft: boolean
+  readonly format: ResultFormat
+}
+
+async function resultOf({ instance, random }: AttestDeps, appraised: Appraised): Promise<Answer> {
+  const { receipt, claims, issued, policyHash, isDraft, format } = appraised
+  const { evidence, at } = receipt
+  const life = {
+    issuedAt: at,
+    expiresAt: Math.min(at + limits.attestationLifetimeSeconds, evidence.earliestExpiry),
+    id: hexOf(random.bytes(32)),
+  }
+  const { issuer, keys } = instance
+  const signed = (typ: 'JWT' | 'eat+jwt', payload: AttestationClaims): Promise<string> | string =>
+    isDraft
+      ? draftToken(keys.current(), issuer, typ, payload)
+      : signToken(keys.current(), issuer, typ, payload)
+
+  if (format === 'azure') {
+    const token = await signed('JWT', {
+      ...withIssuedClaims(claims, issued),
+      ...deprecatedClaimsOf(claims),
+      [claimNames.policyHash]: policyHash,
+      [claimNames.issuer]: issuer,
+      [claimNames.issuedAt]: life.issuedAt,
+      [claimNames.notBefore]: life.issuedAt,
+      [claimNames.expiresAt]: life.expiresAt,
+      [claimNames.id]: life.id,
+    })
+    return { status: 200, body: { token } }
+  }
+  const ear = earClaimsOf({ ...life, evidence, claims, issued, policyHash, verifier, issuer })
+  if (!ear.ok) {
+    return ear.problem.code === 'ear-claim-malformed'
+      ? refusedByPolicy(ear.problem)
+      : invalid(ear.problem)
+  }
   return {
-    ...withIssuedClaims(claims, issued),
-    ...deprecatedClaims(claims),
-    [claimNames.policyHash]: policyHash,
-    [claimNames.issuer]: deps.instance.issuer,
-    [claimNames.issuedAt]: at,
-    [claimNames.notBefore]: at,
-    [claimNames.expiresAt]: Math.min(
-      at + limits.attestationLifetimeSeconds,
-      evidence.earliestExpiry,
-    ),
-    [claimNames.id]: hexOf(deps.random.bytes(32)),
+    status: 200,
+    headers: { 'content-type': contentTypeOf(format) },
+    body: await signed('eat+jwt', ear.value),
   }
 }
 
-/** What Azure's first clients read. Its policy language cannot issue these, so the service itself does. */
-function deprecatedClaims(claims: SgxClaims): SgxClaims {
-  const heldData = claims[claimNames.enclaveHeldData]
-  return {
-    'maa-attestationcollateral': claims[claimNames.collateral],
-    ...(heldData === undefined ? {} : { 'aas-ehd': heldData, 'maa-ehd': heldData }),
-  }
+const verifier = { developer: 'Sealward', build: `attestation-service ${serviceVersion}` }
+
+const typeNotOffered = azureRefusal(404, 'NotFound', 'This attestation type is not offered.', {
+  code: 'attestation-type-unknown',
+  at: 'path',
+  detail: `${attestationTypes.join(', ')} are offered`,
+})
+
+function versionWithoutType({ apiVersions }: EvidenceType): Answer {
+  const message = 'The api-version is not supported for this attestation type.'
+  return azureRefusal(400, 'InvalidParameter', message, {
+    code: 'api-version-unknown',
+    at: 'api-version',
+    detail: `one of ${apiVersions.join(', ')} is expected`,
+  })
 }
 
-interface AttestRequest {
-  readonly quote: Uint8Array
-  readonly runtimeData: BoundData | undefined
-  readonly initTimeData: BoundData | undefined
-  readonly nonce: string | undefined
-  readonly draftPolicy: string | undefined
-}
-
-/** Fields that are not known are let pass, as Azure does: clients of later versions send more. */
-function parseAttestRequest(body: Uint8Array): Result<AttestRequest, Problem> {
-  const json = jsonOf(body, { bytesMax: limits.attestBodyBytesMax, depthMax: limits.bodyDepthMax })
-  if (!json.ok) return json
-  return reading(json.value, '', (top) =>
-    top.object('ignored', (fields) => ({
-      quote: base64Url(fields.required('quote'), limits.quoteCharactersMax),
-      runtimeData: boundData(fields.optional('runtimeData')),
-      initTimeData: boundData(fields.optional('initTimeData')),
-      nonce: fields.optional('nonce')?.string(limits.nonceCharactersMax),
-      draftPolicy: fields.optional('draftPolicyForAttestation')?.string(policyLimits.charactersMax),
-    })),
-  )
-}
-
-function boundData(shape: Shape | undefined): BoundData | undefined {
-  return shape?.object('ignored', (fields) => ({
-    data: base64Url(fields.required('data'), limits.boundDataCharactersMax),
-    dataType: fields.required('dataType').oneOf(['JSON', 'Binary']),
-  }))
-}
-
-function base64Url(shape: Shape, charactersMax: number): Uint8Array {
-  const text = shape.string(charactersMax)
-  return bytesOfBase64Url(text) ?? shape.fail('wrong-value', 'base64url without padding expected')
+function unavailable(problem: Problem): Answer {
+  return azureRefusal(503, 'ServiceUnavailable', problem.detail, problem)
 }
 
 function invalid(problem: Problem): Answer {
   return azureRefusal(400, 'InvalidParameter', problem.detail, problem)
+}
+
+function refusedByPolicy(problem: Problem): Answer {
+  return azureRefusal(400, 'PolicyEvaluationError', refusalText(problem), problem)
 }
 
 /** The two sentences that Azure's clients know. */

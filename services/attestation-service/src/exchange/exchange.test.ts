@@ -7,11 +7,11 @@ import fc from 'fast-check'
 import { decodeJwt, decodeProtectedHeader } from 'jose'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Answer } from '../answer.ts'
-import { attestSgxEnclave } from '../attest/attest.ts'
 import { limits } from '../limits.ts'
 import {
   type Attester,
   attestBodyOf,
+  attestSgx,
   createAttester,
   deployment,
   issuer,
@@ -28,7 +28,7 @@ beforeAll(async () => {
   attester = await createAttester()
   workload = await attester.workload()
   const body = utf8Of(JSON.stringify(await attestBodyOf(workload)))
-  const answer = await attestSgxEnclave(attester.deps, body)
+  const answer = await attestSgx(attester.deps, body)
   subjectToken = (answer.body as { readonly token: string }).token
   deps = { ...attester.deps, assertions: createReplayMemory(1000) }
 })
@@ -246,7 +246,7 @@ test('a subject token that is unsecured, forged or of another issuer is refused'
 
 test('evidence that names no workload of ours cannot be exchanged', async () => {
   const body = await attestBodyOf(workload, { initTimeData: undefined })
-  const answer = await attestSgxEnclave(attester.deps, utf8Of(JSON.stringify(body)))
+  const answer = await attestSgx(attester.deps, utf8Of(JSON.stringify(body)))
   const { token } = answer.body as { readonly token: string }
   expect(await exchange({ subject_token: token })).toMatchObject(
     refused('invalid_request', 'claim-missing'),

@@ -5,7 +5,7 @@ import type { SigningKey } from './signing-key.ts'
 export async function signToken(
   key: SigningKey,
   issuer: string,
-  typ: 'JWT' | 'at+jwt',
+  typ: 'JWT' | 'at+jwt' | 'eat+jwt',
   claims: Readonly<Record<string, unknown>>,
 ): Promise<string> {
   const text = `${headerOf('RS256', key, issuer, typ)}.${encoded(claims)}`
@@ -16,9 +16,10 @@ export async function signToken(
 export function draftToken(
   key: SigningKey,
   issuer: string,
+  typ: 'JWT' | 'eat+jwt',
   claims: Readonly<Record<string, unknown>>,
 ): string {
-  return `${headerOf('none', key, issuer, 'JWT')}.${encoded(claims)}.`
+  return `${headerOf('none', key, issuer, typ)}.${encoded(claims)}.`
 }
 
 function headerOf(alg: 'RS256' | 'none', key: SigningKey, issuer: string, typ: string): string {

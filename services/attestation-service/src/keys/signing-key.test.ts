@@ -62,5 +62,5 @@ test('a signed token verifies with the published key, and a draft has no signatu
     await importJWK({ kty: 'RSA', n: key.jwk.n ?? '', e: key.jwk.e ?? '' }, 'RS256'),
   )
   expect(JSON.parse(Buffer.from(verified.payload).toString())).toEqual({ claim: 'ünïcode' })
-  expect(draftToken(key, issuer, {}).split('.')[2]).toBe('')
+  expect(draftToken(key, issuer, 'JWT', {}).split('.')[2]).toBe('')
 })

@@ -16,8 +16,9 @@ import { createSampleTee, startSamplePcs } from '@sealward/enclave/evidence'
 import { createIdentity, type Identity } from '@sealward/enclave/identity'
 import { type Clock, type Random, systemRandom } from '@sealward/enclave/server'
 import { createLogger } from '@sealward/enclave/telemetry'
+import type { Answer } from '../answer.ts'
 import type { AttestationServiceDeps } from '../app.ts'
-import type { AttestDeps } from '../attest/attest.ts'
+import { type AttestDeps, attest } from '../attest/attest.ts'
 import { ringOf } from '../keys/key-ring.ts'
 import { openSigningKey, type SigningKey } from '../keys/signing-key.ts'
 import { fixedPolicy } from '../policies/fixed-policy.ts'
@@ -134,6 +135,11 @@ export async function createAttester(
       await pcs.close()
     },
   }
+}
+
+/** Asks for an enclave's token, as our own workloads do. */
+export function attestSgx(deps: AttestDeps, body: Uint8Array): Promise<Answer> {
+  return attest(deps, { type: 'SgxEnclave', apiVersion: '2025-06-01', body })
 }
 
 export const nonce: Uint8Array = new Uint8Array(32).fill(7)

@@ -1,0 +1,13 @@
+import type { AttestationType } from '../attestation-type.ts'
+import type { EvidenceType } from './evidence-type.ts'
+import { openEnclave } from './open-enclave.ts'
+import { sevSnpVm } from './sev-snp-vm.ts'
+import { sgxEnclave } from './sgx-enclave.ts'
+import { tdxVm } from './tdx-vm.ts'
+
+export const evidenceTypes: Readonly<Record<AttestationType, EvidenceType>> = {
+  SgxEnclave: sgxEnclave,
+  OpenEnclave: openEnclave,
+  SevSnpVm: sevSnpVm,
+  TdxVm: tdxVm,
+}

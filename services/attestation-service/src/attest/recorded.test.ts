@@ -1,0 +1,217 @@
+/** Exchanges that were recorded from Azure Attestation, held again with this service. */
+
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { base64UrlOf, ok, type Problem, type Result } from '@sealward/attestation/bytes'
+import type { Endorsements } from '@sealward/attestation/endorsements'
+import { parsePolicy } from '@sealward/attestation/policy'
+import { amdRootSpkis, intelSgxRootSpki } from '@sealward/attestation/verification'
+import { nodeCryptography } from '@sealward/enclave/cryptography'
+import type { EndorsementsCode } from '@sealward/enclave/endorsements'
+import { type Server, systemRandom } from '@sealward/enclave/server'
+import { createLogger } from '@sealward/enclave/telemetry'
+import { decodeJwt, decodeProtectedHeader } from 'jose'
+import { describe, expect, test } from 'vitest'
+import {
+  absentVectors,
+  type CapturedVector,
+  hasSharedVectors,
+  readCapturedVectors,
+  readSharedText,
+} from '../../../../packages/attestation/src/verification/shared-vectors.fixtures.ts'
+import { createAttestationService } from '../app.ts'
+import { ringOf } from '../keys/key-ring.ts'
+import { openSigningKey, type SigningKey } from '../keys/signing-key.ts'
+import { fixedPolicy } from '../policies/fixed-policy.ts'
+
+type Claims = Readonly<Record<string, unknown>>
+
+interface Recording {
+  readonly recording: string
+  readonly exchanges: readonly {
+    readonly path: string
+    readonly status: number
+    readonly token_header?: Readonly<Record<string, string>>
+    readonly token_claims?: Claims
+    readonly error_code?: string
+    readonly error_message?: string
+  }[]
+}
+
+const recordings: readonly Recording[] = hasSharedVectors
+  ? (JSON.parse(readSharedText('maa/recordings-decoded.json')) as Recording[])
+      .filter(({ recording }) => recording.includes('Attestation-AttestationTests.'))
+      .map((one) => ({
+        ...one,
+        exchanges: one.exchanges.filter(({ path }) => path.startsWith('/attest/')),
+      }))
+  : []
+const exchangeCount = recordings.flatMap(({ exchanges }) => exchanges).length
+process.stdout.write(
+  hasSharedVectors ? `${exchangeCount} recorded attestations read\n` : `${absentVectors}\n`,
+)
+
+test.runIf(hasSharedVectors)('there are recordings to examine', () => {
+  expect(recordings).toHaveLength(12)
+  expect(exchangeCount).toBe(15)
+})
+
+describe.each(recordings)('$recording', ({ recording, exchanges }) => {
+  test('is answered as it was', async () => {
+    const vector = named('sgx', 'azure-sdk-oe-debug')
+    const server = await serviceOf({
+      at: vector.expected.verification_time,
+      policy: readSharedText('policy/maa-default-sgx-2022.txt'),
+      endorsements: vector.endorsements,
+    })
+    for (const [index, exchange] of exchanges.entries()) {
+      const answer = await server.app.inject({
+        method: 'POST',
+        url: exchange.path,
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(requestOf(recording, index, exchange.path, vector)),
+      })
+      expect(answer.statusCode).toBe(exchange.status)
+      expect(answer.headers).toMatchObject({
+        'content-type': 'application/json; charset=utf-8',
+        'x-ms-request-id': expect.stringMatching(/^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/),
+        'x-ms-maa-service-version': expect.any(String),
+      })
+      if (exchange.token_claims === undefined) {
+        const { error } = answer.json() as { error: Readonly<Record<string, unknown>> }
+        expect(error['code']).toBe(exchange.error_code)
+        expect(answer.headers['x-ms-error-code']).toBe(exchange.error_code)
+        expect(exchange.error_message).toContain(error['message'])
+        expect(error['innererror']).toMatchObject({ code: 'not-permitted' })
+        continue
+      }
+      const { token } = answer.json() as { readonly token: string }
+      const claims = decodeJwt(token) as Claims
+      expect(decodeProtectedHeader(token)).toEqual({
+        ...exchange.token_header,
+        jku: `${issuer}/certs`,
+        kid: expect.any(String),
+      })
+      expect(token.endsWith('.')).toBe(exchange.token_header?.['alg'] === 'none')
+      expect(withoutOwn(claims)).toEqual(withoutOwn(asRecorded(exchange.token_claims, claims)))
+      expect(claims).toMatchObject({ iss: issuer, nbf: claims['iat'] })
+    }
+    await server.close()
+  })
+})
+
+/**
+ * TCB info and QE identity of the day of the recordings were not captured; those here are of the month before. Chains
+ * and the root's revocation list are the same, and so have to be their hashes.
+ */
+function asRecorded(recorded: Claims, claims: Claims): Claims {
+  const of = (name: string): Claims => claims[name] as Claims
+  const documents = (name: string): Claims => {
+    const { tcbinfohash, qeidhash } = of(name)
+    expect([tcbinfohash, qeidhash]).toEqual(Array(2).fill(expect.stringMatching(/^[0-9a-f]{64}$/)))
+    return { ...(recorded[name] as Claims), tcbinfohash, qeidhash }
+  }
+  return {
+    ...recorded,
+    'x-ms-sgx-collateral': documents('x-ms-sgx-collateral'),
+    'maa-attestationcollateral': documents('maa-attestationcollateral'),
+  }
+}
+
+/** The requests were not recorded; the tests that sent them are known. */
+function requestOf(recording: string, index: number, path: string, vector: CapturedVector): object {
+  const isOpenEnclave = path.startsWith('/attest/OpenEnclave')
+  const file = (name: string): string => base64UrlOf(vector.file(name) ?? new Uint8Array())
+  const dataType = recording.includes('RuntimeDataJson') ? 'JSON' : 'Binary'
+  const draft = ['first_call_succeeds', 'second_call_denied'][index] ?? ''
+  return {
+    ...(isOpenEnclave ? { report: file('report.bin') } : { quote: file('quote.bin') }),
+    ...(recording.includes('RuntimeData')
+      ? { runtimeData: { data: file('runtime_data.bin'), dataType } }
+      : {}),
+    ...(recording.includes('DraftPolicy') ? { draftPolicyForAttestation: drafts()[draft] } : {}),
+  }
+}
+
+function drafts(): Readonly<Record<string, string>> {
+  return JSON.parse(readSharedText('maa/README-recordings.json')).draft_policies
+}
+
+describe.runIf(hasSharedVectors)('a recorded attestation of SEV-SNP', () => {
+  const policy = 'version= 1.0;authorizationrules{=> permit();};'
+
+  test('is answered as it was, policy hash included', async () => {
+    const vector = named('snp', 'azure-maa-sevsnp-request')
+    const server = await serviceOf({ at: vector.expected.verification_time, policy })
+    const answer = await server.app.inject({
+      method: 'POST',
+      url: '/attest/SevSnpVm?api-version=2022-08-01',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        report: base64UrlOf(vector.file('maa_report.json') ?? new Uint8Array()),
+      }),
+    })
+    const recorded = readSharedText('maa/tokens/sev-snp-2025-04.jwt').trim()
+    expect(answer.statusCode, answer.body).toBe(200)
+    const claims = decodeJwt((answer.json() as { readonly token: string }).token) as Claims
+    expect(withoutOwn(claims)).toEqual(withoutOwn(decodeJwt(recorded) as Claims))
+    await server.close()
+  })
+})
+
+const issuer = 'https://attestation.example'
+
+/** `x-sealward-…` is ours; time, name and issuer are everybody's own. */
+function withoutOwn(claims: Claims): Claims {
+  return Object.fromEntries(
+    Object.entries(claims).filter(
+      ([name]) =>
+        !name.startsWith('x-sealward-') && !['iat', 'nbf', 'exp', 'jti', 'iss'].includes(name),
+    ),
+  )
+}
+
+function named(tee: 'sgx' | 'snp', name: string): CapturedVector {
+  const vector = readCapturedVectors(tee).find((one) => one.name === name)
+  if (vector === undefined) throw new Error(`no vector ${name}`)
+  return vector
+}
+
+let key: Promise<SigningKey> | undefined
+
+async function serviceOf(options: {
+  readonly at: number | undefined
+  readonly policy: string
+  readonly endorsements?: Endorsements | undefined
+}): Promise<Server> {
+  const { at = Number.NaN, endorsements } = options
+  const policy = parsePolicy(options.policy)
+  if (!policy.ok) throw new Error(policy.problem.code)
+  key ??= mkdtemp(join(tmpdir(), 'sealward-recorded-')).then((folder) =>
+    openSigningKey({ folder, issuer, at, random: systemRandom }),
+  )
+  const missing = async (): Promise<never> => Promise.reject(new Error('nothing to ask'))
+  return createAttestationService({
+    instances: [
+      {
+        name: 'default',
+        issuer,
+        development: false,
+        roots: [intelSgxRootSpki.sha256, ...Object.values(amdRootSpkis)],
+        keys: ringOf(await key),
+        policies: fixedPolicy(policy.value),
+      },
+    ],
+    endorsements: {
+      endorsementsFor: async (): Promise<Result<Endorsements, Problem<EndorsementsCode>>> =>
+        endorsements === undefined ? missing() : ok(endorsements),
+      snpEndorsementsFor: missing,
+    },
+    verification: { cryptography: nodeCryptography },
+    snpRevocation: { unchecked: 'no list was captured' },
+    clock: { now: () => at },
+    random: systemRandom,
+    log: createLogger('test', { level: 'silent' }),
+  })
+}
