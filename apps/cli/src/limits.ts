@@ -11,6 +11,8 @@ export const limits = {
   evidenceBytesMax: 33_554_432,
   /** Certificates and revocation lists of one file of endorsements. */
   certificatesMax: 64,
+  /** Cases of one `policy test`. */
+  policyCasesMax: 1000,
   /** Bytes of a receipt or a certificate file. */
   receiptBytesMax: 4_194_304,
   depthMax: 32,

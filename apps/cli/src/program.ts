@@ -20,6 +20,7 @@ import { diagnoseFolder, filmsBelow } from './folder.ts'
 import { type Hospital, openHospital } from './hospital-client.ts'
 import type { Effects } from './http.ts'
 import { limits } from './limits.ts'
+import { addPolicyCommands } from './policy/commands.ts'
 import {
   badInput,
   type CommandProblem,
@@ -107,6 +108,7 @@ function createProgram(surroundings: Surroundings, exit: (code: ExitCode) => voi
 
   addEvidenceCommands(program, surroundings, exit)
   addEndorsementsCommands(program, surroundings, exit)
+  addPolicyCommands(program, surroundings, exit)
   return program
 }
 
@@ -117,6 +119,7 @@ Examples:
   sealward receipt verify receipt-4711.json --root root.pem
   sealward endorsements bundle quote.bin --out endorsements.json
   sealward evidence verify quote.bin --endorsements endorsements.json
+  sealward policy check sgx.policy
 
 Exit codes: 0 done, 1 refused by verification, 2 bad input or usage, 3 service unavailable.`
 
