@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { bytesOfBase64Url } from '../bytes/index.ts'
-import { policyClaimsOf, sgxClaimsOf } from '../token/index.ts'
+import { attestationClaimsOf } from '../token/index.ts'
 import { intelSgxRootSpki, verifySgxEvidence } from '../verification/index.ts'
 import {
   absentVectors,
@@ -185,9 +185,9 @@ async function claimsOf(evidence: string): Promise<readonly PolicyClaim[]> {
     at: vector.expected.verification_time ?? 0,
   })
   if (!verified.ok) throw new Error(verified.problem.code)
-  const claims = await sgxClaimsOf({ evidence: verified.value })
+  const claims = await attestationClaimsOf({ evidence: verified.value })
   if (!claims.ok) throw new Error(claims.problem.code)
-  return policyClaimsOf(claims.value)
+  return incomingClaims(claims.value)
 }
 
 describe.runIf(hasSharedVectors)('policies for TPM over an event log', () => {

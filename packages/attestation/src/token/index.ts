@@ -12,7 +12,7 @@ export {
 } from './attestation-claims.ts'
 export type { BoundData, BoundDataCode } from './bound-data.ts'
 export { type EarCode, type EarInput, earClaimsOf, earProfile, earSubmodule } from './ear.ts'
-export { deprecatedClaimsOf, policyClaimsOf, withIssuedClaims } from './issued-claims.ts'
+export { deprecatedClaimsOf, withIssuedClaims } from './issued-claims.ts'
 export { tokenLimits } from './limits.ts'
 export {
   claimNames,

@@ -5,20 +5,8 @@
  */
 
 import type { Claim } from '../claims/index.ts'
-import type { PolicyClaim } from '../policy/index.ts'
 import type { AttestationClaims } from './attestation-claims.ts'
 import { claimNames, deprecatedClaimNames, tdxClaimNames } from './names.ts'
-
-/** The claims that a policy sees: those of `claims` whose value is text, a whole number or a boolean. */
-export function policyClaimsOf(claims: AttestationClaims): readonly PolicyClaim[] {
-  return Object.entries(claims).flatMap(([type, value]): readonly PolicyClaim[] => {
-    const seen =
-      typeof value === 'string' || typeof value === 'boolean' || Number.isSafeInteger(value)
-    return seen
-      ? [{ type, value: value as PolicyClaim['value'], issuer: 'AttestationService' }]
-      : []
-  })
-}
 
 /**
  * Adds what a policy issued to the service's own claims.

@@ -30,13 +30,12 @@ import {
   signToken,
   type Tee,
 } from '../channel/deployment.fixtures.ts'
-import { evaluatePolicy, parsePolicy } from '../policy/index.ts'
+import { evaluatePolicy, incomingClaims, parsePolicy } from '../policy/index.ts'
 import { verifySgxEvidence } from '../verification/index.ts'
 import {
   type AccessTokenTrust,
   attestationClaimsOf,
   claimNames,
-  policyClaimsOf,
   type SigningJwk,
   type SigningKeys,
   signerOf,
@@ -576,7 +575,7 @@ describe('claims of SGX evidence', () => {
         => issue(type="sub", value="somebody");
       };`)
     if (!policy.ok) throw new Error(policy.problem.at)
-    const issued = evaluatePolicy(policy.value, policyClaimsOf(claims.value), { stepsMax: 1000 })
+    const issued = evaluatePolicy(policy.value, incomingClaims(claims.value), { stepsMax: 1000 })
     if (!issued.ok) throw new Error(issued.problem.code)
     const whole = withIssuedClaims(claims.value, issued.value)
     expect(whole).toMatchObject({

@@ -217,7 +217,9 @@ test('a draft policy that denies or cannot be read is refused in the words that 
     await draft('version=1.0; authorizationrules { => permit(); => deny(); }; issuancerules { };'),
   ).toMatchObject({
     ...refused(400, 'PolicyEvaluationError', 'denied'),
-    body: { error: { message: 'A Deny claim was issued, authorization failed.' } },
+    body: {
+      error: { message: 'Policy Engine Exception: A Deny claim was issued, authorization failed.' },
+    },
   })
   expect(await draft('version=1.0; authorizationrules { permit }')).toMatchObject({
     status: 400,

@@ -8,7 +8,9 @@
 import { hexOf, ok, type Problem, type Result } from '@sealward/attestation/bytes'
 import type { Claim } from '@sealward/attestation/claims'
 import {
+  azureMessageOf,
   evaluatePolicy,
+  incomingClaims,
   parsePolicy,
   policyHashOf,
   policyLimits,
@@ -20,7 +22,6 @@ import {
   claimNames,
   deprecatedClaimsOf,
   earClaimsOf,
-  policyClaimsOf,
   withIssuedClaims,
 } from '@sealward/attestation/token'
 import { mayBeRetried } from '@sealward/enclave/endorsements'
@@ -89,7 +90,7 @@ export async function attest(deps: AttestDeps, question: AttestQuestion): Promis
   if (!policy.ok) {
     return policy.problem.code === 'store-unavailable'
       ? unavailable(policy.problem)
-      : azureRefusal(400, 'PolicyParsingError', policy.problem.detail, policy.problem)
+      : azureRefusal(400, 'PolicyParsingError', azureMessageOf(policy.problem), policy.problem)
   }
 
   // 1. The evidence and its endorsements hold, at this instant, by the baseline that the policy asks for.
@@ -103,7 +104,7 @@ export async function attest(deps: AttestDeps, question: AttestQuestion): Promis
   if (!verified.ok) {
     if (mayBeRetried(verified.problem.code)) return unavailable(verified.problem)
     return verified.problem.code === 'evaluation-withdrawn'
-      ? refusedByPolicy(verified.problem)
+      ? unfulfillable(verified.problem)
       : invalid(verified.problem)
   }
 
@@ -112,7 +113,7 @@ export async function attest(deps: AttestDeps, question: AttestQuestion): Promis
   if (!claims.ok) return invalid(claims.problem)
 
   // 3. The policy permits it.
-  const issued = evaluatePolicy(policy.value.policy, policyClaimsOf(claims.value), policyLimits)
+  const issued = evaluatePolicy(policy.value.policy, incomingClaims(claims.value), policyLimits)
   if (!issued.ok) return refusedByPolicy(issued.problem)
 
   // 4. Nothing but the instance's own policy makes a result that is signed.
@@ -188,7 +189,7 @@ async function resultOf({ instance, random }: AttestDeps, appraised: Appraised):
   const ear = earClaimsOf({ ...life, evidence, claims, issued, policyHash, verifier, issuer })
   if (!ear.ok) {
     return ear.problem.code === 'ear-claim-malformed'
-      ? refusedByPolicy(ear.problem)
+      ? unfulfillable(ear.problem)
       : invalid(ear.problem)
   }
   return {
@@ -223,18 +224,11 @@ function invalid(problem: Problem): Answer {
   return azureRefusal(400, 'InvalidParameter', problem.detail, problem)
 }
 
-function refusedByPolicy(problem: Problem): Answer {
-  return azureRefusal(400, 'PolicyEvaluationError', refusalText(problem), problem)
+/** What a policy asks for cannot be had. */
+function unfulfillable(problem: Problem): Answer {
+  return azureRefusal(400, 'PolicyEvaluationError', problem.detail, problem)
 }
 
-/** The two sentences that Azure's clients know. */
-function refusalText(problem: Problem): string {
-  switch (problem.code) {
-    case 'denied':
-      return 'A Deny claim was issued, authorization failed.'
-    case 'not-permitted':
-      return 'No Permit claim was issued in the authorizationrules section, authorization failed.'
-    default:
-      return problem.detail
-  }
+function refusedByPolicy(problem: Problem): Answer {
+  return azureRefusal(400, 'PolicyEvaluationError', azureMessageOf(problem), problem)
 }
