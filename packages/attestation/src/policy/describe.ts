@@ -85,7 +85,8 @@ function reasonOf(condition: ConditionExplanation): string {
 function missText({ claim, property, operator, expected, actual }: Miss): string {
   const what =
     property === 'value' ? printable(claim.type) : `the ${property} of ${printable(claim.type)}`
-  return `${what} is ${printedValue(actual)}, not ${operator} ${printedValue(expected)}`
+  const limit = operator === '==' ? '' : `${operator} `
+  return `${what} is ${printedValue(actual)}, not ${limit}${printedValue(expected)}`
 }
 
 function sectionText(title: string, rules: readonly RuleExplanation[]): readonly string[] {

@@ -64,7 +64,7 @@ describe('a refusal', () => {
     const text = authorizing('[type=="a", issuer=="AttestationService", value==1] => permit();')
     const explanation = explained(text, [{ type: 'a', value: 1, issuer: 'CustomClaim' }])
     expect(headlineOf(explanation)).toBe(
-      'Not permitted, because the issuer of a is "CustomClaim", not == "AttestationService".',
+      'Not permitted, because the issuer of a is "CustomClaim", not "AttestationService".',
     )
   })
 
@@ -171,6 +171,28 @@ test('conditions after one that fails are not reached', () => {
     'fails',
     'unreached',
   ])
+})
+
+test('telling takes no more steps than evaluating may, over all rules', () => {
+  // Each rule binds and joins two hundred claims: cheap to know, and as much as is allowed to tell once.
+  const rule =
+    'a:[type=="a"] && b:[type=="a", value==a.value] && [type=="b", value==b.value] => permit();'
+  const claims = Array.from({ length: 200 }, (_, value) => ({ type: 'a', value }))
+  const started = performance.now()
+  const { verdict, rules } = explainPolicy(parsed(authorizing(rule.repeat(200))), claims, {
+    stepsMax: 200_000_000,
+  })
+  const all = performance.now() - started
+  expect({ verdict, told: rules.filter(({ conditions }) => conditions.length > 0).length }).toEqual(
+    {
+      verdict: 'not-permitted',
+      told: 200,
+    },
+  )
+  const few = explainPolicy(parsed(authorizing(rule.repeat(200))), claims, { stepsMax: 500_000 })
+  expect(few.verdict).toBe('failed')
+  expect(few.rules.length).toBeLessThan(200)
+  expect(all).toBeGreaterThan(0)
 })
 
 test('long values are cut, many claims are counted, and nothing steers a terminal', () => {

@@ -8,6 +8,7 @@ import type { Problem } from '../bytes/index.ts'
 import type { Claim } from '../claims/index.ts'
 import { evaluated, verbOf } from './evaluate.ts'
 import { policyLimits } from './limits.ts'
+import { createMeter, type Meter, Refused } from './meter.ts'
 import type {
   ClaimIssuer,
   ClaimProperty,
@@ -29,6 +30,7 @@ import {
   propertyOf,
   type Run,
   running,
+  runOver,
   type Seen,
 } from './run.ts'
 
@@ -99,7 +101,7 @@ export interface Explanation {
 /**
  * Evaluates a policy as `evaluatePolicy` does, and tells of every rule that ran.
  *
- * @param limits - for the evaluation, and once more for the telling; a rule for which the latter does not suffice has
+ * @param limits - for the evaluation, and once more for the telling; rules for which the latter does not suffice have
  *   no conditions told.
  */
 export function explainPolicy(
@@ -112,11 +114,12 @@ export function explainPolicy(
     ...policy.authorization.map((rule) => [rule, 'authorizationrules'] as const),
     ...policy.issuance.map((rule) => [rule, 'issuancerules'] as const),
   ])
+  const telling = createMeter(limits.stepsMax)
   const result = running(claims, limits, (run, meter) =>
     evaluated(
       policy,
       (rule) => {
-        const conditions = conditionsOf(rule, run.seen, limits)
+        const conditions = conditionsOf(rule, run.seen, telling)
         const told = {
           section: sections.get(rule) ?? 'issuancerules',
           at: rule.at,
@@ -159,10 +162,14 @@ export function verdictOf(code: PolicyEvaluationCode | undefined): Verdict {
 function conditionsOf(
   rule: Rule,
   seen: readonly Seen[],
-  limits: EvaluationLimits,
+  telling: Meter,
 ): readonly ConditionExplanation[] {
-  const told = running(seen, limits, (run) => conditionsTold(rule, run))
-  return told.ok ? told.value : []
+  try {
+    return conditionsTold(rule, runOver(seen, telling))
+  } catch (error) {
+    if (error instanceof Refused) return []
+    throw error
+  }
 }
 
 function conditionsTold({ conditions }: Rule, run: Run): readonly ConditionExplanation[] {

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import { claimNames, snpClaimNames, tdxClaimNames } from '../token/names.ts'
 import { type LintCode, lintPolicy } from './index.ts'
 import { authorizing, parsed, permitting } from './policy.fixtures.ts'
+import { knownClaim } from './vocabulary.ts'
 
 const good = '[type=="x-ms-sgx-is-debuggable", value==false, issuer=="AttestationService"]'
 const letsIn = (conditions: string, version = '1.2'): string =>
@@ -141,4 +143,13 @@ authorizationrules {
   test('is given once for what can be debugged, where everything is let in', () => {
     expect(codes(permitting(''))).toEqual(['unconditional-permit'])
   })
+})
+
+test('the linter knows every claim that evidence brings', () => {
+  const { issuer, issuedAt, notBefore, expiresAt, id, policy, policyHash, ...ofEvidence } =
+    claimNames
+  const ofTokens = [issuer, issuedAt, notBefore, expiresAt, id, policy, policyHash]
+  const names = [ofEvidence, snpClaimNames, tdxClaimNames].flatMap((of) => Object.values(of))
+  expect(names.filter((name) => knownClaim(name) === undefined)).toEqual([])
+  expect(ofTokens.filter((name) => knownClaim(name) !== undefined)).toEqual([])
 })

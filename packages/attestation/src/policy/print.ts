@@ -44,7 +44,8 @@ function isPrinted(policy: Policy, name: SectionName): boolean {
 
 function printSection(policy: Policy, name: SectionName): string {
   const { before, end } = policy.comments.sections[name]
-  const rules = rulesOf(policy, name).flatMap((rule) => [
+  const rules = rulesOf(policy, name).flatMap((rule, index) => [
+    ...(index > 0 && rule.comments.length > 0 ? [''] : []),
     ...commentLines(rule.comments, '  '),
     `  ${printRule(rule, ' &&\n  ')};`,
   ])

@@ -71,14 +71,15 @@ export function running<T>(
       meter.at = 'claims'
       meter.fail('policy-too-many-claims', `more than ${policyLimits.claimsMax} claims`)
     }
-    return { ok: true, value: evaluate(createRun(claims, meter), meter) }
+    return { ok: true, value: evaluate(runOver(claims, meter), meter) }
   } catch (error) {
     if (error instanceof Refused) return { ok: false, problem: error.problem }
     throw error
   }
 }
 
-function createRun(claims: readonly PolicyClaim[], meter: Meter): Run {
+/** Puts claims into play; what happens to them is counted, and fails, by `meter`. */
+export function runOver(claims: readonly PolicyClaim[], meter: Meter): Run {
   const seen: Seen[] = claims.map(({ type, value, issuer }) => ({
     type,
     value,

@@ -69,7 +69,7 @@ const current: ReadonlyMap<string, KnownClaim> = new Map([
   ...all(integer, 'tdx_', 'seamsvn'),
   ...all(text, '', 'dbgstat intuse attester_tcb_status eat_profile'),
   ...all(boolean, 'x-sealward-', 'simulated'),
-  ...all(text, 'x-sealward-', 'tcb-status'),
+  ...all(text, 'x-sealward-', 'tcb-status revocation'),
   ...all(json, 'x-sealward-', 'advisory-ids'),
   ...all(hex(64), 'x-sealward-', 'evidence-root'),
   ...all(integer, 'x-sealward-', 'evidence-expires'),
