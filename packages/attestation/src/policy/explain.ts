@@ -27,6 +27,7 @@ import {
   type Bound,
   type EvaluationLimits,
   holds,
+  namesIn,
   propertyOf,
   type Run,
   running,
@@ -173,6 +174,9 @@ function conditionsOf(
 }
 
 function conditionsTold({ conditions }: Rule, run: Run): readonly ConditionExplanation[] {
+  const joined = new Set(
+    conditions.flatMap(({ comparisons }) => comparisons.flatMap(({ operand }) => namesIn(operand))),
+  )
   let deepest: readonly ConditionExplanation[] = []
   /** Whether all conditions from `index` on hold; keeps the telling that comes furthest. */
   const descend = (
@@ -193,7 +197,8 @@ function conditionsTold({ conditions }: Rule, run: Run): readonly ConditionExpla
     if (condition.negated) return descend(index + 1, bound, here)
     const { name } = condition
     if (name === undefined) return descend(index + 1, bound, here)
-    return found.some((claim) => descend(index + 1, new Map([...bound, [name, claim]]), here))
+    const others = joined.has(name) ? found : found.slice(0, 1)
+    return others.some((claim) => descend(index + 1, new Map([...bound, [name, claim]]), here))
   }
   descend(0, new Map(), [])
   const unreached = conditions.slice(deepest.length).map(
