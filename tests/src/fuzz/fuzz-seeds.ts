@@ -1,7 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { bytesOfBase64, bytesOfHex, utf8Of } from '@sealward/attestation/bytes'
-import { readCapturedVectors } from '../../../packages/attestation/src/verification/shared-vectors.fixtures.ts'
+import {
+  hasSharedVectors,
+  readCapturedVectors,
+  readSharedText,
+} from '../../../packages/attestation/src/verification/shared-vectors.fixtures.ts'
 
 /** Seeds that every checkout has: see `write-seeds.ts`. */
 export const fuzzSeedsFile: string = resolve(import.meta.dirname, '../../fixtures/fuzz-seeds.json')
@@ -43,7 +47,14 @@ export function capturedFuzzSeeds(): FuzzSeeds {
       for (const [name, target] of capturedFiles) add(target, file(name))
     }
   }
+  for (const text of publishedPolicies()) add('policy-text', utf8Of(text))
   return seeds
+}
+
+function publishedPolicies(): readonly string[] {
+  if (!hasSharedVectors) return []
+  const list = JSON.parse(readSharedText('policy/policies.json')) as { readonly file: string }[]
+  return list.map(({ file }) => readSharedText(`policy/${file}`))
 }
 
 const capturedFiles: readonly (readonly [string, string])[] = [

@@ -37,6 +37,7 @@ import {
 } from '@sealward/attestation/x509'
 import { parseBundle } from '@sealward/enclave/endorsements'
 import { capturedFuzzSeeds, readFuzzSeeds } from './fuzz-seeds.ts'
+import { policyEvaluation, policyQuery, policyText } from './policy-targets.ts'
 
 /** A parser of what strangers send, and inputs to start from. */
 export interface FuzzTarget {
@@ -101,6 +102,9 @@ const parsers: Readonly<Record<string, FuzzTarget['run']>> = {
   endorsements: (input) => parseEndorsements(jsonIn(input)),
   'endorsements-bundle': parseBundle,
   'reference-values': (input) => parseReferenceValues(jsonIn(input)),
+  'policy-text': policyText,
+  'policy-evaluation': policyEvaluation,
+  'policy-query': policyQuery,
   cbor: (input) => cborOf(input, { bytesMax: 65_536, depthMax: 8 }),
   json: (input) => jsonOf(input, { bytesMax: 1_048_576, depthMax: 16 }),
 }

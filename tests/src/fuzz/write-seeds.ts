@@ -30,6 +30,7 @@ import {
 import { raTlsWorld } from '../../../packages/attestation/src/evidence/ra-tls.fixtures.ts'
 import { sampleWorld } from '../../../packages/attestation/src/verification/sample-world.fixtures.ts'
 import { fuzzSeedsFile } from './fuzz-seeds.ts'
+import { policySeeds } from './policy-seeds.ts'
 
 const { quote, endorsements, endorsementsWith, verify } = await sampleWorld()
 const verified = await verify()
@@ -139,6 +140,7 @@ const seeds: Readonly<Record<string, readonly Uint8Array[]>> = {
     }),
   ],
   'reference-values': [json(skeletonOf(verified.value))],
+  ...policySeeds,
   cbor: [Uint8Array.of(0xa2, 0x01, 0x83, 0x01, 0x20, 0x42, 0x01, 0x02, 0x61, 0x61, 0xf5)],
   json: [utf8Of(endorsements.tcb_info), json({ a: [1, 2.5e3, null, { b: 'é\n' }] })],
 }
