@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { defaultPolicyFor } from '@sealward/attestation/policy'
-import { intelSgxRootSpki } from '@sealward/attestation/verification'
+import { amdRootSpkis, intelSgxRootSpki } from '@sealward/attestation/verification'
 import { expect, test } from 'vitest'
 import { attestationConfig, policyTextOf, rootsOf } from './config.ts'
 
@@ -15,8 +15,11 @@ const production = {
   development: false,
 }
 
-test("an instance that is not for development trusts Intel's root, and starts with no other", () => {
-  expect(rootsOf(attestationConfig.parse(production))).toEqual([intelSgxRootSpki.sha256])
+test("an instance that is not for development trusts Intel's root and AMD's, and starts with no other", () => {
+  expect(rootsOf(attestationConfig.parse(production))).toEqual([
+    intelSgxRootSpki.sha256,
+    ...Object.values(amdRootSpkis),
+  ])
   expect(
     attestationConfig.safeParse({ ...production, roots: [intelSgxRootSpki.sha256] }).success,
   ).toBe(true)

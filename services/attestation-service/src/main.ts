@@ -1,5 +1,5 @@
 import { parsePolicy } from '@sealward/attestation/policy'
-import { createDcapMemory } from '@sealward/attestation/verification'
+import { createDcapMemory, createSnpMemory } from '@sealward/attestation/verification'
 import { nodeCryptography } from '@sealward/enclave/cryptography'
 import { createPcsClient } from '@sealward/enclave/endorsements'
 import {
@@ -22,7 +22,11 @@ await runPlainService(
       const { code, at, detail } = policy.problem
       throw new Error(`the policy is refused: ${code} at ${at}, ${detail}`)
     }
-    const endorsements = createPcsClient({ baseUrl: config.pcsUrl, clock })
+    const endorsements = createPcsClient({
+      baseUrl: config.pcsUrl,
+      clock,
+      ...(config.kdsUrl === undefined ? {} : { kds: { baseUrl: config.kdsUrl } }),
+    })
     const server = createAttestationService({
       instances: [
         {
@@ -45,6 +49,7 @@ await runPlainService(
       verification: {
         cryptography: nodeCryptography,
         memory: createDcapMemory(limits.rememberedPlatforms),
+        snpMemory: createSnpMemory(limits.rememberedSnpKeysMax),
       },
       clock,
       random,
