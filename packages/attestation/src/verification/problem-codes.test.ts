@@ -25,6 +25,8 @@ const unions = [
   ['evidence/amd-certificate-table.ts', 'AmdCertificateTableCode'],
   ['policy/policy.ts', 'PolicyParseCode'],
   ['policy/policy.ts', 'PolicyEvaluationCode'],
+  ['token/bound-data.ts', 'BoundDataCode'],
+  ['token/ear.ts', 'EarCode'],
   ['bytes/cbor.ts', 'CborCode'],
   ['x509/problems.ts', 'X509Code'],
   ['der/der.ts', 'DerCode'],

@@ -3,10 +3,12 @@
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { base64UrlOf, ok, type Problem, type Result } from '@sealward/attestation/bytes'
+import { base64UrlOf, ok, type Problem, type Result, utf8Of } from '@sealward/attestation/bytes'
 import type { Endorsements } from '@sealward/attestation/endorsements'
+import { parseHclReport } from '@sealward/attestation/evidence'
 import { parsePolicy } from '@sealward/attestation/policy'
 import { amdRootSpkis, intelSgxRootSpki } from '@sealward/attestation/verification'
+import { pemOf } from '@sealward/attestation/x509'
 import { nodeCryptography } from '@sealward/enclave/cryptography'
 import type { EndorsementsCode } from '@sealward/enclave/endorsements'
 import { type Server, systemRandom } from '@sealward/enclave/server'
@@ -160,6 +162,196 @@ describe.runIf(hasSharedVectors)('a recorded attestation of SEV-SNP', () => {
   })
 })
 
+/** The forms of text that hide the value and keep what it is. */
+function shapeOf(claims: Claims): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(claims).map(([name, value]) => [
+      name,
+      typeof value === 'string' && /^[0-9a-f]{16,}$/.test(value)
+        ? `${value.length} digits`
+        : typeof value,
+    ]),
+  )
+}
+
+describe.runIf(hasSharedVectors)(
+  'evidence that was captured, and claims that are documented',
+  () => {
+    const permit = 'version=1.0; authorizationrules { => permit(); };'
+    const documented = (name: string, without: readonly string[]): Claims =>
+      Object.fromEntries(
+        Object.entries(JSON.parse(readSharedText(`maa/tokens/${name}`)) as Claims).filter(
+          ([claim]) => !without.includes(claim),
+        ),
+      )
+    // Nobody outside can say which measurements Azure takes for its own confidential VMs.
+    const azuresOwn = ['x-ms-compliance-status']
+
+    test('of a trust domain have the documented names and kinds of values', async () => {
+      const vector = named('tdx', 'trustee-azure-vtpm')
+      const hcl = parseHclReport(vector.file('hcl-report.bin') ?? new Uint8Array())
+      if (!hcl.ok) throw new Error(hcl.problem.code)
+      const { claims } = await attested('TdxVm', vector, permit, {
+        quote: base64UrlOf(vector.quote ?? new Uint8Array()),
+        runtimeData: { data: base64UrlOf(hcl.value.variableData), dataType: 'JSON' },
+      })
+      expect(shapeOf(withoutOwn(claims))).toEqual(
+        shapeOf(withoutOwn(documented('docs-tdx-claims.json', azuresOwn))),
+      )
+      expect(claims).toMatchObject({
+        attester_tcb_status: vector.expected.intel_tcb_status,
+        'x-ms-runtime': { keys: expect.any(Array) },
+        tdx_mrsignerseam: '0'.repeat(96),
+        'x-sealward-simulated': false,
+      })
+    })
+
+    test('of a guest of SEV-SNP have the documented names and kinds of values', async () => {
+      const vector = named('snp', 'trustee-azure-hcl-milan-v2')
+      const hcl = parseHclReport(vector.file('hcl-report.bin') ?? new Uint8Array())
+      if (!hcl.ok) throw new Error(hcl.problem.code)
+      const { claims } = await attested('SevSnpVm', vector, permit, {
+        report: snpReportOf(vector),
+        runtimeData: { data: base64UrlOf(hcl.value.variableData), dataType: 'JSON' },
+      })
+      expect(shapeOf(withoutOwn(claims))).toEqual(
+        shapeOf(withoutOwn(documented('docs-sevsnp-claims.json', azuresOwn))),
+      )
+      expect(claims).toMatchObject({
+        'x-sealward-simulated': false,
+        'x-sealward-revocation': 'unchecked',
+      })
+    })
+
+    test('each trust domain and guest that verifies is attested, under a policy about it', async () => {
+      let attestedCount = 0
+      for (const vector of readCapturedVectors('tdx')) {
+        const { intel_tcb_status: status } = vector.expected
+        if (status === undefined || status.startsWith('(') || vector.quote === undefined) continue
+        const policy = `version=1.0; authorizationrules {
+        [type=="attester_tcb_status", value=="${status}"] && [type=="x-ms-attestation-type", value=="tdxvm"] => permit(); };`
+        const { status: httpStatus } = await attested('TdxVm', vector, policy, {
+          quote: base64UrlOf(vector.quote),
+        })
+        if (httpStatus === 200) attestedCount++
+      }
+      for (const vector of readCapturedVectors('snp')) {
+        if (vector.file('vcek.der') === undefined) continue
+        const policy = `version=1.0; authorizationrules {
+        [type=="x-ms-sevsnpvm-launchmeasurement", value=="${measurementOf(vector)}"] => permit(); };`
+        const { status: httpStatus } = await attested('SevSnpVm', vector, policy, {
+          report: snpReportOf(vector),
+        })
+        if (httpStatus === 200) attestedCount++
+      }
+      process.stdout.write(`${attestedCount} captured domains and guests attested\n`)
+      expect(attestedCount).toBeGreaterThan(15)
+    })
+
+    test('a utility VM that Microsoft endorsed is compliant, and no other endorsement counts', async () => {
+      const vector = named('snp', 'azure-aci-milan-v2-uvm')
+      const cose = vector.file('uvm_reference_info.cose') ?? new Uint8Array()
+      const statusOf = async (
+        endorsement: Uint8Array | undefined,
+        of = vector,
+      ): Promise<unknown> => {
+        const { claims, code } = await attested('SevSnpVm', of, permit, {
+          report: snpReportOf(of, endorsement),
+        })
+        return code ?? claims['x-ms-compliance-status'] ?? 'none'
+      }
+      expect(await statusOf(undefined)).toBe('none')
+      expect(await statusOf(cose)).toBe('azure-compliant-uvm')
+      const altered = cose.slice()
+      altered[altered.length - 1] = (altered.at(-1) ?? 0) ^ 1
+      expect(await statusOf(altered)).toBe('uvm-signature')
+      expect(await statusOf(cose, named('snp', 'ms-milan'))).toBe('uvm-measurement-mismatch')
+    })
+
+    test('an EAT result says how trustworthy genuine platforms are', async () => {
+      const vectorOf = async (vector: CapturedVector, type: string, body: object) => {
+        const accept = 'application/eat-jwt; eat_profile="tag:github.com,2023:veraison/ear"'
+        const { text, contentType } = await attested(type, vector, permit, body, accept)
+        expect(contentType).toBe(accept)
+        const { submods } = decodeJwt(text) as { submods: { cpu0: Claims } }
+        const { 'ear.status': status, 'ear.trustworthiness-vector': trust } = submods.cpu0
+        return [status, trust]
+      }
+      const domain = named('tdx', 'intel-trustauthority-azure')
+      const quote = base64UrlOf(domain.quote ?? new Uint8Array())
+      expect(await vectorOf(domain, 'TdxVm', { quote })).toMatchObject([
+        'warning',
+        { hardware: 2, configuration: 3, 'runtime-opaque': 2, executables: 33 },
+      ])
+      const debug = named('sgx', 'azure-sdk-oe-debug')
+      const enclave = { quote: base64UrlOf(debug.quote ?? new Uint8Array()) }
+      expect(await vectorOf(debug, 'SgxEnclave', enclave)).toMatchObject([
+        'contraindicated',
+        { hardware: 32, configuration: 96, 'runtime-opaque': 96 },
+      ])
+      const uvm = named('snp', 'azure-aci-milan-v2-uvm')
+      const report = snpReportOf(uvm, uvm.file('uvm_reference_info.cose'))
+      expect(await vectorOf(uvm, 'SevSnpVm', { report })).toMatchObject([
+        'warning',
+        { hardware: -33, executables: 3, 'runtime-opaque': 2 },
+      ])
+    })
+  },
+)
+
+/** Asks a service that knows the vendors' roots, at the vector's time. */
+async function attested(
+  type: string,
+  vector: CapturedVector,
+  policy: string,
+  body: object,
+  accept?: string,
+) {
+  const server = await serviceOf({
+    at: vector.expected.verification_time,
+    policy,
+    endorsements: vector.endorsements,
+  })
+  const answer = await server.app.inject({
+    method: 'POST',
+    url: `/attest/${type}?api-version=2025-06-01`,
+    headers: { 'content-type': 'application/json', ...(accept === undefined ? {} : { accept }) },
+    body: JSON.stringify(body),
+  })
+  await server.close()
+  const json = answer.body.startsWith('{')
+    ? (JSON.parse(answer.body) as {
+        token?: string
+        error?: { innererror: { code: string } }
+      })
+    : {}
+  return {
+    status: answer.statusCode,
+    contentType: answer.headers['content-type'],
+    text: answer.body,
+    code: json.error?.innererror.code,
+    claims: json.token === undefined ? {} : (decodeJwt(json.token) as Claims),
+  }
+}
+
+/** As hosts of Azure hand it out. */
+function snpReportOf(vector: CapturedVector, uvmEndorsement?: Uint8Array): string {
+  const file = (name: string): Uint8Array => vector.file(name) ?? new Uint8Array()
+  const chain = ['vcek.der', 'ask.der', 'ark.der'].map((name) => pemOf(file(name))).join('')
+  const encoded = (value: object): string => base64UrlOf(utf8Of(JSON.stringify(value)))
+  return encoded({
+    SnpReport: base64UrlOf(file('report.bin')),
+    VcekCertChain: base64UrlOf(utf8Of(chain)),
+    ...(uvmEndorsement === undefined
+      ? {}
+      : { Endorsements: encoded({ Uvm: [base64UrlOf(uvmEndorsement)] }) }),
+  })
+}
+
+function measurementOf({ expected }: CapturedVector): string {
+  return (expected.parsed as unknown as { measurement: string }).measurement
+}
+
 const issuer = 'https://attestation.example'
 
 /** `x-sealward-…` is ours; time, name and issuer are everybody's own. */
@@ -172,7 +364,7 @@ function withoutOwn(claims: Claims): Claims {
   )
 }
 
-function named(tee: 'sgx' | 'snp', name: string): CapturedVector {
+function named(tee: 'sgx' | 'snp' | 'tdx', name: string): CapturedVector {
   const vector = readCapturedVectors(tee).find((one) => one.name === name)
   if (vector === undefined) throw new Error(`no vector ${name}`)
   return vector
