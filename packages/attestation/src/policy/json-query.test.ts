@@ -1,3 +1,4 @@
+import { search } from '@jmespath-community/jmespath'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { queryProblem, searched } from './json-query.ts'
@@ -187,3 +188,40 @@ test('no query over any JSON throws, or takes longer than its steps', () => {
     { numRuns: 2000 },
   )
 })
+
+test('over plain JSON, queries find what the library’s own interpreter finds', () => {
+  // Left out is what its dialect has changed: slices of text, and selections of nothing.
+  const fragment = fc.constantFrom(
+    ...'a b . .* .a [*] [] [0] [-1] [?a] [?@==`1`] | || && ! == > < * length(@) keys(@) type(@) to_string(@) max(@) reverse(@) sort_by(@,&a) map(&a,@) `[1,2]` `1` \'x\' "a" @ ( )'.split(
+      ' ',
+    ),
+  )
+  const { json } = fc.letrec<{ json: fc.JsonValue }>((tie) => ({
+    json: fc.oneof(
+      { depthSize: 'small' },
+      fc.constantFrom(0, 1, 2, 'x', '', true, null),
+      fc.array(tie('json'), { maxLength: 3 }),
+      fc.dictionary(fc.constantFrom('a', 'b', 'c'), tie('json'), { maxKeys: 3 }),
+    ),
+  }))
+  let compared = 0
+  fc.assert(
+    fc.property(fc.array(fragment, { minLength: 1, maxLength: 6 }), json, (parts, data) => {
+      const query = parts.join('')
+      const own = found(data, query)
+      if (typeof own === 'string' && own.startsWith('no query')) return
+      compared++
+      expect(own).toEqual(foundByLibrary(data, query))
+    }),
+    { numRuns: 20_000 },
+  )
+  expect(compared).toBeGreaterThan(1000)
+})
+
+function foundByLibrary(data: unknown, query: string): unknown {
+  try {
+    return search(data as Parameters<typeof search>[0], query)
+  } catch {
+    return 'policy-query'
+  }
+}

@@ -80,12 +80,17 @@ export function running<T>(
 
 /** Puts claims into play; what happens to them is counted, and fails, by `meter`. */
 export function runOver(claims: readonly PolicyClaim[], meter: Meter): Run {
-  const seen: Seen[] = claims.map(({ type, value, issuer }) => ({
-    type,
-    value,
-    issuer: issuer ?? 'AttestationService',
-  }))
-  const tools: Tools = { seen, meter, json: createJsonReader() }
+  const seen: Seen[] = []
+  const byType = new Map<string, Seen[]>()
+  const put = ({ type, value }: Claim, issuer: ClaimIssuer): void => {
+    const claim = { type, value, issuer }
+    seen.push(claim)
+    const same = byType.get(type)
+    if (same === undefined) byType.set(type, [claim])
+    else same.push(claim)
+  }
+  for (const claim of claims) put(claim, claim.issuer ?? 'AttestationService')
+  const tools: Tools = { seen, byType, meter, json: createJsonReader() }
   return {
     seen,
     fire: (rule) => {
@@ -96,7 +101,7 @@ export function runOver(claims: readonly PolicyClaim[], meter: Meter): Run {
         if (seen.length >= policyLimits.claimsMax) {
           meter.fail('policy-too-many-claims', `more than ${policyLimits.claimsMax} claims`)
         }
-        seen.push({ ...claim, issuer: 'AttestationPolicy' })
+        put(claim, 'AttestationPolicy')
       }
       return { count: firings.length, made }
     },
@@ -107,6 +112,7 @@ export function runOver(claims: readonly PolicyClaim[], meter: Meter): Run {
 
 interface Tools {
   readonly seen: readonly Seen[]
+  readonly byType: ReadonlyMap<string, readonly Seen[]>
   readonly meter: Meter
   readonly json: JsonReader
 }
@@ -131,19 +137,16 @@ interface Needs {
 
 /** Each distinct way to bind the names that the action uses, so that all conditions hold. */
 function firingsOf(rule: Rule, tools: Tools): readonly Firing[] {
-  const needs = needsOf(rule)
+  const needs = needsFor(rule)
   const isAnyEnough = needs.ones.size === 0 && needs.sets.size === 0
   const sets = new Map<string, Set<Seen>>([...needs.sets].map((name) => [name, new Set<Seen>()]))
   const firings = new Map<string, Firing>()
-  const positions = new Map(tools.seen.map((claim, position) => [claim, position]))
   const independent = new Map<Condition, readonly Seen[]>()
   const candidates = (condition: Condition, bound: Bound): readonly Seen[] => {
     const known = independent.get(condition)
     if (known !== undefined) return known
     const found = candidatesOf(condition, bound, tools)
-    if (!condition.comparisons.some(({ operand }) => namesIn(operand).length > 0)) {
-      independent.set(condition, found)
-    }
+    if (planOf(condition).independent) independent.set(condition, found)
     return found
   }
   const descend = (index: number, bound: Bound, key: string): void => {
@@ -171,13 +174,56 @@ function firingsOf(rule: Rule, tools: Tools): readonly Firing[] {
       if (isAnyEnough && firings.size > 0) return
       if (name === undefined) descend(index + 1, bound, key)
       else {
-        const part = needs.ones.has(name) ? `${name}=${positions.get(claim)};` : ''
+        const part = needs.ones.has(name) ? `${name}=${tools.seen.indexOf(claim)};` : ''
         descend(index + 1, new Map([...bound, [name, claim]]), key + part)
       }
     }
   }
   descend(0, new Map(), '')
   return [...firings.values()]
+}
+
+/** Rules and conditions do not change: what is known of them is known for the next evaluation, too. */
+const knownNeeds = new WeakMap<Rule, Needs>()
+const knownPlans = new WeakMap<Condition, Plan>()
+
+function needsFor(rule: Rule): Needs {
+  const known = knownNeeds.get(rule)
+  if (known !== undefined) return known
+  const needs = needsOf(rule)
+  knownNeeds.set(rule, needs)
+  return needs
+}
+
+/** How a condition is asked of a claim: whose it is first, and only then what its value is. */
+interface Plan {
+  /** The type that a claim must have. */
+  readonly type: string | undefined
+  /** Whether the condition says, in whatever way, which type a claim must have. */
+  readonly pinsType: boolean
+  readonly others: readonly Comparison[]
+  readonly values: readonly Comparison[]
+  /** No name of another condition is in it. */
+  readonly independent: boolean
+}
+
+function planOf(condition: Condition): Plan {
+  const known = knownPlans.get(condition)
+  if (known !== undefined) return known
+  const { comparisons } = condition
+  const types = comparisons.filter(
+    ({ property, operator }) => property === 'type' && operator === '==',
+  )
+  const literal = types.find(({ operand }) => operand.kind === 'literal')
+  const plan: Plan = {
+    type: literal?.operand.kind === 'literal' ? String(literal.operand.value) : undefined,
+    pinsType: types.length > 0,
+    others: comparisons.filter((one) => one.property !== 'value' && one !== literal),
+    values: comparisons.filter(({ property }) => property === 'value'),
+    independent: comparisons.every(({ operand }) => namesIn(operand).length === 0),
+  }
+  knownPlans.set(condition, plan)
+  return plan
 }
 
 function needsOf({ conditions, action }: Rule): Needs {
@@ -211,18 +257,17 @@ export function namesIn(operand: Operand): readonly string[] {
 }
 
 function candidatesOf(condition: Condition, bound: Bound, tools: Tools): readonly Seen[] {
-  const { meter, seen } = tools
-  const pinsType = condition.comparisons.some(
-    ({ property, operator }) => property === 'type' && operator === '==',
-  )
+  const { meter, seen, byType } = tools
+  const plan = planOf(condition)
+  meter.step()
   const found: Seen[] = []
   let mismatched = false
   let matchedKind = false
-  for (const claim of seen) {
-    const outcome = satisfies(claim, condition.comparisons, bound, tools)
+  for (const claim of plan.type === undefined ? seen : (byType.get(plan.type) ?? [])) {
+    const outcome = satisfies(claim, plan, bound, tools)
     if (outcome === 'satisfied') found.push(claim)
     if (outcome === 'satisfied' || outcome === 'other-value') matchedKind = true
-    if (outcome !== 'mismatched' || !pinsType) continue
+    if (outcome !== 'mismatched' || !plan.pinsType) continue
     // A claim that is not of the kind its policy's author thought must not slip past a rule unseen.
     if (claim.issuer !== 'AttestationPolicy') failForKind(meter)
     mismatched = true
@@ -236,32 +281,22 @@ function failForKind(meter: Meter): never {
   return meter.fail('policy-type-mismatch', 'a claim is not of the kind it is compared with')
 }
 
+/** `other-value`: it is the claim that is meant, and its value is of the kind that it is compared with. */
 type Outcome = 'satisfied' | 'other-claim' | 'other-value' | 'mismatched'
 
-/** `other-value`: all but comparisons with its value hold, and it is of the kind that it is compared with. */
-function satisfies(
-  claim: Seen,
-  comparisons: readonly Comparison[],
-  bound: Bound,
-  tools: Tools,
-): Outcome {
-  const held: Exclude<Outcome, 'other-claim'>[] = []
-  // Whose value it is comes first: only then must its value be of a kind.
-  for (const comparison of comparisons) {
-    if (comparison.property === 'value') continue
+function satisfies(claim: Seen, { others, values }: Plan, bound: Bound, tools: Tools): Outcome {
+  for (const comparison of others) {
     const holds = compare(claim, comparison, bound, tools)
     if (holds === 'mismatched') return failForKind(tools.meter)
     if (!holds) return 'other-claim'
   }
-  for (const comparison of comparisons) {
-    if (comparison.property !== 'value') continue
+  let outcome: Outcome = 'satisfied'
+  for (const comparison of values) {
     const holds = compare(claim, comparison, bound, tools)
-    held.push(holds === 'mismatched' ? holds : holds ? 'satisfied' : 'other-value')
+    if (holds === 'mismatched') return 'mismatched'
+    if (!holds) outcome = 'other-value'
   }
-  return (
-    (['mismatched', 'other-value'] as const).find((outcome) => held.includes(outcome)) ??
-    'satisfied'
-  )
+  return outcome
 }
 
 function compare(
