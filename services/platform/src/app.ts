@@ -13,7 +13,7 @@ import type { Handler, Platform, StaffRequest } from './platform.ts'
 import type { ApiProblem } from './problems.ts'
 import { readOpenings, readReceipt } from './receipts/receipt.ts'
 import { readResult } from './results/result.ts'
-import type { Role, Staff } from './staff/staff-token.ts'
+import type { Role, Staff } from './staff/staff.ts'
 import { readModelCard, readTrust } from './trust/trust.ts'
 
 type Method = 'GET' | 'POST' | 'PUT'

@@ -18,14 +18,10 @@ export const filmBytesMax: number = 48 * 1024 * 1024
 export const innerHeadersMax = 32
 /** Path and query of an inner request. Characters. */
 export const innerPathCharactersMax = 2048
-/** A staff member's access token. Characters. */
-export const staffTokenCharactersMax = 8192
 /** Resources in the answer to one search. */
 export const searchResultsMax = 100
 /** A clinician's conclusion. Characters. */
 export const conclusionCharactersMax = 4000
-/** The identity provider's metadata or key set. Bytes. */
-export const identityAnswerBytesMax: number = 256 * 1024
 /** An answer of the attestation service. Bytes. */
 export const attestationAnswerBytesMax: number = 1024 * 1024
 /** A peer's evidence document. Bytes. */

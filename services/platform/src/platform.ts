@@ -3,7 +3,7 @@ import type { Answer } from './answer.ts'
 import type { Films } from './films/films.ts'
 import type { OrderQueue } from './orders/queue.ts'
 import type { ApiProblem } from './problems.ts'
-import type { Staff } from './staff/staff-token.ts'
+import type { Staff } from './staff/staff.ts'
 import type { Store } from './store/store.ts'
 import type { TrustReport } from './trust/trust.ts'
 

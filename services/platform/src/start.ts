@@ -2,6 +2,7 @@ import { ok, type Result } from '@sealward/attestation/bytes'
 import { createPcsClient } from '@sealward/enclave/endorsements'
 import type { Tee } from '@sealward/enclave/evidence'
 import { createIdentity, createPassport, createSignerKeys } from '@sealward/enclave/identity'
+import { createProviderKeys, verifyBearer } from '@sealward/enclave/identity-provider'
 import { createSealer, masterKeyOf } from '@sealward/enclave/sealing'
 import { createServer, type Running, systemClock, systemRandom } from '@sealward/enclave/server'
 import type { Logger } from '@sealward/enclave/telemetry'
@@ -21,8 +22,7 @@ import type { ApiProblem } from './problems.ts'
 import { createOwnProof } from './receipts/own-proof.ts'
 import { createChannelKeys } from './sealed-http/channel-keys.ts'
 import { addPublicRoutes } from './sealed-http/public-app.ts'
-import { createStaffKeys } from './staff/identity-provider.ts'
-import { verifyStaff } from './staff/staff-token.ts'
+import { roles } from './staff/staff.ts'
 import { openStore } from './store/store.ts'
 import { gatherTrust } from './trust/trust.ts'
 
@@ -106,7 +106,8 @@ export async function startPlatform(service: {
   )
 
   // Who asks.
-  const staffKeys = createStaffKeys({
+  const expectation = { ...provider, roles }
+  const staffKeys = createProviderKeys({
     issuer: provider.issuer,
     url: initTimeData.development ? (config.identityUrl ?? provider.issuer) : provider.issuer,
     development: initTimeData.development,
@@ -116,7 +117,8 @@ export async function startPlatform(service: {
   const inner = createApp({
     platform,
     log,
-    verifyStaff: (authorization) => verifyStaff(authorization, provider, staffKeys, clock.now()),
+    verifyStaff: (authorization) =>
+      verifyBearer(authorization, expectation, staffKeys, clock.now()),
   })
   await inner.ready()
   const server = createServer({

@@ -1,6 +1,6 @@
 import type { AuditEvent, AuditEventEntity } from '@medplum/fhirtypes'
 import { instantNow, newId, type Platform } from '../platform.ts'
-import type { Staff } from '../staff/staff-token.ts'
+import type { Staff } from '../staff/staff.ts'
 import { createResource } from '../store/resources.ts'
 import type { StoreTransaction } from '../store/store.ts'
 

@@ -47,7 +47,7 @@ import {
   readServedModel,
   type ServedModel,
 } from '../../../diagnostics/src/app.ts'
-import type { Role } from '../staff/staff-token.ts'
+import type { Role } from '../staff/staff.ts'
 import { startPlatform } from '../start.ts'
 import { type Provider, startProvider } from './provider.fixtures.ts'
 

@@ -2,20 +2,22 @@ import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { ok, type Problem, type Result, refuse } from '@sealward/attestation/bytes'
 import { exportJWK, type JSONWebKeySet, SignJWT } from 'jose'
 import { expect, test } from 'vitest'
-import { type StaffKeys, verifyStaff } from './staff-token.ts'
+import { verifyBearer } from './bearer-token.ts'
+import type { ProviderKeys } from './provider-keys.ts'
 
 const now = 1_790_000_000
 const expectation = {
   issuer: 'https://identity.hospital.example',
   audience: 'urn:sealward:platform',
   roleClaim: 'roles',
+  roles: ['clerk', 'radiologist'],
 }
 const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const stranger = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const jwks: JSONWebKeySet = {
   keys: [{ ...(await exportJWK(pair.publicKey)), kid: 'k1', alg: 'ES256' }],
 }
-const keys: StaffKeys = async () => ok(jwks)
+const keys: ProviderKeys = async () => ok(jwks)
 
 function token(
   changes: { readonly [claim: string]: unknown } = {},
@@ -39,7 +41,7 @@ function token(
 }
 
 const verify = async (jwt: string): Promise<unknown> =>
-  verifyStaff(`Bearer ${jwt}`, expectation, keys, now)
+  verifyBearer(`Bearer ${jwt}`, expectation, keys, now)
 
 test('a token of the pinned provider names the member of staff and the roles', async () => {
   expect(await verify(await token())).toEqual({
@@ -51,7 +53,7 @@ test('a token of the pinned provider names the member of staff and the roles', a
 test('roles may lie below a dotted claim', async () => {
   const nested = await token({ roles: undefined, realm_access: { roles: ['radiologist', 'x'] } })
   expect(
-    await verifyStaff(
+    await verifyBearer(
       `Bearer ${nested}`,
       { ...expectation, roleClaim: 'realm_access.roles' },
       keys,
@@ -93,11 +95,11 @@ test('an identity token is not an access token', async () => {
 
 test('an unknown key makes the provider be asked once more, and a new key then counts', async () => {
   const asked: boolean[] = []
-  const rotated: StaffKeys = async ({ fresh }) => {
+  const rotated: ProviderKeys = async ({ fresh }) => {
     asked.push(fresh)
     return ok(fresh ? jwks : { keys: [] })
   }
-  expect(await verifyStaff(`Bearer ${await token()}`, expectation, rotated, now)).toMatchObject({
+  expect(await verifyBearer(`Bearer ${await token()}`, expectation, rotated, now)).toMatchObject({
     ok: true,
   })
   expect(asked).toEqual([false, true])
@@ -106,7 +108,7 @@ test('an unknown key makes the provider be asked once more, and a new key then c
 test.each(['', 'Bearer', 'Bearer a b', 'Basic abc', undefined])(
   '%j is no bearer token',
   async (header) => {
-    expect(await verifyStaff(header, expectation, keys, now)).toMatchObject({
+    expect(await verifyBearer(header, expectation, keys, now)).toMatchObject({
       problem: { code: 'token-missing' },
     })
   },
@@ -117,10 +119,10 @@ test.each(['a', 'a.b', 'a.b.c', 'a.b.c.d.e', '....'])('%j is refused, not thrown
 })
 
 test('a provider that gives no keys is told apart from a bad token', async () => {
-  const down: StaffKeys = async (): Promise<
+  const down: ProviderKeys = async (): Promise<
     Result<never, Problem<'identity-provider-unavailable'>>
   > => refuse('identity-provider-unavailable', 'status', 'down')
-  expect(await verifyStaff(`Bearer ${await token()}`, expectation, down, now)).toMatchObject({
+  expect(await verifyBearer(`Bearer ${await token()}`, expectation, down, now)).toMatchObject({
     problem: { code: 'identity-provider-unavailable' },
   })
 })

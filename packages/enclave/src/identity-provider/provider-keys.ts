@@ -1,36 +1,36 @@
 import { ok, type Problem, type Result, refuse } from '@sealward/attestation/bytes'
 import type { JSONWebKeySet } from 'jose'
-import { z } from 'zod'
-import { identityAnswerBytesMax } from '../limits.ts'
-import type { StaffKeys } from './staff-token.ts'
+import * as z from 'zod'
+import { limits } from './limits.ts'
 
-const keysLifetimeSeconds = 3600
-const freshKeysEverySeconds = 30
-const patienceMs = 5000
+/** Gives the provider's keys; `fresh` asks past the cache. */
+export type ProviderKeys = (options: {
+  readonly fresh: boolean
+}) => Promise<Result<JSONWebKeySet, Problem<'identity-provider-unavailable'>>>
 
 const Metadata = z.object({ issuer: z.string(), jwks_uri: z.url() })
-const KeySet = z.object({ keys: z.array(z.record(z.string(), z.unknown())).max(64) })
+const KeySet = z.object({ keys: z.array(z.record(z.string(), z.unknown())).max(limits.keysMax) })
 
 /**
  * Keys of the pinned identity provider, by its published metadata.
  *
- * Kept for an hour; asked for again at most every 30 s when a token names an unknown key. Other
- * places than https are refused unless the instance is one for development.
+ * Kept for an hour and not a second longer; asked for again at most every 30 s when a token names an unknown key.
+ * Other places than https are refused unless the instance is one for development.
  *
  * @see OpenID Connect Discovery 1.0, section 4; RFC 8414
  */
-export function createStaffKeys(options: {
+export function createProviderKeys(options: {
   readonly issuer: string
   /** Where the issuer is reached: itself, but for a development deployment. */
   readonly url: string
   readonly development: boolean
   readonly now: () => number
   readonly fetch: typeof fetch
-}): StaffKeys {
+}): ProviderKeys {
   let held: { readonly keys: JSONWebKeySet; readonly at: number } | undefined
-  let running: ReturnType<StaffKeys> | undefined
+  let running: ReturnType<ProviderKeys> | undefined
 
-  const load: () => ReturnType<StaffKeys> = async () => {
+  const load: () => ReturnType<ProviderKeys> = async () => {
     const metadata = await read(
       options,
       `${options.url.replace(/\/$/, '')}/.well-known/openid-configuration`,
@@ -52,7 +52,10 @@ export function createStaffKeys(options: {
 
   return ({ fresh }) => {
     const age = held === undefined ? Number.POSITIVE_INFINITY : options.now() - held.at
-    if (held !== undefined && age < (fresh ? freshKeysEverySeconds : keysLifetimeSeconds)) {
+    if (
+      held !== undefined &&
+      age < (fresh ? limits.freshKeysEverySeconds : limits.keysLifetimeSeconds)
+    ) {
       return Promise.resolve(ok(held.keys))
     }
     running ??= load().finally(() => {
@@ -71,7 +74,7 @@ async function read<T>(
   try {
     const response = await options.fetch(url, {
       redirect: 'error',
-      signal: AbortSignal.timeout(patienceMs),
+      signal: AbortSignal.timeout(limits.patienceMs),
       headers: { accept: 'application/json' },
     })
     if (response.status !== 200) {
@@ -92,7 +95,7 @@ async function boundedText(response: Response): Promise<string | undefined> {
   let bytes = 0
   for await (const chunk of response.body ?? []) {
     bytes += chunk.length
-    if (bytes > identityAnswerBytesMax) return undefined
+    if (bytes > limits.answerBytesMax) return undefined
     chunks.push(chunk)
   }
   return Buffer.concat(chunks).toString('utf8')

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest'
-import { identityAnswerBytesMax } from '../limits.ts'
-import { createStaffKeys } from './identity-provider.ts'
-import type { StaffKeys } from './staff-token.ts'
+import { limits } from './limits.ts'
+import { createProviderKeys, type ProviderKeys } from './provider-keys.ts'
 
 const issuer = 'https://identity.hospital.example'
 const jwksUrl = 'https://keys.hospital.example/jwks'
@@ -10,7 +9,7 @@ interface World {
   now: number
   answers: Record<string, () => Response>
   readonly asked: string[]
-  readonly keys: StaffKeys
+  readonly keys: ProviderKeys
 }
 
 function world(more: { readonly url?: string; readonly development?: boolean } = {}): World {
@@ -23,7 +22,7 @@ function world(more: { readonly url?: string; readonly development?: boolean } =
       [jwksUrl]: () => Response.json({ keys: [{ kty: 'EC', kid: 'k1' }] }),
     },
   }
-  const keys = createStaffKeys({
+  const keys = createProviderKeys({
     issuer,
     url: more.url ?? issuer,
     development: more.development ?? false,
@@ -84,7 +83,7 @@ test.each<[string, (it: World) => void]>([
   [
     'an answer that is too large',
     (it) => {
-      it.answers[jwksUrl] = () => new Response('x'.repeat(identityAnswerBytesMax + 1))
+      it.answers[jwksUrl] = () => new Response('x'.repeat(limits.answerBytesMax + 1))
     },
   ],
   [

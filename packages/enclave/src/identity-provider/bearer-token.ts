@@ -1,21 +1,18 @@
 import { ok, type Problem, type Result, refuse } from '@sealward/attestation/bytes'
-import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTPayload, jwtVerify } from 'jose'
-import { staffTokenCharactersMax } from '../limits.ts'
+import { createLocalJWKSet, errors, type JWTPayload, jwtVerify } from 'jose'
+import { limits } from './limits.ts'
+import type { ProviderKeys } from './provider-keys.ts'
 
-/** What a member of staff may do. */
-export type Role = 'clerk' | 'radiologist'
-
-const roles: readonly Role[] = ['clerk', 'radiologist']
-
-/** Whoever stands behind a request, as the hospital's identity provider says. */
-export interface Staff {
-  /** Stable at the provider; goes into audit events, never into a log. */
+/** Whoever stands behind a request, as the identity provider says. */
+export interface Bearer<Role extends string> {
+  /** Stable at the provider; goes into audit records, never into a log. */
   readonly subject: string
   readonly name: string
+  /** Those of the roles asked about that the provider grants; at least one. */
   readonly roles: readonly Role[]
 }
 
-export type StaffCode =
+export type BearerCode =
   | 'token-missing'
   | 'token-malformed'
   | 'token-refused'
@@ -23,18 +20,15 @@ export type StaffCode =
   | 'role-missing'
   | 'identity-provider-unavailable'
 
-/** The hospital's identity provider as the measured init-time data pins it. */
-export interface IdentityExpectation {
+/** Whose tokens count, and for whom they have to be. */
+export interface BearerExpectation<Role extends string> {
   readonly issuer: string
   readonly audience: string
   /** Name of the claim with the roles; a dot leads into an object, as in `realm_access.roles`. */
   readonly roleClaim: string
+  /** The roles that mean something here; others are passed over. */
+  readonly roles: readonly Role[]
 }
-
-/** Gives the provider's keys; `fresh` asks past the cache. */
-export type StaffKeys = (options: {
-  readonly fresh: boolean
-}) => Promise<Result<JSONWebKeySet, Problem<'identity-provider-unavailable'>>>
 
 /**
  * Verifies the access token of a request.
@@ -45,17 +39,17 @@ export type StaffKeys = (options: {
  * `identity-provider-unavailable`.
  * @see RFC 9068 JWT profile for access tokens, section 4
  */
-export async function verifyStaff(
+export async function verifyBearer<Role extends string>(
   authorization: string | undefined,
-  expectation: IdentityExpectation,
-  keys: StaffKeys,
+  expectation: BearerExpectation<Role>,
+  keys: ProviderKeys,
   at: number,
-): Promise<Result<Staff, Problem<StaffCode>>> {
+): Promise<Result<Bearer<Role>, Problem<BearerCode>>> {
   const token = /^Bearer ([\w.~+/-]+=*)$/i.exec(authorization ?? '')?.[1]
   if (token === undefined) {
     return refuse('token-missing', 'authorization', 'Sign in: a bearer token is needed.')
   }
-  if (token.length > staffTokenCharactersMax) {
+  if (token.length > limits.tokenCharactersMax) {
     return refuse('token-malformed', 'authorization', 'The access token is too long.')
   }
   const cached = await verifyWith(token, expectation, keys, at, false)
@@ -74,7 +68,7 @@ export async function verifyStaff(
   if (typeof sub !== 'string' || sub === '') {
     return refuse('token-malformed', 'sub', 'The access token does not say whose it is.')
   }
-  const granted = rolesIn(claims, expectation.roleClaim)
+  const granted = rolesIn(claims, expectation)
   if (granted.length === 0) {
     return refuse('role-missing', expectation.roleClaim, 'The account has no role here.')
   }
@@ -88,11 +82,11 @@ export async function verifyStaff(
 
 async function verifyWith(
   token: string,
-  expectation: IdentityExpectation,
-  keys: StaffKeys,
+  expectation: Pick<BearerExpectation<string>, 'issuer' | 'audience'>,
+  keys: ProviderKeys,
   at: number,
   fresh: boolean,
-): Promise<Result<JWTPayload, Problem<StaffCode>> | 'unknown-key'> {
+): Promise<Result<JWTPayload, Problem<BearerCode>> | 'unknown-key'> {
   const jwks = await keys({ fresh })
   if (!jwks.ok) return jwks
   try {
@@ -102,7 +96,7 @@ async function verifyWith(
       algorithms: ['ES256', 'ES384', 'EdDSA', 'Ed25519', 'PS256', 'RS256'],
       requiredClaims: ['sub', 'exp', 'iat'],
       currentDate: new Date(at * 1000),
-      clockTolerance: 30,
+      clockTolerance: limits.clockSkewSeconds,
     })
     const type = protectedHeader.typ?.toLowerCase().replace(/^application\//, '')
     if (type !== undefined && type !== 'at+jwt' && type !== 'jwt') {
@@ -128,7 +122,10 @@ async function verifyWith(
   }
 }
 
-function rolesIn(claims: JWTPayload, path: string): readonly Role[] {
+function rolesIn<Role extends string>(
+  claims: JWTPayload,
+  { roleClaim: path, roles }: BearerExpectation<Role>,
+): readonly Role[] {
   let value: unknown = claims[path]
   if (value === undefined) {
     value = claims
