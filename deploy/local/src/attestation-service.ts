@@ -20,23 +20,39 @@ export interface AttestationService {
 
 const readyMsMax = 20_000
 
-/** Starts the built attestation service as a development instance that knows the sample root. */
+/**
+ * Starts the built attestation service with one development instance that knows the sample root.
+ *
+ * Its signing key does not rotate by age: the parties pin it in their measured init-time data, and learn
+ * another only when they are configured anew.
+ */
 export async function startAttestationService(options: {
   readonly home: Home
   readonly folder: string
   readonly issuer: string
+  readonly databaseUrl: string
   readonly pcsUrl: string
   readonly roots: readonly string[]
 }): Promise<AttestationService> {
   const { home } = options
   const configFile = home.path('attestation-service.json')
   const config = {
-    issuer: options.issuer,
-    port: 0,
+    databaseUrl: options.databaseUrl,
     stateFolder: home.path('attestation-service'),
     pcsUrl: options.pcsUrl,
-    development: true,
-    roots: options.roots,
+    // The sample vendor makes nothing of AMD's, and nobody outside this machine is to be asked.
+    kdsUrl: options.pcsUrl,
+    instances: [
+      {
+        name: 'default',
+        issuer: options.issuer,
+        development: true,
+        roots: options.roots,
+        keys: { signsForSeconds: 'never' },
+        // Everybody comes through the edge, and is one client here.
+        limits: { requestsPerSecond: 200, burst: 1000 },
+      },
+    ],
   }
   writeFileSync(configFile, JSON.stringify(config), { mode: 0o600 })
   const child = spawn(process.execPath, [join(options.folder, 'main.js')], {

@@ -76,6 +76,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         home,
         folder: builtFolder('attestation-service'),
         issuer,
+        databaseUrl: postgres.url,
         pcsUrl: pcs.url,
         roots: [vendor.rootSpkiSha256],
       }),

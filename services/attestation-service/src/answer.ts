@@ -18,6 +18,7 @@ export type AzureCode =
   | 'PolicyEvaluationError'
   | 'PolicyParsingError'
   | 'ServiceUnavailable'
+  | 'TooManyRequests'
 
 /**
  * A refusal as Azure Attestation words it: the code for its clients, and ours inside.
@@ -25,7 +26,7 @@ export type AzureCode =
  * @see Azure REST API specifications, attestation data plane, `CloudError`
  */
 export function azureRefusal(
-  status: 400 | 404 | 406 | 413 | 415 | 503,
+  status: 400 | 404 | 406 | 413 | 415 | 429 | 503,
   code: AzureCode,
   message: string,
   problem: Problem,

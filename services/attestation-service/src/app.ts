@@ -4,15 +4,18 @@
  * @module
  */
 
+import { BlockList } from 'node:net'
 import { hexOf, type Problem } from '@sealward/attestation/bytes'
+import { type ClientRates, createClientRates } from '@sealward/enclave/rates'
 import { createServer, type Server } from '@sealward/enclave/server'
 import type { Logger } from '@sealward/enclave/telemetry'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Answer, azureRefusal, oauthRefusal } from './answer.ts'
 import { apiVersionIn, apiVersions } from './api-version.ts'
 import { type AttestDeps, type AttestQuestion, attest } from './attest/attest.ts'
+import { clientOf } from './clients/client-of.ts'
 import { exchangeToken } from './exchange/exchange.ts'
-import { createReplayMemory } from './exchange/replay-memory.ts'
+import { createReplayMemory, type ReplayMemory } from './exchange/replay-memory.ts'
 import type { Instance } from './instance.ts'
 import { limits } from './limits.ts'
 import { openIdConfiguration } from './metadata.ts'
@@ -20,12 +23,14 @@ import { serviceVersion } from './version.ts'
 
 export type { Instance } from './instance.ts'
 export { ringOf } from './keys/key-ring.ts'
-export { openSigningKey, type SigningKey } from './keys/signing-key.ts'
+export { makeSigningKey, type SigningKey, signingKeyOf } from './keys/signing-key.ts'
 export { fixedPolicy } from './policies/fixed-policy.ts'
 
 export interface AttestationServiceDeps extends Omit<AttestDeps, 'instance'> {
   /** The first answers at the root; each at `/instances/<name>` as well. */
-  readonly instances: readonly [Instance, ...Instance[]]
+  readonly instances: readonly Instance[]
+  /** Whose `X-Forwarded-For` is believed; nobody's, unless said. */
+  readonly trustedProxies?: BlockList
   readonly log: Logger
 }
 
@@ -37,19 +42,60 @@ type Handler = (request: FastifyRequest) => Answer | Promise<Answer>
  * @see docs/spec/tokens.md
  */
 export function createAttestationService(deps: AttestationServiceDeps): Server {
-  const server = createServer({ name: 'attestation-service', logger: deps.log })
-  const [first, ...others] = deps.instances
-  for (const [prefix, instance] of [
-    ['', first] as const,
-    ...[first, ...others].map((one) => [`/instances/${one.name}`, one] as const),
-  ]) {
-    void server.app.register(async (scope) => offer(scope, deps, instance), { prefix })
+  const { instances, log } = deps
+  const server = createServer({
+    name: 'attestation-service',
+    logger: log,
+    // One that cannot sign for one of its instances is not asked: another replica may.
+    healthy: () => instances.every(({ keys }) => keys.isFresh()),
+  })
+  for (const [index, instance] of instances.entries()) {
+    const state = stateOf(instance)
+    const routes = async (scope: FastifyInstance): Promise<void> =>
+      offer(scope, deps, instance, state)
+    void server.app.register(routes, { prefix: `/instances/${instance.name}` })
+    if (instance.host !== undefined) void server.app.register(onHost(instance.host, routes))
+    if (index === 0) void server.app.register(routes)
   }
+  server.app.all('/instances/*', async (request, reply) =>
+    finish(log, 'instance', reply, notServed(instances, request)),
+  )
   return server
 }
 
+/** The same routes, for requests whose `Host` is this one. */
+function onHost(
+  host: string,
+  routes: (scope: FastifyInstance) => Promise<void>,
+): (scope: FastifyInstance) => Promise<void> {
+  return async (scope) => {
+    scope.addHook('onRoute', (route) => {
+      route.constraints = { ...route.constraints, host }
+    })
+    await routes(scope)
+  }
+}
+
+/** What an instance remembers, under whichever of its addresses it is asked. */
+interface InstanceState {
+  readonly assertions: ReplayMemory
+  readonly rates: ClientRates
+}
+
+function stateOf({ limits: { burst, requestsPerSecond } }: Instance): InstanceState {
+  return {
+    assertions: createReplayMemory(limits.assertionsMax),
+    rates: createClientRates({ burst, perSecond: requestsPerSecond }, limits.clientsMax),
+  }
+}
+
 /** The routes of one instance. */
-function offer(app: FastifyInstance, deps: AttestationServiceDeps, instance: Instance): void {
+function offer(
+  app: FastifyInstance,
+  deps: AttestationServiceDeps,
+  instance: Instance,
+  { assertions, rates }: InstanceState,
+): void {
   const { clock, random, log } = deps
   app.addHook('onRequest', (_request, reply, done) => {
     reply.headers({
@@ -58,10 +104,9 @@ function offer(app: FastifyInstance, deps: AttestationServiceDeps, instance: Ins
     })
     done()
   })
-  const assertions = createReplayMemory(limits.assertionsMax)
   const open: readonly (readonly [path: string, Handler])[] = [
-    ['/.well-known/openid-configuration', () => openIdConfiguration(instance.issuer)],
-    ['/certs', () => published(instance)],
+    ['/.well-known/openid-configuration', () => openIdConfiguration(instance)],
+    ['/certs', (request) => published(instance, request)],
   ]
   const azure: readonly (readonly [path: string, Handler])[] = [
     [
@@ -76,14 +121,23 @@ function offer(app: FastifyInstance, deps: AttestationServiceDeps, instance: Ins
     ],
   ]
 
-  for (const [path, handler] of open) {
-    app.get(path, async (request, reply) => {
-      reply.header('cache-control', 'public, max-age=300')
-      return send(reply, await handler(request))
-    })
-  }
+  const inTurn = (request: FastifyRequest): Answer | undefined =>
+    turnRefusal(rates.take(clientIn(request, deps.trustedProxies), clock.now()))
+  const able = (request: FastifyRequest): Answer | undefined =>
+    inTurn(request) ?? staleRefusal(instance)
+
   void app.register(async (scope) => {
-    readBytes(scope, 'application/json', limits.attestBodyBytesMax)
+    refusing(scope, log, inTurn)
+    for (const [path, handler] of open) {
+      scope.get(path, async (request, reply) => {
+        reply.header('cache-control', `public, max-age=${instance.keys.cacheSeconds}`)
+        return send(reply, await handler(request))
+      })
+    }
+  })
+  void app.register(async (scope) => {
+    refusing(scope, log, able)
+    readBytes(scope, 'application/json', instance.limits.attestBodyBytesMax)
     scope.setErrorHandler((error, _request, reply) => send(reply, azureFailure(log, error)))
     for (const [path, handler] of azure) {
       scope.post(path, async (request, reply) => {
@@ -93,6 +147,7 @@ function offer(app: FastifyInstance, deps: AttestationServiceDeps, instance: Ins
     }
   })
   void app.register(async (scope) => {
+    refusing(scope, log, (request) => oauthFormOf(able(request)))
     readBytes(scope, 'application/x-www-form-urlencoded', limits.tokenBodyBytesMax)
     scope.setErrorHandler((error, _request, reply) => send(reply, oauthFailure(log, error)))
     for (const [path, handler] of oauth) {
@@ -103,8 +158,76 @@ function offer(app: FastifyInstance, deps: AttestationServiceDeps, instance: Ins
   })
 }
 
-function published({ keys }: Instance): Answer {
-  return { status: 200, body: { keys: keys.published().map(({ jwk }) => jwk) } }
+/** Refuses before a body is read, where `refusalOf` says so. */
+function refusing(
+  scope: FastifyInstance,
+  log: Logger,
+  refusalOf: (request: FastifyRequest) => Answer | undefined,
+): void {
+  scope.addHook('onRequest', async (request, reply) => {
+    const refusal = refusalOf(request)
+    return refusal === undefined ? undefined : finish(log, 'request', reply, refusal)
+  })
+}
+
+function clientIn(request: FastifyRequest, trustedProxies = nobody): string {
+  const forwardedFor = request.headers['x-forwarded-for']
+  return clientOf(request.socket.remoteAddress, forwardedFor?.toString(), trustedProxies)
+}
+
+const nobody = new BlockList()
+
+/** @param seconds - after which it would be this client's turn. */
+function turnRefusal(seconds: number): Answer | undefined {
+  if (seconds === 0) return undefined
+  const problem = {
+    code: 'too-many-requests',
+    at: '',
+    detail: `this client asks too often; try again in ${seconds} seconds`,
+  }
+  const refusal = azureRefusal(429, 'TooManyRequests', problem.detail, problem)
+  return { ...refusal, headers: { ...refusal.headers, 'retry-after': String(seconds) } }
+}
+
+/** Keys that were read too long ago are not signed with, nor believed: another replica may have newer ones. */
+function staleRefusal({ keys }: Instance): Answer | undefined {
+  if (keys.isFresh()) return undefined
+  const problem = {
+    code: 'keys-stale',
+    at: 'database',
+    detail: 'the signing keys could not be read for too long; try again later',
+  }
+  return azureRefusal(503, 'ServiceUnavailable', problem.detail, problem)
+}
+
+function oauthFormOf(refusal: Answer | undefined): Answer | undefined {
+  if (refusal?.problem === undefined) return undefined
+  const { status, headers, problem } = refusal
+  return { ...oauthRefusal('temporarily_unavailable', problem), status, headers: headers ?? {} }
+}
+
+/** Below the address of an instance, where none of its routes is. */
+function notServed(instances: readonly Instance[], request: FastifyRequest): Answer {
+  const name = request.url.split(/[/?]/)[2]
+  const problem = instances.some((instance) => instance.name === name)
+    ? { code: 'not-found', at: 'path', detail: 'there is nothing here' }
+    : { code: 'instance-unknown', at: 'path', detail: 'no instance has this name' }
+  return azureRefusal(404, 'NotFound', problem.detail, problem)
+}
+
+/** As JSON, which Azure's clients read; as a JWK set where only that is asked for. */
+function published({ keys }: Instance, request: FastifyRequest): Answer {
+  const { accept = '' } = request.headers
+  const asksForSet = /\bapplication\/jwk\+json\b/i.test(accept)
+  const takesJson = /\bapplication\/(json\b|\*)|\*\/\*/i.test(accept)
+  return {
+    status: 200,
+    headers: {
+      vary: 'accept',
+      ...(asksForSet && !takesJson ? { 'content-type': 'application/jwk+json' } : {}),
+    },
+    body: { keys: keys.published().map(({ jwk }) => jwk) },
+  }
 }
 
 /** Bodies stay bytes: what is signed, hashed or refused is what came, not what a parser made of it. */

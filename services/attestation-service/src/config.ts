@@ -1,67 +1,204 @@
-import { readFile } from 'node:fs/promises'
-import { defaultPolicyFor } from '@sealward/attestation/policy'
-import { amdRootSpkis, intelSgxRootSpki } from '@sealward/attestation/verification'
-import * as z from 'zod'
+/**
+ * What an operator says of a service and of its instances.
+ *
+ * @see docs/spec/attestation-service.md
+ * @module
+ */
 
-/** What an operator says of an instance. */
+import { BlockList, isIP } from 'node:net'
+import { amdRootSpkis, intelSgxRootSpki } from '@sealward/attestation/verification'
+import { amdKds, intelPcs } from '@sealward/enclave/endorsements'
+import * as z from 'zod'
+import type { InstanceLimits } from './instance.ts'
+import type { KeyKind } from './keys/signing-key.ts'
+import { limits } from './limits.ts'
+
+/** A service, as its operator describes it. */
 export interface AttestationConfig {
-  /** As tokens name it; `/certs` and `/token` are below it. */
-  readonly issuer: string
+  /** Where it listens; behind a proxy that speaks TLS, unless it is for this machine alone. */
+  readonly address: string
   /** 0 for any free port. */
   readonly port: number
-  /** Holds the signing key. */
+  /** Of PostgreSQL; otherwise the environment's DATABASE_URL. */
+  readonly databaseUrl?: string | undefined
+  /** Holds the key-encryption key, and nothing else. */
   readonly stateFolder: string
-  /** Address of the provisioning certification service, or of a cache of it. */
+  /** Address of Intel's provisioning certification service, or of a cache of it. */
   readonly pcsUrl: string
-  /** Address of AMD's key distribution service, or of a cache of it. Without it, nothing of SEV-SNP is believed. */
-  readonly kdsUrl?: string | undefined
+  /** Address of AMD's key distribution service, or of what stands for it. */
+  readonly kdsUrl: string
+  /** Proxies whose `X-Forwarded-For` is believed: addresses, or networks as `10.0.0.0/8`. */
+  readonly trustedProxies: readonly string[]
+  /** How often keys and policies are read again: what one replica changes, the others know after that. */
+  readonly refreshSeconds: number
+  /** The first answers at the root; each at `/instances/<name>` as well. */
+  readonly instances: readonly [InstanceConfig, ...InstanceConfig[]]
+}
+
+/** One tenant. */
+export interface InstanceConfig {
+  readonly name: string
+  /** As tokens name it; `/certs` and `/token` are below it. */
+  readonly issuer: string
+  /** A value of the header `Host` by which it is found without its name in the path. */
+  readonly host?: string | undefined
   /** Whether simulated evidence may be let in. */
   readonly development: boolean
   /** Hex SHA-256 of the SPKI of evidence roots; Intel's and AMD's, where none is given. */
   readonly roots?: readonly string[] | undefined
-  /** A policy in the place of the built-in one. */
-  readonly policyFile?: string | undefined
+  /** Who may change policies: `entra`, whoever has the role; `isolated`, only registered signers. */
+  readonly mode: 'entra' | 'isolated'
+  readonly attestationLifetimeSeconds: number
+  readonly keys: KeySettings
+  readonly limits: InstanceLimits
 }
 
-/** A non-development instance that names any root but Intel's and AMD's is refused: it would let in what protects nothing. */
-export const attestationConfig: z.ZodType<AttestationConfig> = z
+export interface KeySettings extends KeyKind {
+  /** How long a key signs before the next takes its place; `never`: until it is rotated by hand. */
+  readonly signsForSeconds: number | 'never'
+  /** How long a key is published before it signs. */
+  readonly publishedAheadSeconds: number
+}
+
+const webAddress = z.url({ protocol: /^https?$/ }).regex(/[^/]$/, 'without a slash at the end')
+
+/** Hosts of proxies, one by one or as `10.0.0.0/8`. */
+const networkAddress = z.string().refine((text) => networkOf(text) !== undefined, {
+  message: 'an IP address, or one with a prefix length, expected',
+})
+
+const instanceLimits: z.ZodType<InstanceLimits, object> = z.strictObject({
+  requestsPerSecond: z.number().min(0.01).max(100_000).default(20),
+  burst: z.int().min(1).max(100_000).default(100),
+  attestBodyBytesMax: z
+    .int()
+    .min(1024)
+    .max(limits.attestBodyBytesMax)
+    .default(limits.attestBodyBytesMax),
+})
+
+const keySettings: z.ZodType<KeySettings, object> = z.strictObject({
+  algorithm: z.enum(['RS256', 'ES256']).default('RS256'),
+  rsaBits: z.literal([2048, 3072]).default(2048),
+  signsForSeconds: z
+    .union([z.literal('never'), z.int().min(1).max(limits.signsForSecondsMax)])
+    .default(90 * 24 * 3600),
+  publishedAheadSeconds: z.int().min(2).max(limits.publishedAheadSecondsMax).default(3600),
+})
+
+const instanceConfig: z.ZodType<InstanceConfig> = z
   .strictObject({
-    issuer: z.url({ protocol: /^https?$/ }).regex(/[^/]$/, 'without a slash at the end'),
-    port: z.int().min(0).max(65_535).default(0),
-    stateFolder: z.string().min(1),
-    pcsUrl: z.url({ protocol: /^https?$/ }),
-    kdsUrl: z.url({ protocol: /^https?$/ }).optional(),
-    development: z.boolean(),
+    name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'lower case, digits and hyphens'),
+    issuer: webAddress,
+    host: z
+      .string()
+      .regex(/^[a-z0-9.[\]-]+(:[0-9]+)?$/, 'a host, lower case')
+      .optional(),
+    development: z.boolean().default(false),
     roots: z
       .array(z.string().regex(/^[0-9a-f]{64}$/, 'hex SHA-256 of a root expected'))
       .min(1)
       .optional(),
-    policyFile: z.string().min(1).optional(),
+    mode: z.enum(['entra', 'isolated']).default('entra'),
+    attestationLifetimeSeconds: z
+      .int()
+      .min(60)
+      .max(limits.attestationLifetimeSecondsMax)
+      .default(limits.attestationLifetimeSeconds),
+    keys: keySettings.prefault({}),
+    limits: instanceLimits.prefault({}),
   })
   .refine(({ development, roots }) => development || rootsOf({ roots }).every(isVendors), {
     path: ['roots'],
-    message: "only a development instance may accept a root that is neither Intel's nor AMD's",
+    message: "only a development instance may accept a root that is not a hardware vendor's",
+  })
+
+/**
+ * The configuration of a service. An instance that is not for development and names any root but
+ * Intel's and AMD's is refused: it would let in what protects nothing.
+ */
+export const attestationConfig: z.ZodType<AttestationConfig> = z
+  .strictObject({
+    address: z.union([z.ipv4(), z.ipv6()]).default('127.0.0.1'),
+    port: z.int().min(0).max(65_535).default(0),
+    databaseUrl: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+    stateFolder: z.string().min(1),
+    pcsUrl: webAddress.default(intelPcs.baseUrl),
+    kdsUrl: webAddress.default(amdKds.baseUrl),
+    trustedProxies: z.array(networkAddress).max(limits.trustedProxiesMax).default([]),
+    refreshSeconds: z.int().min(1).max(30).default(10),
+    instances: z.tuple([instanceConfig], instanceConfig),
+  })
+  .superRefine(({ instances, refreshSeconds }, context) => {
+    for (const name of ['name', 'issuer', 'host'] as const) {
+      const seen = new Set<string>()
+      for (const [index, { [name]: value }] of instances.entries()) {
+        if (value === undefined) continue
+        if (seen.has(value)) refuseAt(context, ['instances', index, name], 'used twice')
+        seen.add(value)
+      }
+    }
+    for (const [index, { keys }] of instances.entries()) {
+      if (keys.publishedAheadSeconds < 2 * refreshSeconds) {
+        refuseAt(
+          context,
+          ['instances', index, 'keys', 'publishedAheadSeconds'],
+          'at least twice refreshSeconds, so that every replica has published a key before one signs with it',
+        )
+      }
+    }
+    if (instances.length > limits.instancesMax) {
+      refuseAt(context, ['instances'], `at most ${limits.instancesMax}`)
+    }
   })
 
 /** The evidence roots of an instance. */
-export function rootsOf(config: Pick<AttestationConfig, 'roots'>): readonly string[] {
+export function rootsOf(config: Pick<InstanceConfig, 'roots'>): readonly string[] {
   return config.roots ?? vendorRoots
 }
 
-/**
- * The text of the instance's policy.
- *
- * @throws when the file cannot be read.
- */
-export async function policyTextOf(
-  config: Pick<AttestationConfig, 'development' | 'policyFile'>,
-): Promise<string> {
-  if (config.policyFile !== undefined) return readFile(config.policyFile, 'utf8')
-  return defaultPolicyFor('SgxEnclave', { development: config.development })
+/** Where the database is: in the configuration, else in the environment. */
+export function databaseUrlOf(
+  config: Pick<AttestationConfig, 'databaseUrl'>,
+  environment: Readonly<Record<string, string | undefined>>,
+): string | undefined {
+  const url = config.databaseUrl ?? environment['DATABASE_URL']
+  return url === '' ? undefined : url
+}
+
+/** All addresses of `networks`, to be asked about one. */
+export function addressesOf(networks: readonly string[]): BlockList {
+  const list = new BlockList()
+  for (const text of networks) {
+    const network = networkOf(text)
+    if (network !== undefined) list.addSubnet(network.address, network.prefix, network.family)
+  }
+  return list
 }
 
 const vendorRoots: readonly string[] = [intelSgxRootSpki.sha256, ...Object.values(amdRootSpkis)]
 
 function isVendors(root: string): boolean {
   return vendorRoots.includes(root)
+}
+
+interface Network {
+  readonly address: string
+  readonly prefix: number
+  readonly family: 'ipv4' | 'ipv6'
+}
+
+function networkOf(text: string): Network | undefined {
+  const [address = '', length, ...more] = text.split('/')
+  const family = isIP(address)
+  if (family === 0 || more.length > 0) return undefined
+  const bits = family === 4 ? 32 : 128
+  const prefix = length === undefined ? bits : Number(length)
+  if (length !== undefined && !/^[0-9]{1,3}$/.test(length)) return undefined
+  if (prefix > bits) return undefined
+  return { address, prefix, family: family === 4 ? 'ipv4' : 'ipv6' }
+}
+
+function refuseAt(context: z.RefinementCtx, path: (string | number)[], message: string): void {
+  context.addIssue({ code: 'custom', path, message })
 }

@@ -6,10 +6,25 @@ export interface Instance {
   readonly name: string
   /** As tokens name it; `/certs` and `/token` are below it. */
   readonly issuer: string
+  /** A value of the header `Host` by which it is found, beside its name in the path. */
+  readonly host?: string | undefined
   /** Whether simulated evidence may be let in. */
   readonly development: boolean
   /** Hex SHA-256 of the SPKI of each evidence root that is accepted. */
   readonly roots: readonly string[]
+  /** Who may change policies: whoever has the role, or only registered signers. */
+  readonly mode: 'entra' | 'isolated'
+  readonly attestationLifetimeSeconds: number
+  readonly limits: InstanceLimits
   readonly keys: KeyRing
   readonly policies: PolicyReader
+}
+
+export interface InstanceLimits {
+  /** Requests each second that one client may go on with. */
+  readonly requestsPerSecond: number
+  /** Requests that may follow each other without a pause before that. */
+  readonly burst: number
+  /** Bytes of a request to `/attest/…`. */
+  readonly attestBodyBytesMax: number
 }

@@ -29,6 +29,18 @@ export const limits = {
   assertionLifetimeSecondsMax: 60,
   /** Seconds by which an attester's clock may differ. */
   clockSkewSeconds: 30,
+  /** Signing keys of one instance that are read: a rotation a minute, by hand, for an hour. */
+  signingKeysMax: 64,
+  /** Bytes of one signing key with its certificate and the evidence in it. */
+  signingKeyBytesMax: 32_768,
+  /** Where an instance does not say otherwise. */
   attestationLifetimeSeconds: 3600,
+  attestationLifetimeSecondsMax: 86_400,
+  signsForSecondsMax: 315_360_000,
+  publishedAheadSecondsMax: 2_592_000,
+  instancesMax: 64,
+  trustedProxiesMax: 64,
+  /** Clients whose requests are counted apart, of one instance. */
+  clientsMax: 50_000,
   accessLifetimeSeconds: 300,
 } as const

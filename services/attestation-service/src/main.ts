@@ -1,68 +1,28 @@
-import { parsePolicy } from '@sealward/attestation/policy'
-import { createDcapMemory, createSnpMemory } from '@sealward/attestation/verification'
-import { nodeCryptography } from '@sealward/enclave/cryptography'
-import { createPcsClient } from '@sealward/enclave/endorsements'
 import {
-  systemClock as clock,
-  systemRandom as random,
   runPlainService,
+  runService,
+  type ServiceStart,
+  StartRefusal,
 } from '@sealward/enclave/server'
-import { createAttestationService } from './app.ts'
-import { attestationConfig, policyTextOf, rootsOf } from './config.ts'
-import { ringOf } from './keys/key-ring.ts'
-import { openSigningKey } from './keys/signing-key.ts'
-import { limits } from './limits.ts'
-import { fixedPolicy } from './policies/fixed-policy.ts'
+import { type AttestationConfig, attestationConfig, databaseUrlOf } from './config.ts'
+import { startAttestationService } from './start.ts'
 
-await runPlainService(
-  { name: 'attestation-service', config: attestationConfig },
-  async ({ config, log }) => {
-    const policy = parsePolicy(await policyTextOf(config))
-    if (!policy.ok) {
-      const { code, at, detail } = policy.problem
-      throw new Error(`the policy is refused: ${code} at ${at}, ${detail}`)
-    }
-    const endorsements = createPcsClient({
-      baseUrl: config.pcsUrl,
-      clock,
-      ...(config.kdsUrl === undefined ? {} : { kds: { baseUrl: config.kdsUrl } }),
+const options = { name: 'attestation-service', config: attestationConfig }
+
+function start(
+  service: Omit<ServiceStart<AttestationConfig>, 'tee'> & Partial<ServiceStart<AttestationConfig>>,
+) {
+  const databaseUrl = databaseUrlOf(service.config, process.env)
+  if (databaseUrl === undefined) {
+    throw new StartRefusal({
+      code: 'config-malformed',
+      at: 'databaseUrl',
+      detail: 'Name a PostgreSQL database: databaseUrl in the configuration, or DATABASE_URL.',
     })
-    const server = createAttestationService({
-      instances: [
-        {
-          name: 'default',
-          issuer: config.issuer,
-          development: config.development,
-          roots: rootsOf(config),
-          keys: ringOf(
-            await openSigningKey({
-              folder: config.stateFolder,
-              issuer: config.issuer,
-              at: clock.now(),
-              random,
-            }),
-          ),
-          policies: fixedPolicy(policy.value),
-        },
-      ],
-      endorsements,
-      verification: {
-        cryptography: nodeCryptography,
-        memory: createDcapMemory(limits.rememberedPlatforms),
-        snpMemory: createSnpMemory(limits.rememberedSnpKeysMax),
-      },
-      clock,
-      random,
-      log,
-    })
-    if (config.development) log.warn('development-instance')
-    const { port } = await server.listen(config.port)
-    return {
-      ports: { http: port },
-      close: async () => {
-        await server.close()
-        await endorsements.close()
-      },
-    }
-  },
-)
+  }
+  return startAttestationService({ ...service, databaseUrl })
+}
+
+await (process.env['SEALWARD_TEE'] === undefined
+  ? runPlainService(options, async (service) => start(service))
+  : runService(options, async (service) => start(service)))

@@ -1,8 +1,9 @@
 import { claimNames } from '@sealward/attestation/token'
 import type { Answer } from './answer.ts'
+import type { Instance } from './instance.ts'
 
 /** `GET /.well-known/openid-configuration`: where keys are, and which claims tokens have. */
-export function openIdConfiguration(issuer: string): Answer {
+export function openIdConfiguration({ issuer, keys }: Pick<Instance, 'issuer' | 'keys'>): Answer {
   return {
     status: 200,
     body: {
@@ -14,7 +15,9 @@ export function openIdConfiguration(issuer: string): Answer {
       token_endpoint_auth_signing_alg_values_supported: ['ES256'],
       tls_client_certificate_bound_access_tokens: true,
       response_types_supported: ['token', 'none'],
-      id_token_signing_alg_values_supported: ['RS256'],
+      id_token_signing_alg_values_supported: [
+        ...new Set(keys.published().map(({ algorithm }) => algorithm)),
+      ],
       claims_supported: Object.values(claimNames),
     },
   }

@@ -60,6 +60,7 @@ export {
   type RaTlsClaims,
   type RaTlsCode,
   type RaTlsEvidence,
+  raTlsOids,
 } from './ra-tls.ts'
 export { parseSgxQuote, type SgxQuoteCode } from './sgx-quote.ts'
 export { type SgxReportBody, sgxAttributeFlags } from './sgx-report-body.ts'

@@ -2,7 +2,7 @@
  * Certificates that carry evidence about who holds their key (RA-TLS).
  *
  * @see CCC Attestation SIG, Interoperable RA-TLS: X.509 certificate and evidence formats, SGX and TDX evidence formats
- * @see Gramine, `ra_tls.h`; Open Enclave SDK, `X509_OID_FOR_QUOTE_EXT`
+ * @see Gramine, `ra_tls.h`; Open Enclave SDK, `X509_OID_FOR_QUOTE_EXT`; what `/certs` of Azure Attestation answers
  * @module
  */
 
@@ -76,11 +76,12 @@ export function parseRaTlsCertificate(
   const certificate = parsed.value
   const evidence = readEvidence(certificate)
   if (!evidence.ok) return evidence
-  const endorsements = extensionOf(certificate, oids.endorsements)
+  const endorsements = extensionOf(certificate, raTlsOids.endorsements)
   return ok({ ...evidence.value, certificate, endorsements })
 }
 
-const oids = {
+/** Extensions that carry evidence. */
+export const raTlsOids = {
   /** tcg-dice-conceptual-message-wrapper */
   evidence: '2.23.133.5.4.9',
   /** tcg-dice-endorsement-manifest */
@@ -89,18 +90,23 @@ const oids = {
   gramine: '0.6.9.42.840.113741.1337.6',
   intel: '1.2.840.113741.1337.6',
   openEnclave: '1.2.840.113556.10.1.1',
+  /** The same content, under the number that Azure Attestation gives its own signing keys. */
+  azureAttestation: '1.3.6.1.4.1.311.105.1',
 } as const
 
 function readEvidence(certificate: Certificate): Result<RaTlsEvidence, Problem<RaTlsCode>> {
-  const dice = extensionOf(certificate, oids.evidence)
+  const dice = extensionOf(certificate, raTlsOids.evidence)
   if (dice !== undefined) return readDice(dice)
-  const legacy = extensionOf(certificate, oids.gramine) ?? extensionOf(certificate, oids.intel)
+  const legacy =
+    extensionOf(certificate, raTlsOids.gramine) ?? extensionOf(certificate, raTlsOids.intel)
   if (legacy !== undefined) {
     return legacy.length > dcapQuoteBytesMax
-      ? refuse('quote-too-large', oids.intel, `more than ${dcapQuoteBytesMax} bytes`)
+      ? refuse('quote-too-large', raTlsOids.intel, `more than ${dcapQuoteBytesMax} bytes`)
       : ok({ form: 'legacy', quote: legacy })
   }
-  const report = extensionOf(certificate, oids.openEnclave)
+  const report =
+    extensionOf(certificate, raTlsOids.openEnclave) ??
+    extensionOf(certificate, raTlsOids.azureAttestation)
   if (report === undefined) {
     return refuse('ra-tls-no-evidence', 'extensions', 'none that carries evidence')
   }
@@ -118,7 +124,11 @@ function readDice(value: Uint8Array): Result<RaTlsEvidence, Problem<RaTlsCode>> 
   const tagged = decoded.value
   if (!(tagged instanceof CborTag)) return malformed('tagged evidence expected')
   if (tagged.tag !== tags.quote) {
-    return refuse('ra-tls-not-a-quote', oids.evidence, 'a report, which only its machine verifies')
+    return refuse(
+      'ra-tls-not-a-quote',
+      raTlsOids.evidence,
+      'a report, which only its machine verifies',
+    )
   }
   if (!Array.isArray(tagged.value) || tagged.value.length !== 2) {
     return malformed('quote and claims expected')
@@ -128,7 +138,7 @@ function readDice(value: Uint8Array): Result<RaTlsEvidence, Problem<RaTlsCode>> 
     return malformed('two byte strings expected')
   }
   if (quote.length > dcapQuoteBytesMax) {
-    return refuse('quote-too-large', oids.evidence, `more than ${dcapQuoteBytesMax} bytes`)
+    return refuse('quote-too-large', raTlsOids.evidence, `more than ${dcapQuoteBytesMax} bytes`)
   }
   const claims = readClaims(claimsBytes)
   return claims.ok ? ok({ form: 'dice', quote, claimsBytes, claims: claims.value }) : claims
@@ -173,7 +183,7 @@ function extensionOf({ extensions }: Certificate, oid: string): Uint8Array | und
 }
 
 function malformed(detail: string): Result<never, Problem<RaTlsCode>> {
-  return refuse('ra-tls-evidence-malformed', oids.evidence, detail)
+  return refuse('ra-tls-evidence-malformed', raTlsOids.evidence, detail)
 }
 
 function malformedClaims(detail: string): Result<never, Problem<RaTlsCode>> {

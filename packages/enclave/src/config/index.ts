@@ -4,4 +4,4 @@
  * @module
  */
 
-export { type ConfigCode, readConfig } from './read-config.ts'
+export { type ConfigCode, parseConfig, readConfig } from './read-config.ts'

@@ -33,6 +33,14 @@ export async function readConfig<T>(
       `The configuration file that SEALWARD_CONFIG names cannot be read, or is larger than ${configBytesMax} bytes.`,
     )
   }
+  return parseConfig(schema, bytes)
+}
+
+/** What `schema` makes of a configuration file's bytes, or `config-malformed`. */
+export function parseConfig<T>(
+  schema: z.ZodType<T>,
+  bytes: Uint8Array,
+): Result<T, Problem<'config-malformed'>> {
   let value: unknown
   try {
     value = JSON.parse(textOf(bytes) ?? '')
@@ -72,6 +80,9 @@ function wordsFor(issue: z.core.$ZodIssue | undefined): string {
       return `at most ${issue.maximum} expected`
     case 'invalid_format':
       return `text of the form ${issue.format} expected`
+    // What a schema of ours says of itself, which repeats nothing.
+    case 'custom':
+      return issue.message
     default:
       return 'another value expected'
   }

@@ -8,6 +8,7 @@
 import { type Problem, type Result, refuse } from '@sealward/attestation/bytes'
 import { type Clock, type Random, systemRandom } from '../effects/index.ts'
 import { createHttpClient, type HttpAnswer, type HttpClient } from '../http/http-client.ts'
+import { createTokenBucket, type RateLimit, type TokenBucket } from '../rates/token-bucket.ts'
 import type { EndorsementItem, EndorsementPiece } from './item.ts'
 import { endorsementsLimits } from './limits.ts'
 import { pauseOf, type Sleep, systemSleep } from './pause.ts'
@@ -16,7 +17,6 @@ import { readPiece } from './read-piece.ts'
 import { retryAfterOf } from './retry-after.ts'
 import type { EndorsementSource } from './source.ts'
 import { targetOf } from './target.ts'
-import { createTokenBucket, type RateLimit, type TokenBucket } from './token-bucket.ts'
 import type { KdsAddress, PcsAddress } from './vendors.ts'
 
 export interface RemoteSourceOptions {

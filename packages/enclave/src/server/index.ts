@@ -13,5 +13,6 @@ export {
   runService,
   type ServiceOptions,
   type ServiceStart,
+  StartRefusal,
 } from './run-service.ts'
 export { createServer, type Server, type ServerCode, type ServerOptions } from './server.ts'

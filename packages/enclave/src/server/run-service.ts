@@ -18,6 +18,15 @@ export interface ServiceOptions<Config> {
   readonly closeSecondsMax?: number
 }
 
+/** Thrown by a service that cannot start, with a sentence for its operator. Any other error is told by its place alone. */
+export class StartRefusal extends Error {
+  readonly problem: Problem
+  constructor(problem: Problem) {
+    super(problem.detail)
+    this.problem = problem
+  }
+}
+
 /** What a service that has started says. */
 export interface Running {
   /** By name: `{ http: 4711 }`. */
@@ -109,6 +118,7 @@ async function live(
   try {
     running = await life.start()
   } catch (error) {
+    if (error instanceof StartRefusal) return giveUp(options.name, log, error.problem)
     log.thrown('not-started', error)
     process.exit(1)
   }

@@ -31,8 +31,8 @@ export interface ServerOptions {
 export interface Server {
   /** For routes. Bodies are JSON up to the limit; other media types need a parser of the service's own. */
   readonly app: FastifyInstance
-  /** On 127.0.0.1; 0 for any free port, unless said. */
-  listen(port?: number): Promise<{ readonly port: number }>
+  /** On any free port of 127.0.0.1, unless said. */
+  listen(port?: number, address?: string): Promise<{ readonly port: number }>
   /** Stops accepting, waits for requests under way, then ends all connections. */
   close(): Promise<void>
 }
@@ -115,8 +115,8 @@ export function createServer(options: ServerOptions): Server {
 
   return {
     app,
-    async listen(port = 0) {
-      await app.listen({ port, host: '127.0.0.1' })
+    async listen(port = 0, address = '127.0.0.1') {
+      await app.listen({ port, host: address })
       return { port: (app.server.address() as AddressInfo).port }
     },
     async close() {

@@ -31,7 +31,6 @@ import type { ApiVersion } from '../api-version.ts'
 import { type AttestationType, attestationTypes } from '../attestation-type.ts'
 import type { Instance } from '../instance.ts'
 import { draftToken, signToken } from '../keys/sign-token.ts'
-import { limits } from '../limits.ts'
 import type { PolicyInForce } from '../policies/policy-reader.ts'
 import { serviceVersion } from '../version.ts'
 import { parseAttestRequest } from './attest-request.ts'
@@ -164,7 +163,7 @@ async function resultOf({ instance, random }: AttestDeps, appraised: Appraised):
   const { evidence, at } = receipt
   const life = {
     issuedAt: at,
-    expiresAt: Math.min(at + limits.attestationLifetimeSeconds, evidence.earliestExpiry),
+    expiresAt: Math.min(at + instance.attestationLifetimeSeconds, evidence.earliestExpiry),
     id: hexOf(random.bytes(32)),
   }
   const { issuer, keys } = instance

@@ -1,8 +1,5 @@
 /** Exchanges that were recorded from Azure Attestation, held again with this service. */
 
-import { mkdtemp } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { base64UrlOf, ok, type Problem, type Result, utf8Of } from '@sealward/attestation/bytes'
 import type { Endorsements } from '@sealward/attestation/endorsements'
 import { parseHclReport } from '@sealward/attestation/evidence'
@@ -24,8 +21,9 @@ import {
 } from '../../../../packages/attestation/src/verification/shared-vectors.fixtures.ts'
 import { createAttestationService } from '../app.ts'
 import { ringOf } from '../keys/key-ring.ts'
-import { openSigningKey, type SigningKey } from '../keys/signing-key.ts'
+import type { SigningKey } from '../keys/signing-key.ts'
 import { fixedPolicy } from '../policies/fixed-policy.ts'
+import { newSigningKey, unremarkable } from '../testing/attester.fixtures.ts'
 
 type Claims = Readonly<Record<string, unknown>>
 
@@ -380,9 +378,7 @@ async function serviceOf(options: {
   const { at = Number.NaN, endorsements } = options
   const policy = parsePolicy(options.policy)
   if (!policy.ok) throw new Error(policy.problem.code)
-  key ??= mkdtemp(join(tmpdir(), 'sealward-recorded-')).then((folder) =>
-    openSigningKey({ folder, issuer, at, random: systemRandom }),
-  )
+  key ??= newSigningKey()
   const missing = async (): Promise<never> => Promise.reject(new Error('nothing to ask'))
   return createAttestationService({
     instances: [
@@ -391,6 +387,7 @@ async function serviceOf(options: {
         issuer,
         development: false,
         roots: [intelSgxRootSpki.sha256, ...Object.values(amdRootSpkis)],
+        ...unremarkable,
         keys: ringOf(await key),
         policies: fixedPolicy(policy.value),
       },

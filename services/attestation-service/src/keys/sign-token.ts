@@ -1,14 +1,14 @@
 import { base64UrlOf, utf8Of } from '@sealward/attestation/bytes'
-import type { SigningKey } from './signing-key.ts'
+import type { SigningAlgorithm, SigningKey } from './signing-key.ts'
 
-/** A compact JWS, RS256. `jku` is written because Azure's clients expect it; nobody should follow it. */
+/** A compact JWS, by the key's own algorithm. `jku` is written because Azure's clients expect it; nobody should follow it. */
 export async function signToken(
   key: SigningKey,
   issuer: string,
   typ: 'JWT' | 'at+jwt' | 'eat+jwt',
   claims: Readonly<Record<string, unknown>>,
 ): Promise<string> {
-  const text = `${headerOf('RS256', key, issuer, typ)}.${encoded(claims)}`
+  const text = `${headerOf(key.algorithm, key, issuer, typ)}.${encoded(claims)}`
   return `${text}.${await key.sign(text)}`
 }
 
@@ -22,7 +22,12 @@ export function draftToken(
   return `${headerOf('none', key, issuer, typ)}.${encoded(claims)}.`
 }
 
-function headerOf(alg: 'RS256' | 'none', key: SigningKey, issuer: string, typ: string): string {
+function headerOf(
+  alg: SigningAlgorithm | 'none',
+  key: SigningKey,
+  issuer: string,
+  typ: string,
+): string {
   return encoded({ alg, jku: `${issuer}/certs`, kid: key.kid, typ })
 }
 

@@ -1,147 +1,126 @@
 /**
- * The key that signs tokens: made once, kept in the state folder.
+ * A key that signs tokens, as it is made and as it is used.
  *
  * @module
  */
 
-import 'reflect-metadata'
 import {
   createPrivateKey,
   createPublicKey,
   generateKeyPair,
   type KeyObject,
   sign,
-  webcrypto,
   X509Certificate,
 } from 'node:crypto'
-import { mkdir, open, readFile, rename } from 'node:fs/promises'
-import { join } from 'node:path'
 import { promisify } from 'node:util'
 import {
-  BasicConstraintsExtension,
-  cryptoProvider,
-  KeyUsageFlags,
-  KeyUsagesExtension,
-  X509CertificateGenerator,
-} from '@peculiar/x509'
-import { base64UrlOf, sha256, type UnixSeconds, utf8Of } from '@sealward/attestation/bytes'
+  base64Of,
+  base64UrlOf,
+  bytesOfBase64,
+  sha256,
+  type UnixSeconds,
+  utf8Of,
+} from '@sealward/attestation/bytes'
 import type { SigningJwk } from '@sealward/attestation/token'
 import type { Random } from '@sealward/enclave/server'
 import { calculateJwkThumbprint } from 'jose'
+import { certify, type EvidenceOf } from './certificate.ts'
+
+export type SigningAlgorithm = 'RS256' | 'ES256'
+
+/** What kind of key is made; bits are of RSA. */
+export interface KeyKind {
+  readonly algorithm: SigningAlgorithm
+  readonly rsaBits: 2048 | 3072
+}
 
 export interface SigningKey {
+  readonly algorithm: SigningAlgorithm
   /** RFC 7638 thumbprint. */
   readonly kid: string
   /** Public, with the self-signed certificate as `x5c`. */
   readonly jwk: SigningJwk
   /** Base64url SHA-256 of the SPKI: what relying parties pin. */
   readonly signer: string
-  /** RS256 over ASCII text; base64url. */
+  /** Over ASCII text; base64url. */
   sign(text: string): Promise<string>
 }
 
+/** A signing key as it is kept, once it has been sealed. */
+export interface KeyMaterial {
+  readonly algorithm: SigningAlgorithm
+  /** PKCS #8, base64. */
+  readonly privateKey: string
+  /** DER, base64. */
+  readonly certificate: string
+}
+
 /**
- * Reads the signing key of the state folder, or makes it: RSA 2048, file mode 0600, with a certificate
- * that it signs itself.
+ * Makes a key, with a certificate that it signs itself.
  *
- * @param issuer - becomes the certificate's common name.
- * @throws when the folder cannot be written, or holds something else under these names.
+ * @param options.issuer - becomes the certificate's common name.
+ * @param options.evidenceOf - in a TEE: its quote goes into the certificate.
  */
-export async function openSigningKey(options: {
-  readonly folder: string
+export async function makeSigningKey(options: {
+  readonly kind: KeyKind
   readonly issuer: string
   readonly at: UnixSeconds
   readonly random: Random
-}): Promise<SigningKey> {
-  const keyFile = join(options.folder, 'signing-key.pem')
-  const certificateFile = join(options.folder, 'signing-certificate.pem')
-  await mkdir(options.folder, { recursive: true, mode: 0o700 })
-
-  const keyPem = (await readIfThere(keyFile)) ?? (await keep(keyFile, await generateKeyPem()))
-  const privateKey = createPrivateKey(keyPem)
-  const certificatePem =
-    (await readIfThere(certificateFile)) ??
-    (await keep(certificateFile, await certify(privateKey, options)))
-  const certificate = new X509Certificate(certificatePem)
-  if (!certificate.checkPrivateKey(privateKey)) {
-    throw new Error(`${certificateFile} is not the certificate of the key beside it`)
-  }
-
-  const publicKey = createPublicKey(privateKey)
-  const { n, e } = publicKey.export({ format: 'jwk' })
-  if (n === undefined || e === undefined) throw new Error(`${keyFile} is not an RSA key`)
-  const kid = await calculateJwkThumbprint({ kty: 'RSA', n, e })
-  const signing = promisify(sign)
+  readonly evidenceOf?: EvidenceOf | undefined
+}): Promise<KeyMaterial> {
+  const { algorithm } = options.kind
+  const { privateKey, publicKey } = await generate(options.kind)
+  const certificate = await certify({ ...options, algorithm, privateKey, publicKey })
   return {
+    algorithm,
+    privateKey: privateKey.export({ format: 'der', type: 'pkcs8' }).toString('base64'),
+    certificate: base64Of(certificate),
+  }
+}
+
+/**
+ * A kept key, ready to sign.
+ *
+ * @throws when it is not a key, or its certificate is another key's.
+ */
+export async function signingKeyOf(material: KeyMaterial): Promise<SigningKey> {
+  const { algorithm } = material
+  const privateKey = createPrivateKey({
+    key: Buffer.from(bytesOfBase64(material.privateKey) ?? []),
+    format: 'der',
+    type: 'pkcs8',
+  })
+  const certificate = new X509Certificate(Buffer.from(bytesOfBase64(material.certificate) ?? []))
+  if (!certificate.checkPrivateKey(privateKey)) {
+    throw new Error('a signing key was kept with the certificate of another key')
+  }
+  const publicKey = createPublicKey(privateKey)
+  const numbers = publicKey.export({ format: 'jwk' })
+  const kid = await calculateJwkThumbprint(publicKey)
+  const key =
+    algorithm === 'RS256' ? privateKey : { key: privateKey, dsaEncoding: 'ieee-p1363' as const }
+  return {
+    algorithm,
     kid,
     jwk: {
-      kty: 'RSA',
-      n,
-      e,
+      ...(numbers as SigningJwk),
       kid,
       use: 'sig',
-      alg: 'RS256',
-      x5c: [certificate.raw.toString('base64')],
+      alg: algorithm,
+      x5c: [base64Of(certificate.raw)],
     },
     signer: base64UrlOf(await sha256(publicKey.export({ format: 'der', type: 'spki' }))),
-    sign: async (text) => base64UrlOf(await signing('sha256', utf8Of(text), privateKey)),
+    sign: async (text) => base64UrlOf(await signing('sha256', utf8Of(text), key)),
   }
 }
 
-async function generateKeyPem(): Promise<string> {
-  const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: 2048 })
-  return privateKey.export({ format: 'pem', type: 'pkcs8' }).toString()
-}
+const signing = promisify(sign)
 
-/** A certificate by the key for itself, because Azure's clients read keys from `x5c` only. */
-async function certify(
-  privateKey: KeyObject,
-  options: { readonly issuer: string; readonly at: UnixSeconds; readonly random: Random },
-): Promise<string> {
-  cryptoProvider.set(webcrypto as Crypto)
-  const algorithm = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' }
-  const serial = options.random.bytes(16)
-  serial[0] = ((serial[0] ?? 0) & 0x7f) | 0x40
-  const certificate = await X509CertificateGenerator.createSelfSigned({
-    serialNumber: Buffer.from(serial).toString('hex'),
-    name: [{ CN: [options.issuer] }],
-    notBefore: new Date((options.at - 3600) * 1000),
-    notAfter: new Date((options.at + certificateLifetimeSeconds) * 1000),
-    signingAlgorithm: algorithm,
-    keys: {
-      privateKey: privateKey.toCryptoKey(algorithm, false, ['sign']) as CryptoKey,
-      publicKey: createPublicKey(privateKey).toCryptoKey(algorithm, true, ['verify']) as CryptoKey,
-    },
-    extensions: [
-      new BasicConstraintsExtension(false, undefined, true),
-      new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
-    ],
-  })
-  return certificate.toString('pem')
-}
-
-/** Ten years. The certificate carries the key; that it is trusted is said by whoever pins it. */
-const certificateLifetimeSeconds = 10 * 365 * 24 * 3600
-
-async function readIfThere(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
-}
-
-/** Writes a file that is whole or is not there, readable by its owner only. */
-async function keep(file: string, content: string): Promise<string> {
-  const unfinished = `${file}.${process.pid}`
-  const handle = await open(unfinished, 'w', 0o600)
-  try {
-    await handle.writeFile(content)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-  await rename(unfinished, file)
-  return content
+function generate({
+  algorithm,
+  rsaBits,
+}: KeyKind): Promise<{ readonly privateKey: KeyObject; readonly publicKey: KeyObject }> {
+  return algorithm === 'RS256'
+    ? promisify(generateKeyPair)('rsa', { modulusLength: rsaBits })
+    : promisify(generateKeyPair)('ec', { namedCurve: 'P-256' })
 }

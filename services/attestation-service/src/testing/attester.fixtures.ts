@@ -1,6 +1,3 @@
-import { mkdtemp } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { base64UrlOf, type UnixSeconds, utf8Of } from '@sealward/attestation/bytes'
 import { encodeInitTimeData, type InitTimeData } from '@sealward/attestation/evidence'
 import { defaultPolicyFor, parsePolicy, policyHashOf } from '@sealward/attestation/policy'
@@ -19,8 +16,10 @@ import { createLogger } from '@sealward/enclave/telemetry'
 import type { Answer } from '../answer.ts'
 import type { AttestationServiceDeps } from '../app.ts'
 import { type AttestDeps, attest } from '../attest/attest.ts'
+import type { Instance } from '../instance.ts'
 import { ringOf } from '../keys/key-ring.ts'
-import { openSigningKey, type SigningKey } from '../keys/signing-key.ts'
+import { makeSigningKey, type SigningKey, signingKeyOf } from '../keys/signing-key.ts'
+import { limits } from '../limits.ts'
 import { fixedPolicy } from '../policies/fixed-policy.ts'
 
 export const issuer = 'http://127.0.0.1:4400/attestation'
@@ -38,6 +37,27 @@ export function movableClock(): Clock & { move(seconds: number): void } {
       now += seconds
     },
   }
+}
+
+/** What an instance says where a test does not care. */
+export const unremarkable: Pick<Instance, 'mode' | 'attestationLifetimeSeconds' | 'limits'> = {
+  mode: 'entra',
+  attestationLifetimeSeconds: limits.attestationLifetimeSeconds,
+  limits: {
+    requestsPerSecond: 1000,
+    burst: 1000,
+    attestBodyBytesMax: limits.attestBodyBytesMax,
+  },
+}
+
+/** A key that no database holds. */
+export async function newSigningKey(
+  algorithm: SigningKey['algorithm'] = 'RS256',
+): Promise<SigningKey> {
+  const kind = { algorithm, rsaBits: 2048 } as const
+  return signingKeyOf(
+    await makeSigningKey({ kind, issuer, at: startOfTests, random: systemRandom }),
+  )
 }
 
 export interface Attester {
@@ -77,13 +97,13 @@ export async function createAttester(
   const { development = true } = options
   const policy = parsePolicy(options.policy ?? defaultPolicyFor('SgxEnclave', { development }))
   if (!policy.ok) throw new Error(policy.problem.code)
-  const folder = await mkdtemp(join(tmpdir(), 'sealward-attestation-'))
-  const signingKey = await openSigningKey({ folder, issuer, at: startOfTests, random })
-  const instance = {
+  const signingKey = await newSigningKey()
+  const instance: Instance = {
     name: 'default',
     issuer,
     development,
     roots: [vendor.rootSpkiSha256],
+    ...unremarkable,
     keys: ringOf(signingKey),
     policies: fixedPolicy(policy.value),
   }

@@ -1,9 +1,6 @@
 import { createHash, generateKeyPairSync } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { base64UrlOf, sha256, textOf, utf8Of } from '@sealward/attestation/bytes'
 import { openChannel, type SealedChannel, verifyPeer } from '@sealward/attestation/channel'
 import {
@@ -36,8 +33,9 @@ import {
 import {
   createAttestationService,
   fixedPolicy,
-  openSigningKey,
+  makeSigningKey,
   ringOf,
+  signingKeyOf,
 } from '../../../attestation-service/src/app.ts'
 import { createGateway, createInProcessStore } from '../../../cache-gateway/src/gateway.ts'
 import {
@@ -131,12 +129,13 @@ async function start(
   const silent = createLogger('test', { level: 'silent' })
 
   // The Verifier.
-  const folder = mkdtempSync(join(tmpdir(), 'sealward-platform-attestation-'))
-  undo.push(() => rmSync(folder, { recursive: true, force: true }))
   const issuer = 'http://attestation.test/attestation'
   const policy = parsePolicy(defaultPolicyFor('SgxEnclave', { development: true }))
   if (!policy.ok) throw new Error(policy.problem.code)
-  const signingKey = await openSigningKey({ folder, issuer, at: clock.now(), random })
+  const kind = { algorithm: 'RS256', rsaBits: 2048 } as const
+  const signingKey = await signingKeyOf(
+    await makeSigningKey({ kind, issuer, at: clock.now(), random }),
+  )
   const attestation = createAttestationService({
     instances: [
       {
@@ -144,6 +143,9 @@ async function start(
         issuer,
         development: true,
         roots: [vendor.rootSpkiSha256],
+        mode: 'entra',
+        attestationLifetimeSeconds: 3600,
+        limits: { requestsPerSecond: 1000, burst: 1000, attestBodyBytesMax: 262_144 },
         keys: ringOf(signingKey),
         policies: fixedPolicy(policy.value),
       },

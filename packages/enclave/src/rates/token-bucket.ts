@@ -1,6 +1,6 @@
 import type { UnixSeconds } from '@sealward/attestation/bytes'
 
-/** How often one host may be asked. */
+/** How often one may ask, or be asked. */
 export interface RateLimit {
   /** Requests that may follow each other without a pause. */
   readonly burst: number

@@ -1,0 +1,65 @@
+import type { Problem, Result } from '@sealward/attestation/bytes'
+import { ok } from '@sealward/attestation/bytes'
+import type { Tee } from '@sealward/enclave/evidence'
+import type { Sealer } from '@sealward/enclave/sealing'
+import type { Clock, Random } from '@sealward/enclave/server'
+import { type InstanceConfig, rootsOf } from '../config.ts'
+import type { Instance } from '../instance.ts'
+import { openStoredKeyRing, type StoredKeyRing } from '../keys/stored-key-ring.ts'
+import { builtInPolicies } from '../policies/built-in-policies.ts'
+import type { Database } from '../store/open-store.ts'
+import { holdInstance } from './hold-instance.ts'
+
+export interface InstanceDeps {
+  readonly database: Database
+  readonly sealer: Sealer
+  readonly clock: Clock
+  readonly random: Random
+  /** Where the service runs in one: each signing key is certified with its evidence. */
+  readonly tee?: Pick<Tee, 'quote'> | undefined
+}
+
+/** An instance that serves, and what has to be looked at again from time to time. */
+export interface OpenedInstance {
+  readonly instance: Instance
+  readonly keys: StoredKeyRing
+}
+
+/** Opens what the database holds for an instance, or makes it. */
+export async function openInstance(
+  config: InstanceConfig,
+  { database, sealer, clock, random, tee }: InstanceDeps,
+): Promise<Result<OpenedInstance, Problem>> {
+  const { name, issuer, development, attestationLifetimeSeconds } = config
+  const held = await holdInstance(database, { name, issuer })
+  if (!held.ok) return held
+  const { signsForSeconds, publishedAheadSeconds, ...kind } = config.keys
+  const keys = await openStoredKeyRing({
+    database,
+    sealer,
+    instance: { name, issuer },
+    kind,
+    rotation: {
+      signsForSeconds: signsForSeconds === 'never' ? undefined : signsForSeconds,
+      publishedAheadSeconds,
+      tokenLifetimeSeconds: attestationLifetimeSeconds,
+    },
+    clock,
+    random,
+    evidenceOf: tee === undefined ? undefined : (reportData) => tee.quote(reportData),
+  })
+  if (!keys.ok) return keys
+  const instance: Instance = {
+    name,
+    issuer,
+    host: config.host,
+    development,
+    roots: rootsOf(config),
+    mode: config.mode,
+    attestationLifetimeSeconds,
+    limits: config.limits,
+    keys: keys.value,
+    policies: await builtInPolicies({ development }),
+  }
+  return ok({ instance, keys: keys.value })
+}

@@ -1,0 +1,43 @@
+import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { systemRandom } from '@sealward/enclave/server'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { openKeyEncryptionKey } from './key-encryption-key.ts'
+
+let folder: string
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'sealward-kek-'))
+})
+afterEach(() => rm(folder, { recursive: true }))
+
+test('it is made once, even by two at once, and only its owner can read it', async () => {
+  const file = join(folder, 'made', 'by', 'us')
+  const made = await Promise.all([1, 2, 3, 4].map(() => openKeyEncryptionKey(file, systemRandom)))
+  const again = await openKeyEncryptionKey(file, systemRandom)
+  expect(again).toMatchObject({ ok: true })
+  for (const one of made) expect(one).toEqual(again)
+  expect((await stat(file)).mode & 0o777).toBe(0o600)
+  expect((await stat(join(folder, 'made'))).mode & 0o777).toBe(0o700)
+  expect(await readFile(file, 'utf8')).toMatch(/^[A-Za-z0-9_-]{43}\n$/)
+})
+
+test('a file that others can read, or that holds something else, is refused', async () => {
+  const file = join(folder, 'key')
+  await openKeyEncryptionKey(file, systemRandom)
+  for (const mode of [0o640, 0o604, 0o644]) {
+    await chmod(file, mode)
+    expect(await openKeyEncryptionKey(file, systemRandom)).toMatchObject({
+      ok: false,
+      problem: { code: 'key-file-refused' },
+    })
+  }
+  for (const content of ['', 'short', 'x'.repeat(2000), `${'A'.repeat(43)}!`]) {
+    await writeFile(file, content)
+    await chmod(file, 0o600)
+    expect(await openKeyEncryptionKey(file, systemRandom)).toMatchObject({
+      ok: false,
+      problem: { code: 'key-file-refused' },
+    })
+  }
+})

@@ -1,0 +1,115 @@
+/**
+ * The service as a process or a part of one: database, keys, instances, listener.
+ *
+ * @module
+ */
+
+import { join } from 'node:path'
+import type { Result } from '@sealward/attestation/bytes'
+import { createDcapMemory, createSnpMemory } from '@sealward/attestation/verification'
+import { nodeCryptography } from '@sealward/enclave/cryptography'
+import { holdMasterKey } from '@sealward/enclave/database'
+import { createPcsClient, intelPcs } from '@sealward/enclave/endorsements'
+import type { Tee } from '@sealward/enclave/evidence'
+import { createSealer, masterKeyOf, type Sealer } from '@sealward/enclave/sealing'
+import {
+  systemClock as clock,
+  type Running,
+  systemRandom as random,
+  StartRefusal,
+} from '@sealward/enclave/server'
+import type { Logger } from '@sealward/enclave/telemetry'
+import { createAttestationService } from './app.ts'
+import { type AttestationConfig, addressesOf } from './config.ts'
+import { keepFresh } from './instances/keep-fresh.ts'
+import { type OpenedInstance, openInstance } from './instances/open-instance.ts'
+import { openKeyEncryptionKey } from './keys/key-encryption-key.ts'
+import { limits } from './limits.ts'
+import { type Database, openStore } from './store/open-store.ts'
+
+export interface StartOptions {
+  readonly config: AttestationConfig
+  readonly databaseUrl: string
+  readonly log: Logger
+  /** Where it runs in one: signing keys are sealed under its key, and certified with its evidence. */
+  readonly tee?: Tee | undefined
+}
+
+/**
+ * Starts the service.
+ *
+ * @throws StartRefusal where its operator can do something about it.
+ */
+export async function startAttestationService(options: StartOptions): Promise<Running> {
+  const { config, log, tee } = options
+  const sealer = createSealer(
+    tee === undefined
+      ? taken(await openKeyEncryptionKey(join(config.stateFolder, 'key-encryption-key'), random))
+      : await masterKeyOf(tee),
+    { random },
+  )
+  const database = await openDatabase(options, sealer)
+  const opened: OpenedInstance[] = []
+  for (const instance of config.instances) {
+    opened.push(taken(await openInstance(instance, { database, sealer, clock, random, tee })))
+  }
+  const endorsements = createPcsClient({
+    baseUrl: config.pcsUrl,
+    ...(config.pcsUrl === intelPcs.baseUrl ? { rootCaCrlUrl: intelPcs.rootCaCrlUrl } : {}),
+    kds: { baseUrl: config.kdsUrl },
+    clock,
+  })
+  const server = createAttestationService({
+    instances: opened.map(({ instance }) => instance),
+    trustedProxies: addressesOf(config.trustedProxies),
+    endorsements,
+    verification: {
+      cryptography: nodeCryptography,
+      memory: createDcapMemory(limits.rememberedPlatforms),
+      snpMemory: createSnpMemory(limits.rememberedSnpKeysMax),
+    },
+    clock,
+    random,
+    log,
+  })
+  const freshness = keepFresh(opened, { everySeconds: config.refreshSeconds, log })
+  if (config.instances.some(({ development }) => development)) log.warn('development-instance')
+  const { port } = await server.listen(config.port, config.address)
+  return {
+    ports: { http: port },
+    async close() {
+      freshness.stop()
+      await server.close()
+      await endorsements.close()
+      await database.destroy()
+    },
+  }
+}
+
+async function openDatabase({ databaseUrl, log }: StartOptions, sealer: Sealer): Promise<Database> {
+  const database = await openStore({
+    url: databaseUrl,
+    onConnectionLost: () => log.warn('database-connection-lost'),
+  }).catch((error: unknown) => {
+    log.thrown('database-not-opened', error)
+    throw new StartRefusal({
+      code: 'store-unavailable',
+      at: 'databaseUrl',
+      detail: 'The database cannot be opened: is its address right, and may this user make tables?',
+    })
+  })
+  await holdMasterKey(database, 'attestation', sealer.keyId).catch(async (error: unknown) => {
+    await database.destroy()
+    throw new StartRefusal({
+      code: 'another-master-key',
+      at: 'stateFolder',
+      detail: `${error instanceof Error ? error.message : ''} Give every replica the same key-encryption key.`,
+    })
+  })
+  return database
+}
+
+function taken<T>(result: Result<T>): T {
+  if (result.ok) return result.value
+  throw new StartRefusal(result.problem)
+}
