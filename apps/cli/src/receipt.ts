@@ -71,8 +71,8 @@ async function readRoots(file: string): Promise<Outcome<readonly string[]>> {
     : badInput('root-malformed', '--root', `${file} holds no PEM certificate`)
 }
 
-/** Base64url SHA-256 of the SPKI of each key that is named. */
-async function readSigners(file: string): Promise<Outcome<readonly string[]>> {
+/** Base64url SHA-256 of the SPKI of each key that a file of `--signer` names. */
+export async function readSigners(file: string): Promise<Outcome<readonly string[]>> {
   const bytes = await readBounded(file, '--signer')
   if (!bytes.ok) return bytes
   const certified = certificatesIn(bytes.value).map((certificate) =>

@@ -68,6 +68,8 @@ export interface ReadReport extends Wrapped {
   readonly certificates: readonly Uint8Array[]
   /** DER. */
   readonly crls: readonly Uint8Array[]
+  /** COSE_Sign1: what Microsoft says of the utility VM. */
+  readonly uvmEndorsements?: readonly Uint8Array[]
 }
 
 /**
@@ -215,8 +217,8 @@ function withRuntimeData(
 function unwrapMaaReport(bytes: Uint8Array): Outcome<ReadEvidence> {
   const maa = parseMaaSnpReport(bytes)
   if (!maa.ok) return unreadable(maa.problem)
-  const { report, certificates } = maa.value
-  return ok({ ...snp(report), certificates: certificates.map(({ der }) => der) })
+  const { report, certificates, uvmEndorsements } = maa.value
+  return ok({ ...snp(report), certificates: certificates.map(({ der }) => der), uvmEndorsements })
 }
 
 function unwrapTsm(bytes: Uint8Array, again: Unwrap): Outcome<ReadEvidence> {

@@ -53,7 +53,11 @@ export {
   uvmPayloadBytesMax,
 } from './limits.ts'
 export { type MaaSnpReport, parseMaaSnpReport } from './maa-snp-report.ts'
-export { type OpenEnclaveReportCode, parseOpenEnclaveReport } from './open-enclave-report.ts'
+export {
+  encodeOpenEnclaveReport,
+  type OpenEnclaveReportCode,
+  parseOpenEnclaveReport,
+} from './open-enclave-report.ts'
 export {
   parseRaTlsCertificate,
   type RaTlsCertificate,

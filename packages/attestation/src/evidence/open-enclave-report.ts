@@ -1,4 +1,11 @@
-import { type ParseCode, type Problem, parsing, type Result, refuse } from '../bytes/index.ts'
+import {
+  concat,
+  type ParseCode,
+  type Problem,
+  parsing,
+  type Result,
+  refuse,
+} from '../bytes/index.ts'
 import { dcapQuoteBytesMax } from './limits.ts'
 
 /** Why an Open Enclave report was refused. */
@@ -26,3 +33,12 @@ export function parseOpenEnclaveReport(
 }
 
 const openEnclaveHeaderBytes = 16
+
+/** The header that {@link parseOpenEnclaveReport} takes away, put before a quote. */
+export function encodeOpenEnclaveReport(quote: Uint8Array): Uint8Array {
+  const header = new DataView(new ArrayBuffer(openEnclaveHeaderBytes))
+  header.setUint32(0, 1, true)
+  header.setUint32(4, 2, true)
+  header.setBigUint64(8, BigInt(quote.length), true)
+  return concat(new Uint8Array(header.buffer), quote)
+}

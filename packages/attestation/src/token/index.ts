@@ -40,6 +40,7 @@ export {
   trustAspects,
   trustTiers,
 } from './trust-vector.ts'
+export { type AttestationResult, verifyAttestationResult } from './verify-result.ts'
 export {
   type AccessTokenTrust,
   type TokenTrust,

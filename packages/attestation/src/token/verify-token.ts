@@ -124,14 +124,15 @@ export async function verifyAccessToken(
     : refuse('replayed', 'jti', 'the token was shown before, elsewhere')
 }
 
-type Refusal = { readonly ok: false; readonly problem: TokenProblem }
+export type Refusal = { readonly ok: false; readonly problem: TokenProblem }
 
-interface SignedPayload {
+export interface SignedPayload {
   readonly payload: Readonly<Record<string, unknown>>
   readonly signer: string
 }
 
-async function verifySignature(
+/** The payload of a compact JWS that a pinned key signed. */
+export async function verifySignature(
   token: string,
   types: readonly string[],
   trust: TokenTrust,
@@ -293,7 +294,7 @@ function readAccessToken(payload: Shape): Omit<AccessToken, 'signer'> {
   })
 }
 
-function issuerAndTimeProblem(
+export function issuerAndTimeProblem(
   token: Pick<AttestationToken, 'issuer' | 'issuedAt' | 'notBefore' | 'expiresAt'>,
   { issuer, at, clockSkewSeconds }: TokenTrust,
 ): Refusal | undefined {

@@ -567,12 +567,16 @@ describe('a draft policy', () => {
         grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
         subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
         subject_token: token,
+        client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+        client_assertion: token,
+        audience: 'urn:uuid:6f1c7f6e-8d3b-4a52-9a53-0b4a4f0c9f11:cache-gateway',
+        purpose: 'cache',
       })
       const exchanged = await exchangeToken(
         { ...attester.deps, assertions: createReplayMemory(8) },
         utf8Of(form.toString()),
       )
-      expect(exchanged.status).toBeGreaterThanOrEqual(400)
+      expect(exchanged).toMatchObject({ status: 400, body: { code: 'unsecured' } })
     }
   })
 })
