@@ -36,6 +36,7 @@ import {
   publicKeyOf,
 } from '@sealward/attestation/x509'
 import { parseBundle } from '@sealward/enclave/endorsements'
+import { attestParsers } from './attest-targets.ts'
 import { capturedFuzzSeeds, readFuzzSeeds } from './fuzz-seeds.ts'
 import { policyEvaluation, policyQuery, policyText } from './policy-targets.ts'
 
@@ -102,6 +103,7 @@ const parsers: Readonly<Record<string, FuzzTarget['run']>> = {
   endorsements: (input) => parseEndorsements(jsonIn(input)),
   'endorsements-bundle': parseBundle,
   'reference-values': (input) => parseReferenceValues(jsonIn(input)),
+  ...attestParsers,
   'policy-text': policyText,
   'policy-evaluation': policyEvaluation,
   'policy-query': policyQuery,

@@ -29,6 +29,7 @@ import {
 } from '../../../packages/attestation/src/evidence/hcl-report.fixtures.ts'
 import { raTlsWorld } from '../../../packages/attestation/src/evidence/ra-tls.fixtures.ts'
 import { sampleWorld } from '../../../packages/attestation/src/verification/sample-world.fixtures.ts'
+import { attestSeedsOf } from './attest-targets.ts'
 import { fuzzSeedsFile } from './fuzz-seeds.ts'
 import { policySeeds } from './policy-seeds.ts'
 
@@ -51,6 +52,12 @@ const cose = [coseWorld().message, coseWorld({ algorithm: 'ES256' }).message]
 const raTls = (['dice', 'gramine', 'open-enclave'] as const).map((form) => raTlsWorld({ form }).der)
 const crls = [endorsements.root_ca_crl, revoking.root_ca_crl, revoking.pck_crl].map(hex)
 const tcbInfoBody = `{"tcbInfo":${endorsements.tcb_info},"signature":"${endorsements.tcb_info_signature}"}`
+
+const maaReport = json({
+  SnpReport: base64UrlOf(snpReportOf(3)),
+  VcekCertChain: base64UrlOf(utf8Of(endorsements.pck_crl_issuer_chain)),
+  Endorsements: base64UrlOf(json({ Uvm: cose.slice(1).map((message) => base64UrlOf(message)) })),
+})
 
 const seeds: Readonly<Record<string, readonly Uint8Array[]>> = {
   'dcap-quote': [quote, tdxQuoteOf(quote)],
@@ -80,15 +87,7 @@ const seeds: Readonly<Record<string, readonly Uint8Array[]>> = {
       tcbm: '0100000000000000',
     }),
   ],
-  'maa-snp-report': [
-    json({
-      SnpReport: base64UrlOf(snpReportOf(3)),
-      VcekCertChain: base64UrlOf(utf8Of(endorsements.pck_crl_issuer_chain)),
-      Endorsements: base64UrlOf(
-        json({ Uvm: cose.slice(1).map((message) => base64UrlOf(message)) }),
-      ),
-    }),
-  ],
+  'maa-snp-report': [maaReport],
   'tsm-report': [
     json({
       provider: 'sev_guest',
@@ -141,6 +140,7 @@ const seeds: Readonly<Record<string, readonly Uint8Array[]>> = {
   ],
   'reference-values': [json(skeletonOf(verified.value))],
   ...policySeeds,
+  ...attestSeedsOf({ quote, tdxQuote: tdxQuoteOf(quote), maaReport, runtimeData }),
   cbor: [Uint8Array.of(0xa2, 0x01, 0x83, 0x01, 0x20, 0x42, 0x01, 0x02, 0x61, 0x61, 0xf5)],
   json: [utf8Of(endorsements.tcb_info), json({ a: [1, 2.5e3, null, { b: 'é\n' }] })],
 }

@@ -67,6 +67,10 @@ function claimsIn(answer: Answer): Readonly<Record<string, unknown>> {
   return decodeJwt((answer.body as { readonly token: string }).token)
 }
 
+function earIn({ body }: Answer): string {
+  return typeof body === 'string' ? body : ''
+}
+
 function refused(ours: string, status = 400, code = 'InvalidParameter'): object {
   return {
     status,
@@ -415,12 +419,12 @@ describe('EAT Attestation Results', () => {
         'content-type': 'application/eat+jwt; eat_profile="tag:github.com,2023:veraison/ear"',
       },
     })
-    expect(decodeProtectedHeader(String(answer.body))).toMatchObject({
+    expect(decodeProtectedHeader(earIn(answer))).toMatchObject({
       alg: 'RS256',
       typ: 'eat+jwt',
       kid: attester.signingKey.kid,
     })
-    expect(decodeJwt(String(answer.body))).toMatchObject({
+    expect(decodeJwt(earIn(answer))).toMatchObject({
       eat_profile: 'tag:github.com,2023:veraison/ear',
       iss: issuer,
       iat: startOfTests,
@@ -488,7 +492,7 @@ describe('EAT Attestation Results', () => {
     const answer = await earOf(`version=1.0; authorizationrules { => permit(); }; issuancerules {
       => issue(type="ear.executables", value=2); => issue(type="ear.hardware", value=2);
       => issue(type="ear.configuration", value=32); => issue(type="mine", value="x"); };`)
-    expect(decodeJwt(String(answer.body))).toMatchObject({
+    expect(decodeJwt(earIn(answer))).toMatchObject({
       submods: {
         cpu0: {
           'ear.status': 'contraindicated',
@@ -536,7 +540,7 @@ describe('a draft policy', () => {
     const body = { ...(await attestBodyOf(workload)), draftPolicyForAttestation: permitting }
     const azure = await ask(attester.deps, 'SgxEnclave', body)
     const ear = await ask(attester.deps, 'SgxEnclave', body, { accept: eat })
-    const tokens = [(azure.body as { readonly token: string }).token, String(ear.body)]
+    const tokens = [(azure.body as { readonly token: string }).token, earIn(ear)]
     for (const token of tokens) {
       expect(decodeProtectedHeader(token).alg).toBe('none')
       expect(token.endsWith('.')).toBe(true)
