@@ -1,4 +1,4 @@
-import { claimNames } from '@sealward/attestation/token'
+import { claimNames, snpClaimNames, tdxClaimNames } from '@sealward/attestation/token'
 import type { Answer } from './answer.ts'
 import type { Instance } from './instance.ts'
 
@@ -18,7 +18,9 @@ export function openIdConfiguration({ issuer, keys }: Pick<Instance, 'issuer' | 
       id_token_signing_alg_values_supported: [
         ...new Set(keys.published().map(({ algorithm }) => algorithm)),
       ],
-      claims_supported: Object.values(claimNames),
+      claims_supported: [claimNames, snpClaimNames, tdxClaimNames].flatMap((names) =>
+        Object.values(names),
+      ),
     },
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { concat, sha256 } from '../bytes/index.ts'
+import { concat, hexOf, sha256 } from '../bytes/index.ts'
 import { initTimeDataOf, runtimeDataOf } from '../evidence/evidence-document.fixtures.ts'
 import {
   encodeInitTimeData,
@@ -11,6 +11,7 @@ import {
 import type { SampleEnclave } from '../sample/index.ts'
 import {
   type SgxEvidence,
+  type TdxEvidence,
   type Verified,
   verifyBindings,
   verifyInitTimeDataBinding,
@@ -147,3 +148,26 @@ async function quoted(changed: {
     },
   }
 }
+
+describe('evidence of other kinds binds what was fixed at launch in a field of its own', () => {
+  const data = Uint8Array.of(1, 2, 3)
+  const cases = [
+    ['tdx', 'mrConfigId', 48],
+    ['snp', 'hostData', 32],
+  ] as const
+
+  test.each(cases)('%s: %s', async (kind, field, length) => {
+    const digest = hexOf(await sha256(data))
+    const bound = async (value: string): Promise<boolean> => {
+      const evidence = { kind, [field]: value, configId: digest.padEnd(128, '0') }
+      return (await verifyInitTimeDataBinding(evidence as unknown as Verified<TdxEvidence>, data))
+        .ok
+    }
+    expect(await bound(digest.padEnd(2 * length, '0'))).toBe(true)
+    expect(await bound('')).toBe(false)
+    expect(await bound('00'.repeat(length))).toBe(false)
+    expect(await bound(digest.slice(0, 62))).toBe(false)
+    expect(await bound(`${digest.slice(0, 62)}ff`.padEnd(2 * length, '0'))).toBe(false)
+    if (length > 32) expect(await bound(`${digest}${'00'.repeat(length - 33)}01`)).toBe(false)
+  })
+})

@@ -2,7 +2,11 @@
 
 import { base64UrlOf, ok, refuse, sha256, utf8Of } from '@sealward/attestation/bytes'
 import { parsePolicy } from '@sealward/attestation/policy'
-import { verifyAccessToken, verifyAttestationToken } from '@sealward/attestation/token'
+import {
+  verifyAccessToken,
+  verifyAttestationResult,
+  verifyAttestationToken,
+} from '@sealward/attestation/token'
 import type { SnpProduct } from '@sealward/attestation/verification'
 import type { SnpEndorsementSet, TcbBaseline } from '@sealward/enclave/endorsements'
 import fc from 'fast-check'
@@ -526,15 +530,47 @@ describe('EAT Attestation Results', () => {
   })
 })
 
-describe('a draft policy', () => {
-  const trust = () => ({
-    issuer,
-    jwks: { keys: [attester.signingKey.jwk] },
-    signers: [attester.signingKey.signer],
-    at: startOfTests,
-    clockSkewSeconds: 0,
-  })
+const trust = () => ({
+  issuer,
+  jwks: { keys: [attester.signingKey.jwk] },
+  signers: [attester.signingKey.signer],
+  at: startOfTests,
+  clockSkewSeconds: 0,
+})
 
+describe('a signed result', () => {
+  test('of every form is verified by its key, issuer and time, and told apart from tokens of enclaves', async () => {
+    const { deps, body } = await guest()
+    const azure = await ask(deps, 'SevSnpVm', body)
+    const ear = await ask(deps, 'SevSnpVm', body, { accept: eat })
+    for (const token of [(azure.body as { readonly token: string }).token, earIn(ear)]) {
+      expect(await verifyAttestationResult(token, trust())).toMatchObject({
+        ok: true,
+        value: { issuer, issuedAt: startOfTests, signer: attester.signingKey.signer },
+      })
+      const cases = [
+        [{ issuer: 'https://else.example' }, 'wrong-issuer'],
+        [{ at: startOfTests + 3600 }, 'expired'],
+        [{ at: startOfTests - 1 }, 'not-yet-valid'],
+        [{ signers: [] }, 'unknown-signer'],
+      ] as const
+      for (const [change, code] of cases) {
+        expect(await verifyAttestationResult(token, { ...trust(), ...change })).toMatchObject({
+          problem: { code },
+        })
+      }
+      const changed = `${token.slice(0, -8)}AAAAAAAA`
+      expect(await verifyAttestationResult(changed, trust())).toMatchObject({
+        problem: { code: 'bad-signature' },
+      })
+    }
+    expect(await verifyAttestationToken(earIn(ear), trust())).toMatchObject({
+      problem: { code: 'wrong-type' },
+    })
+  })
+})
+
+describe('a draft policy', () => {
   test('gives what nothing of ours accepts, in either form', async () => {
     const workload = await attester.workload()
     const body = { ...(await attestBodyOf(workload)), draftPolicyForAttestation: permitting }
@@ -544,9 +580,9 @@ describe('a draft policy', () => {
     for (const token of tokens) {
       expect(decodeProtectedHeader(token).alg).toBe('none')
       expect(token.endsWith('.')).toBe(true)
-      expect(await verifyAttestationToken(token, trust())).toMatchObject({
-        problem: { code: 'unsecured' },
-      })
+      for (const verify of [verifyAttestationToken, verifyAttestationResult]) {
+        expect(await verify(token, trust())).toMatchObject({ problem: { code: 'unsecured' } })
+      }
       expect(
         await verifyAccessToken(token, {
           ...trust(),
