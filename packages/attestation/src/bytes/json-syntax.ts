@@ -34,11 +34,11 @@ export function jsonProblem(text: string, depthMax: number): Problem<JsonSyntaxC
   let expected: Expected = 'value'
   let at = afterSpace(text, 0)
   while (at < text.length) {
-    const malformed = problemAt(at, 'json-malformed', 'not JSON')
+    const malformed = (): Problem<JsonSyntaxCode> => problemAt(at, 'json-malformed', 'not JSON')
     const character = text.charCodeAt(at)
     const inObject = open.at(-1) !== undefined
     if (expected === 'comma-or-end') {
-      if (open.length === 0) return malformed
+      if (open.length === 0) return malformed()
       if (character === code.comma) {
         expected = inObject ? 'name' : 'value'
         at = afterSpace(text, at + 1)
@@ -46,22 +46,22 @@ export function jsonProblem(text: string, depthMax: number): Problem<JsonSyntaxC
       }
     }
     if (character === (inObject ? code.closeBrace : code.closeBracket) && open.length > 0) {
-      if (expected === 'value' || expected === 'name') return malformed
+      if (expected === 'value' || expected === 'name') return malformed()
       open.pop()
       expected = 'comma-or-end'
       at = afterSpace(text, at + 1)
       continue
     }
-    if (expected === 'comma-or-end') return malformed
+    if (expected === 'comma-or-end') return malformed()
     if (expected === 'name' || expected === 'name-or-end') {
       const end = afterString(text, at)
-      if (end === undefined) return malformed
+      if (end === undefined) return malformed()
       const name = nameIn(text, at, end)
       const names = open.at(-1)
       if (names?.has(name)) return problemAt(at, 'json-duplicate-key', 'a name occurs twice')
       names?.add(name)
       const colon = afterSpace(text, end)
-      if (text.charCodeAt(colon) !== code.colon) return malformed
+      if (text.charCodeAt(colon) !== code.colon) return malformed()
       expected = 'value'
       at = afterSpace(text, colon + 1)
       continue
@@ -76,7 +76,7 @@ export function jsonProblem(text: string, depthMax: number): Problem<JsonSyntaxC
       continue
     }
     const end = afterString(text, at) ?? afterNumber(text, at) ?? afterWord(text, at)
-    if (end === undefined) return malformed
+    if (end === undefined) return malformed()
     expected = 'comma-or-end'
     at = afterSpace(text, end)
   }
