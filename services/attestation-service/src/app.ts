@@ -279,7 +279,7 @@ function send(reply: FastifyReply, { status, headers, body }: Answer): FastifyRe
   return reply
     .code(status)
     .headers({ 'content-type': 'application/json; charset=utf-8', ...headers })
-    .send(typeof body === 'string' ? body : JSON.stringify(body))
+    .send(Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)))
 }
 
 function azureFailure(log: Logger, error: unknown): Answer {

@@ -6,7 +6,13 @@
  */
 
 import { ok, type Problem, type Result, unreachable } from '../bytes/index.ts'
-import type { SgxEvidence, SnpEvidence, TdxEvidence, Verified } from '../verification/index.ts'
+import type {
+  Digest,
+  SgxEvidence,
+  SnpEvidence,
+  TdxEvidence,
+  Verified,
+} from '../verification/index.ts'
 import { type BoundData, type BoundDataCode, bindData } from './bound-data.ts'
 import { claimNames, claimSetVersion } from './names.ts'
 import { sgxClaimsOf } from './sgx-claims.ts'
@@ -32,6 +38,8 @@ export interface AttestationClaimsInput {
   readonly initTimeData?: BoundData | undefined
   /** Is echoed, and proves nothing. */
   readonly nonce?: string | undefined
+  /** With what the data is hashed; Web Crypto unless said. */
+  readonly digest?: Digest | undefined
 }
 
 /**

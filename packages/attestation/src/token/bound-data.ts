@@ -14,6 +14,7 @@ import {
   withoutNul,
 } from '../bytes/index.ts'
 import {
+  type Digest,
   type SgxEvidence,
   type SnpEvidence,
   type TdxEvidence,
@@ -48,12 +49,13 @@ export async function bindData(
   data: {
     readonly runtimeData?: BoundData | undefined
     readonly initTimeData?: BoundData | undefined
+    readonly digest?: Digest | undefined
   },
 ): Promise<Result<Readonly<Record<string, unknown>>, Problem<BoundDataCode>>> {
   const claims: Record<string, unknown> = {}
-  const { runtimeData, initTimeData } = data
+  const { runtimeData, initTimeData, digest } = data
   if (runtimeData !== undefined) {
-    const bound = await verifyRuntimeDataBinding(evidence, runtimeData.data)
+    const bound = await verifyRuntimeDataBinding(evidence, runtimeData.data, digest)
     if (!bound.ok) return bound
     if (runtimeData.dataType === 'JSON') {
       const json = jsonObjectOf(runtimeData.data)
@@ -64,7 +66,7 @@ export async function bindData(
     }
   }
   if (initTimeData !== undefined) {
-    const bound = await verifyInitTimeDataBinding(evidence, initTimeData.data)
+    const bound = await verifyInitTimeDataBinding(evidence, initTimeData.data, digest)
     if (!bound.ok) return bound
     if (initTimeData.dataType === 'JSON') {
       const json = jsonObjectOf(initTimeData.data)

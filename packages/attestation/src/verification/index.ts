@@ -13,6 +13,7 @@ export type { TdxEvidence } from './tdx-evidence.ts'
 export type { Verified } from './verified.ts'
 export {
   type BoundEvidence,
+  type Digest,
   verifyBindings,
   verifyInitTimeDataBinding,
   verifyRuntimeDataBinding,

@@ -25,6 +25,7 @@ import type {
   ParsedEvidenceDocument,
   RuntimeData,
 } from '../evidence/index.ts'
+import { type Cryptography, webCryptography } from '../x509/index.ts'
 import type { BindingCode } from './problem-codes.ts'
 import type { SgxEvidence } from './sgx-evidence.ts'
 import type { SnpEvidence } from './snp-evidence.ts'
@@ -70,12 +71,16 @@ export async function verifyBindings(
   return ok({ evidence, runtimeData, initTimeData } as Verified<BoundEvidence>)
 }
 
+/** With what data is hashed. */
+export type Digest = Pick<Cryptography, 'digest'>
+
 /** Verifies that REPORTDATA is SHA-256 of `runtimeData` and zero bytes. */
 export async function verifyRuntimeDataBinding(
   { reportData }: Verified<SgxEvidence | TdxEvidence | SnpEvidence>,
   runtimeData: Uint8Array,
+  digest: Digest = webCryptography,
 ): Promise<Result<true, Problem<'runtime-data-binding'>>> {
-  return (await isDigestAndZeros(reportData, runtimeData))
+  return (await isDigestAndZeros(reportData, runtimeData, digest))
     ? ok(true)
     : refuse('runtime-data-binding', 'runtimeData', 'REPORTDATA is of other data')
 }
@@ -87,12 +92,13 @@ export async function verifyRuntimeDataBinding(
 export async function verifyInitTimeDataBinding(
   evidence: Verified<SgxEvidence | TdxEvidence | SnpEvidence>,
   initTimeData: Uint8Array,
+  digest: Digest = webCryptography,
 ): Promise<Result<true, Problem<'init-time-data-binding'>>> {
   if (evidence.kind === 'sgx' && !evidence.quote.reportBody.kss) {
     return refuse('init-time-data-binding', 'quote', 'an enclave without KSS')
   }
   const { name, value } = launchFieldOf(evidence)
-  return (await isDigestAndZeros(value, initTimeData))
+  return (await isDigestAndZeros(value, initTimeData, digest))
     ? ok(true)
     : refuse('init-time-data-binding', 'initTimeData', `${name} is of other data`)
 }
@@ -113,10 +119,15 @@ function launchFieldOf(evidence: SgxEvidence | TdxEvidence | SnpEvidence): {
   }
 }
 
-async function isDigestAndZeros(fieldHex: string, data: Uint8Array): Promise<boolean> {
+async function isDigestAndZeros(
+  fieldHex: string,
+  data: Uint8Array,
+  digest: Digest,
+): Promise<boolean> {
   const field = bytesOfHex(fieldHex)
   if (field === undefined || field.length < 32) return false
-  return equalBytes(field, concat(await sha256(data), new Uint8Array(field.length - 32)))
+  const expected = await digest.digest('SHA-256', data)
+  return equalBytes(field, concat(expected, new Uint8Array(field.length - 32)))
 }
 
 /** RFC 7638: SHA-256 of the required members in the order of their names. */

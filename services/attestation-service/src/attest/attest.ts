@@ -133,7 +133,7 @@ async function readDraft(text: string): Promise<Result<PolicyInForce>> {
 }
 
 async function claimsOf(
-  { instance, additionalClaims }: AttestDeps,
+  { instance, verification, additionalClaims }: AttestDeps,
   type: AttestationType,
   receipt: VerifiedReceipt,
   sent: {
@@ -142,7 +142,11 @@ async function claimsOf(
     readonly nonce: string | undefined
   },
 ): Promise<Result<AttestationClaims, Problem>> {
-  const claims = await attestationClaimsOf({ ...receipt, ...sent })
+  const claims = await attestationClaimsOf({
+    ...receipt,
+    ...sent,
+    digest: verification.cryptography,
+  })
   if (!claims.ok || additionalClaims === undefined) return claims
   const runtimeData = claims.value[claimNames.runtime]
   const additional = await additionalClaims({ instance, type, runtimeData })
