@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { step } from '../../deploy/local/bootstrap/steps.mjs'
+import { measureAttestation, measureEndurance } from './attestation/measure-attestation.ts'
 import { measureBrowser } from './browser.ts'
 import { rounded } from './figures.ts'
 import { measureSealedHttp } from './sealed-http.ts'
@@ -44,6 +45,14 @@ const parts: Readonly<Record<string, Part>> = {
         ? { figures: null, lines: 'No Chromium: not measured.\n' }
         : { figures, lines: `${JSON.stringify(figures, undefined, 2)}\n` }
     },
+  },
+  attestation: {
+    title: 'Attestations a second, over HTTP',
+    measure: async () => ({ figures: await measureAttestation() }),
+  },
+  attestationEndurance: {
+    title: 'An attestation service over 100,000 requests, and after bad ones',
+    measure: async () => ({ figures: await measureEndurance() }),
   },
   sealedHttp: {
     title: 'Sealed round trip against plain fetch',

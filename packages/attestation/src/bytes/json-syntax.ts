@@ -97,22 +97,26 @@ function afterSpace(text: string, start: number): number {
 /** Index after the string that begins at `start`; `undefined`: none begins there, or it does not end. */
 function afterString(text: string, start: number): number | undefined {
   if (text.charCodeAt(start) !== code.quote) return undefined
-  for (let at = start + 1; at < text.length; at++) {
+  for (let at = start + 1; ; ) {
+    ordinary.lastIndex = at
+    ordinary.test(text)
+    at = ordinary.lastIndex
     const character = text.charCodeAt(at)
     if (character === code.quote) return at + 1
-    if (character < 0x20) return undefined
-    if (character !== code.backslash) continue
-    at += 1
-    const escaped = text[at] ?? ''
+    if (character !== code.backslash) return undefined
+    const escaped = text[at + 1] ?? ''
+    at += 2
     if (escaped === 'u') {
-      if (!/^[0-9a-fA-F]{4}$/.test(text.slice(at + 1, at + 5))) return undefined
+      if (!/^[0-9a-fA-F]{4}$/.test(text.slice(at, at + 4))) return undefined
       at += 4
     } else if (escaped === '' || !'"\\/bfnrt'.includes(escaped)) {
       return undefined
     }
   }
-  return undefined
 }
+
+/** Characters that stand for themselves: all but quote, backslash and controls. */
+const ordinary = /[ !#-[\]-\uffff]*/y
 
 /** Index after the number that begins at `start`; `undefined`: none does. */
 function afterNumber(text: string, start: number): number | undefined {
