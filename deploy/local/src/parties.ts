@@ -1,8 +1,8 @@
-import type { InitTimeData, PeerExpectation, TeeRole } from '@sealward/attestation/evidence'
-import type { ReferenceMeasurements } from './build/build.ts'
+import type { InitTimeData, PeerExpectation } from '@sealward/attestation/evidence'
+import type { MeasuredService, ReferenceMeasurements } from './build/build.ts'
 
 /** ISV product id of each role, as its vendor numbers its products. */
-export const productIds: Readonly<Record<TeeRole, number>> = {
+export const productIds: Readonly<Record<MeasuredService, number>> = {
   platform: 1,
   'cache-gateway': 2,
   diagnostics: 3,
@@ -19,7 +19,7 @@ export interface Agreement {
   readonly roots: readonly string[]
   readonly measurements: ReferenceMeasurements
   /** MRSIGNER of each role's vendor: the platform's vendor makes the gateway too. */
-  readonly signers: Readonly<Record<TeeRole, string>>
+  readonly signers: Readonly<Record<MeasuredService, string>>
   readonly model: { readonly sha256: string }
   readonly identity: {
     readonly issuer: string
@@ -29,12 +29,12 @@ export interface Agreement {
 }
 
 /** Hex SHA-256 of the init-time data of each role, as far as it is known. */
-export type ConfigIds = Readonly<Partial<Record<TeeRole, string>>>
+export type ConfigIds = Readonly<Partial<Record<MeasuredService, string>>>
 
 /** What is expected of whoever plays `role`: exactly the measured build, up to date, no debug. */
 export function expectationOf(
   agreement: Agreement,
-  role: TeeRole,
+  role: MeasuredService,
   configIds: ConfigIds,
 ): PeerExpectation {
   const configId = configIds[role]
@@ -58,10 +58,10 @@ export function expectationOf(
  */
 export function initTimeDataOf(
   agreement: Agreement,
-  role: TeeRole,
+  role: MeasuredService,
   configIds: ConfigIds,
 ): InitTimeData {
-  const peers: readonly TeeRole[] =
+  const peers: readonly MeasuredService[] =
     role === 'platform' ? ['cache-gateway', 'diagnostics'] : ['platform']
   return {
     version: 1,

@@ -50,6 +50,7 @@ const isvProdIds: Readonly<Record<TeeRole, number>> = {
   platform: 1,
   'cache-gateway': 2,
   diagnostics: 3,
+  'attestation-service': 4,
 }
 
 /** What a TEE of this fixture is measured as. */

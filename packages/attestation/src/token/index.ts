@@ -10,6 +10,13 @@ export {
   type AttestedEvidence,
   attestationClaimsOf,
 } from './attestation-claims.ts'
+export {
+  type AttestedSigner,
+  type AttestedSignerCode,
+  type AttestedSignerTrust,
+  quoteOfSigner,
+  verifyAttestedSigner,
+} from './attested-signer.ts'
 export type { BoundData, BoundDataCode } from './bound-data.ts'
 export { type EarCode, type EarInput, earClaimsOf, earProfile, earSubmodule } from './ear.ts'
 export { deprecatedClaimsOf, withIssuedClaims } from './issued-claims.ts'

@@ -27,6 +27,7 @@ const unions = [
   ['policy/policy.ts', 'PolicyEvaluationCode'],
   ['token/bound-data.ts', 'BoundDataCode'],
   ['token/ear.ts', 'EarCode'],
+  ['token/attested-signer.ts', 'AttestedSignerCode'],
   ['bytes/cbor.ts', 'CborCode'],
   ['x509/problems.ts', 'X509Code'],
   ['der/der.ts', 'DerCode'],
