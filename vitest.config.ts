@@ -13,6 +13,7 @@ const slow = [
   'packages/imaging/src/pool.test.ts',
   'services/cache-gateway/src/gateway.test.ts',
   'services/diagnostics/src/inference/inference.test.ts',
+  'services/attestation-service/src/in-tee.test.ts',
   'services/attestation-service/src/main.test.ts',
   'packages/enclave/src/server/run-service.test.ts',
   'packages/enclave/src/server/server.test.ts',

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { createHash, X509Certificate } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type SigningKeys, signerOf } from '@sealward/attestation/token'
 import { end } from './children.ts'
 import type { Home } from './home.ts'
 import { openLog } from './log-file.ts'
@@ -88,12 +88,7 @@ async function readyPort(child: ChildProcess, logFile: string): Promise<number> 
 }
 
 async function signersOf(url: string): Promise<readonly string[]> {
-  const { keys } = (await (await fetch(`${url}/certs`)).json()) as {
-    readonly keys: readonly { readonly x5c: readonly string[] }[]
-  }
-  return keys.map(({ x5c }) => {
-    const certificate = new X509Certificate(Buffer.from(x5c[0] ?? '', 'base64'))
-    const spki = certificate.publicKey.export({ type: 'spki', format: 'der' })
-    return createHash('sha256').update(spki).digest('base64url')
-  })
+  const { keys } = (await (await fetch(`${url}/certs`)).json()) as SigningKeys
+  const signers = await Promise.all(keys.map((jwk) => signerOf(jwk)))
+  return signers.filter((signer) => signer !== undefined)
 }

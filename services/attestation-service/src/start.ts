@@ -21,6 +21,7 @@ import {
 import type { Logger } from '@sealward/enclave/telemetry'
 import { createAttestationService } from './app.ts'
 import { type AttestationConfig, addressesOf } from './config.ts'
+import { heldToMeasured } from './instances/held-to-measured.ts'
 import { keepFresh } from './instances/keep-fresh.ts'
 import { type OpenedInstance, openInstance } from './instances/open-instance.ts'
 import { openKeyEncryptionKey } from './keys/key-encryption-key.ts'
@@ -42,6 +43,7 @@ export interface StartOptions {
  */
 export async function startAttestationService(options: StartOptions): Promise<Running> {
   const { config, log, tee } = options
+  if (tee !== undefined) taken(heldToMeasured(config, tee.initTimeData))
   const sealer = createSealer(
     tee === undefined
       ? taken(await openKeyEncryptionKey(join(config.stateFolder, 'key-encryption-key'), random))

@@ -22,6 +22,7 @@ import {
   utf8Of,
 } from '@sealward/attestation/bytes'
 import type { SigningJwk } from '@sealward/attestation/token'
+import { pemOf } from '@sealward/attestation/x509'
 import type { Random } from '@sealward/enclave/server'
 import { calculateJwkThumbprint } from 'jose'
 import { certify, type EvidenceOf } from './certificate.ts'
@@ -90,8 +91,9 @@ export async function signingKeyOf(material: KeyMaterial): Promise<SigningKey> {
     format: 'der',
     type: 'pkcs8',
   })
-  const certificate = new X509Certificate(Buffer.from(bytesOfBase64(material.certificate) ?? []))
-  if (!certificate.checkPrivateKey(privateKey)) {
+  // As PEM: given DER, Node looks for PEM inside first, and finds the platform's chain in the evidence.
+  const pem = pemOf(bytesOfBase64(material.certificate) ?? new Uint8Array())
+  if (!new X509Certificate(pem).checkPrivateKey(privateKey)) {
     throw new Error('a signing key was kept with the certificate of another key')
   }
   const publicKey = createPublicKey(privateKey)
@@ -107,7 +109,7 @@ export async function signingKeyOf(material: KeyMaterial): Promise<SigningKey> {
       kid,
       use: 'sig',
       alg: algorithm,
-      x5c: [base64Of(certificate.raw)],
+      x5c: [material.certificate],
     },
     signer: base64UrlOf(await sha256(publicKey.export({ format: 'der', type: 'spki' }))),
     // A signature on P-256 takes less time than going to another thread for it does.
