@@ -15,6 +15,7 @@ const slow = [
   'services/diagnostics/src/inference/inference.test.ts',
   'services/attestation-service/src/in-tee.test.ts',
   'services/attestation-service/src/main.test.ts',
+  'services/attestation-service/src/replicas.test.ts',
   'packages/enclave/src/server/run-service.test.ts',
   'packages/enclave/src/server/server.test.ts',
   'apps/cli/src/diagnose.test.ts',

@@ -102,6 +102,16 @@ test('a key is published long enough before it signs for every replica to have r
   ])
 })
 
+test('keys do not follow each other so fast that more are published than relying parties read', () => {
+  const lifetime = { attestationLifetimeSeconds: 3600 }
+  const signing = (signsForSeconds: number) =>
+    parse({ ...lifetime, keys: { signsForSeconds, publishedAheadSeconds: 400 } })
+  expect(signing(500).success).toBe(true)
+  expect(signing(499).error?.issues).toMatchObject([
+    { path: ['instances', 0, 'keys', 'signsForSeconds'] },
+  ])
+})
+
 test('the database is named by the configuration, else by the environment', () => {
   const databaseUrl = 'postgres://here'
   expect(databaseUrlOf({ databaseUrl }, { DATABASE_URL: 'postgres://there' })).toBe(databaseUrl)

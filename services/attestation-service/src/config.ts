@@ -138,8 +138,20 @@ export const attestationConfig: z.ZodType<AttestationConfig> = z
         seen.add(value)
       }
     }
-    for (const [index, { keys }] of instances.entries()) {
-      if (keys.publishedAheadSeconds < 2 * refreshSeconds) {
+    for (const [index, { keys, attestationLifetimeSeconds }] of instances.entries()) {
+      const { signsForSeconds, publishedAheadSeconds } = keys
+      const publishedSeconds = publishedAheadSeconds + attestationLifetimeSeconds
+      if (
+        signsForSeconds !== 'never' &&
+        signsForSeconds * limits.retiredKeysMax < publishedSeconds
+      ) {
+        refuseAt(
+          context,
+          ['instances', index, 'keys', 'signsForSeconds'],
+          `so long that no more than ${limits.retiredKeysMax} retired keys are published`,
+        )
+      }
+      if (publishedAheadSeconds < 2 * refreshSeconds) {
         refuseAt(
           context,
           ['instances', index, 'keys', 'publishedAheadSeconds'],

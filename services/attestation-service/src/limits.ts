@@ -36,6 +36,8 @@ export const limits = {
   /** Where an instance does not say otherwise. */
   attestationLifetimeSeconds: 3600,
   attestationLifetimeSecondsMax: 86_400,
+  /** Relying parties read so many keys of an issuer and a few more. */
+  retiredKeysMax: 8,
   signsForSecondsMax: 315_360_000,
   publishedAheadSecondsMax: 2_592_000,
   instancesMax: 64,

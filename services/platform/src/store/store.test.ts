@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ok, textOf, utf8Of } from '@sealward/attestation/bytes'
 import { createSealer, type MasterKey } from '@sealward/enclave/sealing'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { startLine } from '../../../../packages/enclave/src/testing/line.ts'
 import {
   startTestPostgres,
   type TestPostgres,
@@ -241,53 +241,6 @@ test('a database that is not there yet is waited for', async () => {
   await late.close()
   await line.close()
 })
-
-/** A line to the database that can be cut. */
-async function startLine(target: number): Promise<{
-  readonly port: number
-  cut(): void
-  mend(): void
-  close(): Promise<void>
-}> {
-  const open = new Set<Socket>()
-  let isCut = false
-  const server = createServer((near) => {
-    if (isCut) {
-      near.destroy()
-      return
-    }
-    const far = connect(target, '127.0.0.1')
-    for (const [one, other] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      open.add(one)
-      one.on('error', () => other.destroy())
-      one.on('close', () => other.destroy())
-      one.pipe(other)
-    }
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const end = (): void => {
-    for (const socket of open) socket.destroy()
-    open.clear()
-  }
-  return {
-    port: (server.address() as AddressInfo).port,
-    cut: () => {
-      isCut = true
-      end()
-    },
-    mend: () => {
-      isCut = false
-    },
-    close: () =>
-      new Promise((resolve) => {
-        end()
-        server.close(() => resolve())
-      }),
-  }
-}
 
 test('the cache holds sealed bytes under keyed names, is used, and is never believed', async () => {
   const held = new Map<string, Uint8Array>()
