@@ -37,12 +37,12 @@ const server = createAttestationService({
       issuer,
       development: true,
       roots: options.roots,
-      mode: 'entra',
       attestationLifetimeSeconds: 3600,
       // What one client may ask for is not what is measured.
       limits: { requestsPerSecond: 1e6, burst: 1e6, attestBodyBytesMax: 262_144 },
       keys: ringOf(key),
       policies: fixedPolicy(policy.value),
+      administration: { mode: 'shared', defaults: fixedPolicy(policy.value) },
     },
   ],
   endorsements: createPcsClient({ baseUrl: options.pcsUrl, clock: systemClock }),

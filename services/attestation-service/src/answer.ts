@@ -11,14 +11,19 @@ export interface Answer {
 
 /** Azure's error codes, as far as they are used here. */
 export type AzureCode =
+  | 'ApprovalPending'
+  | 'Conflict'
+  | 'Forbidden'
   | 'InvalidParameter'
   | 'InvalidOperation'
   | 'NotAcceptable'
   | 'NotFound'
   | 'PolicyEvaluationError'
   | 'PolicyParsingError'
+  | 'PreconditionFailed'
   | 'ServiceUnavailable'
   | 'TooManyRequests'
+  | 'Unauthorized'
 
 /**
  * A refusal as Azure Attestation words it: the code for its clients, and ours inside.
@@ -26,7 +31,7 @@ export type AzureCode =
  * @see Azure REST API specifications, attestation data plane, `CloudError`
  */
 export function azureRefusal(
-  status: 400 | 404 | 406 | 413 | 415 | 429 | 503,
+  status: 202 | 400 | 401 | 403 | 404 | 406 | 409 | 412 | 413 | 415 | 429 | 503,
   code: AzureCode,
   message: string,
   problem: Problem,

@@ -10,6 +10,9 @@ import { type ClientRates, createClientRates } from '@sealward/enclave/rates'
 import { createServer, type Server } from '@sealward/enclave/server'
 import type { Logger } from '@sealward/enclave/telemetry'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { AdministrationRequest } from './administration/administration-request.ts'
+import { limits as administrationLimits } from './administration/limits.ts'
+import { administrationRoutes } from './administration/routes.ts'
 import { type Answer, azureRefusal, oauthRefusal } from './answer.ts'
 import { apiVersionIn, apiVersions } from './api-version.ts'
 import { type AttestDeps, type AttestQuestion, attest } from './attest/attest.ts'
@@ -21,6 +24,7 @@ import { limits } from './limits.ts'
 import { openIdConfiguration } from './metadata.ts'
 import { serviceVersion } from './version.ts'
 
+export type { Administration } from './administration/administration.ts'
 export type { Instance } from './instance.ts'
 export { ringOf } from './keys/key-ring.ts'
 export { makeSigningKey, type SigningKey, signingKeyOf } from './keys/signing-key.ts'
@@ -137,7 +141,7 @@ function offer(
   })
   void app.register(async (scope) => {
     refusing(scope, log, able)
-    readBytes(scope, 'application/json', instance.limits.attestBodyBytesMax)
+    readBytes(scope, ['application/json'], instance.limits.attestBodyBytesMax)
     scope.setErrorHandler((error, _request, reply) => send(reply, azureFailure(log, error)))
     for (const [path, handler] of azure) {
       scope.post(path, async (request, reply) => {
@@ -147,8 +151,29 @@ function offer(
     }
   })
   void app.register(async (scope) => {
+    refusing(scope, log, able)
+    readBytes(
+      scope,
+      ['text/plain', 'application/json', 'application/jose'],
+      administrationLimits.bodyBytesMax,
+    )
+    scope.setErrorHandler((error, _request, reply) => send(reply, azureFailure(log, error)))
+    for (const { method, path, handler, isAzures } of administrationRoutes) {
+      scope.route({
+        method,
+        url: path,
+        handler: async (request, reply) => {
+          const refusal = isAzures ? apiVersionRefusal(request) : undefined
+          const asked = administrationRequestOf(request)
+          const answer = refusal ?? (await handler({ instance, clock, random }, asked))
+          return finish(log, 'administration', reply, answer)
+        },
+      })
+    }
+  })
+  void app.register(async (scope) => {
     refusing(scope, log, (request) => oauthFormOf(able(request)))
-    readBytes(scope, 'application/x-www-form-urlencoded', limits.tokenBodyBytesMax)
+    readBytes(scope, ['application/x-www-form-urlencoded'], limits.tokenBodyBytesMax)
     scope.setErrorHandler((error, _request, reply) => send(reply, oauthFailure(log, error)))
     for (const [path, handler] of oauth) {
       scope.post(path, async (request, reply) =>
@@ -231,10 +256,10 @@ function published({ keys }: Instance, request: FastifyRequest): Answer {
 }
 
 /** Bodies stay bytes: what is signed, hashed or refused is what came, not what a parser made of it. */
-function readBytes(scope: FastifyInstance, mediaType: string, bytesMax: number): void {
+function readBytes(scope: FastifyInstance, mediaTypes: readonly string[], bytesMax: number): void {
   scope.removeAllContentTypeParsers()
   scope.addContentTypeParser(
-    mediaType,
+    [...mediaTypes],
     { parseAs: 'buffer', bodyLimit: bytesMax },
     (_request, body, done) => done(null, body),
   )
@@ -247,6 +272,17 @@ function bodyOf(request: FastifyRequest): Uint8Array {
 function questionOf(request: FastifyRequest): Omit<AttestQuestion, 'body'> {
   const { type = '' } = request.params as { readonly type?: string }
   return { type, apiVersion: apiVersionIn(request.query), accept: request.headers.accept }
+}
+
+function administrationRequestOf(request: FastifyRequest): AdministrationRequest {
+  const { authorization, 'if-match': ifMatch } = request.headers
+  return {
+    parameters: request.params as Readonly<Record<string, string>>,
+    query: request.query as Readonly<Record<string, unknown>>,
+    authorization,
+    ifMatch,
+    body: bodyOf(request),
+  }
 }
 
 function apiVersionRefusal(request: FastifyRequest): Answer | undefined {

@@ -25,7 +25,7 @@ test('an instance that says its name and its issuer is for production, with sens
       {
         ...one,
         development: false,
-        mode: 'entra',
+        mode: 'shared',
         attestationLifetimeSeconds: 3600,
         keys: {
           algorithm: 'RS256',

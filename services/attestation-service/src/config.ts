@@ -9,6 +9,7 @@ import { BlockList, isIP } from 'node:net'
 import { amdRootSpkis, intelSgxRootSpki } from '@sealward/attestation/verification'
 import { amdKds, intelPcs } from '@sealward/enclave/endorsements'
 import * as z from 'zod'
+import { limits as administrationLimits } from './administration/limits.ts'
 import type { InstanceLimits } from './instance.ts'
 import type { KeyKind } from './keys/signing-key.ts'
 import { limits } from './limits.ts'
@@ -46,11 +47,28 @@ export interface InstanceConfig {
   readonly development: boolean
   /** Hex SHA-256 of the SPKI of evidence roots; Intel's and AMD's, where none is given. */
   readonly roots?: readonly string[] | undefined
-  /** Who may change policies: `entra`, whoever has the role; `isolated`, only registered signers. */
-  readonly mode: 'entra' | 'isolated'
+  /** Who may change policies: `shared`, nobody; `entra`, whoever has the role; `isolated`, only registered signers. */
+  readonly mode: 'shared' | 'entra' | 'isolated'
+  /** Who names the people that administer it; there must be one in mode `entra`. */
+  readonly identityProvider?: IdentityProviderSettings | undefined
+  /** PEM file of the first policy signers; there must be one in mode `isolated`. Later ones are added over HTTP. */
+  readonly policySignersFile?: string | undefined
+  /** How long a change waits for a second person; without it, one is enough. */
+  readonly approvalSeconds?: number | undefined
   readonly attestationLifetimeSeconds: number
   readonly keys: KeySettings
   readonly limits: InstanceLimits
+}
+
+/** An OpenID Connect provider. */
+export interface IdentityProviderSettings {
+  readonly issuer: string
+  /** As tokens for this instance name it. */
+  readonly audience: string
+  /** Claim with the roles `reader`, `contributor`, `approver`; a dot leads into an object. */
+  readonly roleClaim: string
+  /** Where the issuer is reached, if not at itself. Only a development instance may be told. */
+  readonly url?: string | undefined
 }
 
 export interface KeySettings extends KeyKind {
@@ -77,6 +95,13 @@ const instanceLimits: z.ZodType<InstanceLimits, object> = z.strictObject({
     .default(limits.attestBodyBytesMax),
 })
 
+const identityProvider: z.ZodType<IdentityProviderSettings, object> = z.strictObject({
+  issuer: webAddress,
+  audience: z.string().min(1).max(512),
+  roleClaim: z.string().min(1).max(256).default('roles'),
+  url: webAddress.optional(),
+})
+
 const keySettings: z.ZodType<KeySettings, object> = z.strictObject({
   algorithm: z.enum(['RS256', 'ES256']).default('RS256'),
   rsaBits: z.literal([2048, 3072]).default(2048),
@@ -99,7 +124,10 @@ const instanceConfig: z.ZodType<InstanceConfig> = z
       .array(z.string().regex(/^[0-9a-f]{64}$/, 'hex SHA-256 of a root expected'))
       .min(1)
       .optional(),
-    mode: z.enum(['entra', 'isolated']).default('entra'),
+    mode: z.enum(['shared', 'entra', 'isolated']).default('shared'),
+    identityProvider: identityProvider.optional(),
+    policySignersFile: z.string().min(1).optional(),
+    approvalSeconds: z.int().min(60).max(administrationLimits.approvalSecondsMax).optional(),
     attestationLifetimeSeconds: z
       .int()
       .min(60)
@@ -112,6 +140,7 @@ const instanceConfig: z.ZodType<InstanceConfig> = z
     path: ['roots'],
     message: "only a development instance may accept a root that is not a hardware vendor's",
   })
+  .superRefine(administrationFits)
 
 /**
  * The configuration of a service. An instance that is not for development and names any root but
@@ -163,6 +192,27 @@ export const attestationConfig: z.ZodType<AttestationConfig> = z
       refuseAt(context, ['instances'], `at most ${limits.instancesMax}`)
     }
   })
+
+/** Every mode has what it needs, and nothing that would have no effect in it. */
+function administrationFits(config: InstanceConfig, context: z.RefinementCtx): void {
+  const { mode, identityProvider: provider, policySignersFile, approvalSeconds } = config
+  const says = (path: string, message: string): void => refuseAt(context, [path], message)
+  if (mode === 'entra' && provider === undefined) {
+    says('identityProvider', 'mode entra needs one: nobody could administer the instance')
+  }
+  if ((mode === 'isolated') !== (policySignersFile !== undefined)) {
+    says('policySignersFile', 'mode isolated needs one, and no other mode has any')
+  }
+  if (mode === 'shared' && provider !== undefined) {
+    says('identityProvider', 'nobody administers an instance of mode shared')
+  }
+  if (approvalSeconds !== undefined && (mode === 'shared' || provider === undefined)) {
+    says('approvalSeconds', 'who approves is named by an identityProvider, and there is none')
+  }
+  if (provider?.url !== undefined && !config.development) {
+    says('identityProvider', 'only a development instance reaches its provider elsewhere')
+  }
+}
 
 /** The evidence roots of an instance. */
 export function rootsOf(config: Pick<InstanceConfig, 'roots'>): readonly string[] {

@@ -1,3 +1,4 @@
+import type { Administration } from './administration/administration.ts'
 import type { KeyRing } from './keys/key-ring.ts'
 import type { PolicyReader } from './policies/policy-reader.ts'
 
@@ -12,12 +13,11 @@ export interface Instance {
   readonly development: boolean
   /** Hex SHA-256 of the SPKI of each evidence root that is accepted. */
   readonly roots: readonly string[]
-  /** Who may change policies: whoever has the role, or only registered signers. */
-  readonly mode: 'entra' | 'isolated'
   readonly attestationLifetimeSeconds: number
   readonly limits: InstanceLimits
   readonly keys: KeyRing
   readonly policies: PolicyReader
+  readonly administration: Administration
 }
 
 export interface InstanceLimits {

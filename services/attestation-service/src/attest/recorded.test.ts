@@ -390,6 +390,7 @@ async function serviceOf(options: {
         ...unremarkable,
         keys: ringOf(await key),
         policies: fixedPolicy(policy.value),
+        administration: { mode: 'shared', defaults: fixedPolicy(policy.value) },
       },
     ],
     endorsements: {

@@ -3,10 +3,12 @@ import { ok } from '@sealward/attestation/bytes'
 import type { Tee } from '@sealward/enclave/evidence'
 import type { Sealer } from '@sealward/enclave/sealing'
 import type { Clock, Random } from '@sealward/enclave/server'
+import { openAdministration } from '../administration/open-administration.ts'
 import { type InstanceConfig, rootsOf } from '../config.ts'
 import type { Instance } from '../instance.ts'
 import { openStoredKeyRing, type StoredKeyRing } from '../keys/stored-key-ring.ts'
 import { builtInPolicies } from '../policies/built-in-policies.ts'
+import { createStoredPolicies } from '../policies/stored-policies.ts'
 import type { Database } from '../store/open-store.ts'
 import { holdInstance } from './hold-instance.ts'
 
@@ -49,17 +51,23 @@ export async function openInstance(
     evidenceOf: tee === undefined ? undefined : (reportData) => tee.quote(reportData),
   })
   if (!keys.ok) return keys
+  const defaults = await builtInPolicies({ development })
+  const administration = await openAdministration(config, { database, clock, defaults })
+  if (!administration.ok) return administration
   const instance: Instance = {
     name,
     issuer,
     host: config.host,
     development,
     roots: rootsOf(config),
-    mode: config.mode,
     attestationLifetimeSeconds,
     limits: config.limits,
     keys: keys.value,
-    policies: await builtInPolicies({ development }),
+    policies:
+      config.mode === 'shared'
+        ? defaults
+        : createStoredPolicies({ database, instance: name, defaults, clock }),
+    administration: administration.value,
   }
   return ok({ instance, keys: keys.value })
 }

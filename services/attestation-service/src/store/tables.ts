@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { AdministrationTables } from '../administration/administration-tables.ts'
 import type { KeyTables } from '../keys/key-tables.ts'
 
-export interface Tables extends KeyTables {}
+export interface Tables extends KeyTables, AdministrationTables {}

@@ -40,8 +40,7 @@ export function movableClock(): Clock & { move(seconds: number): void } {
 }
 
 /** What an instance says where a test does not care. */
-export const unremarkable: Pick<Instance, 'mode' | 'attestationLifetimeSeconds' | 'limits'> = {
-  mode: 'entra',
+export const unremarkable: Pick<Instance, 'attestationLifetimeSeconds' | 'limits'> = {
   attestationLifetimeSeconds: limits.attestationLifetimeSeconds,
   limits: {
     requestsPerSecond: 1000,
@@ -106,6 +105,7 @@ export async function createAttester(
     ...unremarkable,
     keys: ringOf(signingKey),
     policies: fixedPolicy(policy.value),
+    administration: { mode: 'shared', defaults: fixedPolicy(policy.value) },
   }
   return {
     vendor,

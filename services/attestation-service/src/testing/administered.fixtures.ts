@@ -1,0 +1,313 @@
+import { generateKeyPairSync, type KeyObject, webcrypto } from 'node:crypto'
+import 'reflect-metadata'
+import {
+  BasicConstraintsExtension,
+  type Extension,
+  KeyUsageFlags,
+  KeyUsagesExtension,
+  X509CertificateGenerator,
+} from '@peculiar/x509'
+import { base64Of, base64UrlOf, ok, type UnixSeconds, utf8Of } from '@sealward/attestation/bytes'
+import { parseCertificate } from '@sealward/attestation/x509'
+import { verifyBearer } from '@sealward/enclave/identity-provider'
+import { systemRandom } from '@sealward/enclave/server'
+import { createLogger } from '@sealward/enclave/telemetry'
+import { CompactSign, decodeJwt, exportJWK, SignJWT } from 'jose'
+import {
+  type Administration,
+  type AdministratorRole,
+  administratorRoles,
+  type ManagedAdministration,
+} from '../administration/administration.ts'
+import { holdSigners } from '../administration/open-administration.ts'
+import { type PolicySigner, policySignerOf } from '../administration/signers.ts'
+import { type AttestationServiceDeps, createAttestationService } from '../app.ts'
+import type { Instance } from '../instance.ts'
+import { holdInstance } from '../instances/hold-instance.ts'
+import { ringOf } from '../keys/key-ring.ts'
+import type { SigningKey } from '../keys/signing-key.ts'
+import { builtInPolicies } from '../policies/built-in-policies.ts'
+import type { PolicyReader } from '../policies/policy-reader.ts'
+import { createStoredPolicies } from '../policies/stored-policies.ts'
+import type { Database } from '../store/open-store.ts'
+import { movableClock, newSigningKey, startOfTests, unremarkable } from './attester.fixtures.ts'
+
+export { startOfTests } from './attester.fixtures.ts'
+
+/** The identity provider of the tests, and what it is asked for. */
+export const provider = {
+  issuer: 'https://identity.example',
+  audience: 'urn:sealward:attestation',
+  roleClaim: 'roles',
+} as const
+
+const people = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+const peopleKeys = { keys: [{ ...(await exportJWK(people.publicKey)), kid: 'people' }] }
+
+/** What `authorization` holds for somebody with these roles. */
+export async function bearerOf(
+  roles: readonly AdministratorRole[],
+  subject = `somebody-${roles.join('-')}`,
+  changes: Readonly<Record<string, unknown>> = {},
+): Promise<string> {
+  const token = await new SignJWT({
+    iss: provider.issuer,
+    aud: provider.audience,
+    sub: subject,
+    roles,
+    iat: startOfTests,
+    exp: startOfTests + 86_400 * 365,
+    ...changes,
+  })
+    .setProtectedHeader({ alg: 'ES256', kid: 'people', typ: 'at+jwt' })
+    .sign(people.privateKey)
+  return `Bearer ${token}`
+}
+
+/** A key that signs policies, and its certificate. */
+export interface TestSigner extends PolicySigner {
+  readonly algorithm: 'RS256' | 'ES256'
+  readonly privateKey: KeyObject
+  readonly privateKeyPem: string
+  readonly certificatePem: string
+  readonly commonName: string
+  /** Base64 of DER. */
+  readonly x5c: string
+}
+
+export interface TestSignerOptions {
+  readonly algorithm?: 'RS256' | 'ES256'
+  readonly isCa?: boolean
+  readonly pathLength?: number
+  /** As it stands; without it, there is no such extension. */
+  readonly keyUsage?: number
+  readonly issuer?: TestSigner
+  readonly notBefore?: UnixSeconds
+  readonly notAfter?: UnixSeconds
+}
+
+export const keyUsages: typeof KeyUsageFlags = KeyUsageFlags
+
+/** Makes one: an authority that signs itself, unless said otherwise. */
+export async function createTestSigner(
+  commonName: string,
+  options: TestSignerOptions = {},
+): Promise<TestSigner> {
+  const { algorithm = 'RS256', isCa = true, issuer } = options
+  const pair =
+    algorithm === 'RS256'
+      ? generateKeyPairSync('rsa', { modulusLength: 2048 })
+      : generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const issuerAlgorithm = webAlgorithms[issuer?.algorithm ?? algorithm]
+  const extensions: Extension[] = [
+    new BasicConstraintsExtension(isCa, options.pathLength, true),
+    ...(options.keyUsage === undefined ? [] : [new KeyUsagesExtension(options.keyUsage, true)]),
+  ]
+  const certificate = await X509CertificateGenerator.create(
+    {
+      serialNumber: Buffer.from(systemRandom.bytes(8)).toString('hex').replace(/^./, '4'),
+      subject: `CN=${commonName}`,
+      issuer: `CN=${issuer?.commonName ?? commonName}`,
+      notBefore: new Date((options.notBefore ?? 1_577_836_800) * 1000),
+      notAfter: new Date((options.notAfter ?? 2_524_608_000) * 1000),
+      signingAlgorithm: issuerAlgorithm,
+      signingKey: (issuer?.privateKey ?? pair.privateKey).toCryptoKey(issuerAlgorithm, false, [
+        'sign',
+      ]) as CryptoKey,
+      publicKey: pair.publicKey.toCryptoKey(webAlgorithms[algorithm], true, [
+        'verify',
+      ]) as CryptoKey,
+      extensions,
+    },
+    webcrypto as Crypto,
+  )
+  const parsed = parseCertificate(new Uint8Array(certificate.rawData))
+  if (!parsed.ok) throw new Error(parsed.problem.code)
+  return {
+    ...policySignerOf(parsed.value),
+    algorithm,
+    commonName,
+    privateKey: pair.privateKey,
+    privateKeyPem: pair.privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),
+    certificatePem: certificate.toString('pem'),
+    x5c: base64Of(parsed.value.der),
+  }
+}
+
+const webAlgorithms = {
+  RS256: { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' },
+  ES256: { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' },
+} as const
+
+/** A policy's text as Azure's clients send it, without a signature. */
+export function unsecured(payload: object | ''): string {
+  const encoded = payload === '' ? '' : base64UrlOf(utf8Of(JSON.stringify(payload)))
+  return `eyJhbGciOiJub25lIn0.${encoded}.`
+}
+
+/** The same, signed, with the signer's certificate and those above it in the header. */
+export async function signed(
+  payload: object | '',
+  signer: TestSigner,
+  { above = [], header = {} }: { above?: readonly TestSigner[]; header?: object } = {},
+): Promise<string> {
+  return new CompactSign(utf8Of(payload === '' ? '' : JSON.stringify(payload)))
+    .setProtectedHeader({
+      alg: signer.algorithm,
+      x5c: [signer, ...above].map(({ x5c }) => x5c),
+      ...header,
+    })
+    .sign(signer.privateKey)
+}
+
+export const policyPayload = (text: string): object => ({
+  AttestationPolicy: base64UrlOf(utf8Of(text)),
+})
+
+/** The payload that names a signer, with the claim's name in documentation. */
+export const signerPayload = ({ algorithm, x5c }: TestSigner): object => ({
+  'maa-policyCertificate': { kty: algorithm === 'RS256' ? 'RSA' : 'EC', x5c: [x5c] },
+})
+
+export const permitAll = 'version=1.0; authorizationrules{=> permit();}; issuancerules{};'
+
+/** An instance whose policies are in a database, and a service that serves it. */
+export interface Administered {
+  readonly clock: ReturnType<typeof movableClock>
+  readonly instance: Instance
+  readonly key: SigningKey
+  readonly lines: readonly string[]
+  ask(
+    method: 'GET' | 'POST' | 'PUT',
+    path: string,
+    request?: {
+      readonly authorization?: string | undefined
+      readonly body?: string
+      readonly contentType?: string
+      readonly ifMatch?: string
+    },
+  ): Promise<TestAnswer>
+}
+
+export interface TestAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, unknown>>
+  readonly body: Readonly<Record<string, unknown>>
+  /** Of the token in the body. */
+  readonly claims: Readonly<Record<string, unknown>>
+  /** Ours, of a refusal. */
+  readonly code: string | undefined
+  readonly azureCode: string | undefined
+}
+
+let instances = 0
+
+/** Makes one that nobody administered before. */
+export async function administered(
+  database: Database,
+  options: {
+    readonly mode: Administration['mode']
+    readonly issuer?: string
+    readonly signers?: readonly PolicySigner[]
+    readonly people?: ManagedAdministration['people']
+    readonly withoutPeople?: boolean
+    readonly approvalSeconds?: number
+    readonly defaults?: PolicyReader
+    readonly clock?: Administered['clock']
+    readonly deps?: Partial<AttestationServiceDeps>
+  },
+): Promise<Administered> {
+  const { mode, clock = movableClock(), deps = {} } = options
+  instances++
+  const name = `instance-${instances}`
+  const { issuer = `https://${name}.example` } = options
+  const held = await holdInstance(database, { name, issuer })
+  if (!held.ok) throw new Error(held.problem.code)
+  const signers = await holdSigners(database, clock, name, options.signers ?? [])
+  if (!signers.ok) throw new Error(signers.problem.code)
+  const defaults = options.defaults ?? (await builtInPolicies({ development: false }))
+  const expectation = { ...provider, roles: administratorRoles }
+  const key = await newSigningKey()
+  const instance: Instance = {
+    name,
+    issuer,
+    development: false,
+    roots: [],
+    ...unremarkable,
+    limits: { ...unremarkable.limits, requestsPerSecond: 1000, burst: 100_000 },
+    keys: ringOf(key),
+    policies:
+      mode === 'shared'
+        ? defaults
+        : createStoredPolicies({ database, instance: name, defaults, clock }),
+    administration:
+      mode === 'shared'
+        ? { mode, defaults }
+        : {
+            mode,
+            defaults,
+            database,
+            people:
+              options.withoutPeople === true
+                ? undefined
+                : (options.people ?? {
+                    issuer: provider.issuer,
+                    verify: (authorization) =>
+                      verifyBearer(
+                        authorization,
+                        expectation,
+                        async () => ok(peopleKeys),
+                        clock.now(),
+                      ),
+                  }),
+            approvalSeconds: options.approvalSeconds,
+          },
+  }
+  const lines: string[] = []
+  const missing = async (): Promise<never> => Promise.reject(new Error('nothing to ask'))
+  const { app } = createAttestationService({
+    endorsements: { endorsementsFor: missing, snpEndorsementsFor: missing },
+    verification: {
+      cryptography: { verify: () => false, digest: () => new Uint8Array() },
+    },
+    clock,
+    random: systemRandom,
+    log: createLogger('test', { write: (line) => lines.push(line) }),
+    ...deps,
+    instances: [instance],
+  })
+  return {
+    clock,
+    instance,
+    key,
+    lines,
+    async ask(method, path, { authorization, body, contentType = 'text/plain', ifMatch } = {}) {
+      const answer = await app.inject({
+        method,
+        url: path,
+        headers: {
+          ...(authorization === undefined ? {} : { authorization }),
+          ...(body === undefined ? {} : { 'content-type': contentType }),
+          ...(ifMatch === undefined ? {} : { 'if-match': ifMatch }),
+        },
+        ...(body === undefined ? {} : { payload: body }),
+      })
+      const json = answer.json() as Readonly<Record<string, unknown>>
+      const { token, error } = json as {
+        readonly token?: string
+        readonly error?: { readonly code: string; readonly innererror?: { readonly code: string } }
+      }
+      return {
+        status: answer.statusCode,
+        headers: answer.headers,
+        body: json,
+        claims: token === undefined ? {} : (decodeJwt(token) as Record<string, unknown>),
+        code: error?.innererror?.code,
+        azureCode: error?.code,
+      }
+    },
+  }
+}
+
+/** Adds the version of the contract that released clients speak. */
+export const azure = (path: string): string => `${path}?api-version=2020-10-01`
