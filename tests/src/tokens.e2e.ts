@@ -73,7 +73,8 @@ test('an attestation token is no access token, and nothing is no token', async (
 
 async function tokenFor(role: 'cache-gateway' | 'diagnostics'): Promise<string> {
   const audience = `${on.stack.agreement.deployment}:${role}`
-  const token = await platform.passport.accessToken(audience, 'interpretation')
+  const purpose = role === 'diagnostics' ? 'interpretation' : 'cache'
+  const token = await platform.passport.accessToken(audience, purpose)
   if (!token.ok) throw new Error(token.problem.code)
   return token.value.token
 }

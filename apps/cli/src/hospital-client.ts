@@ -19,7 +19,7 @@ import {
   type VerifiedPeer,
   verifyPeer,
 } from '@sealward/attestation/channel'
-import type { SigningKeys } from '@sealward/attestation/token'
+import { type SigningKeys, tokenLimits } from '@sealward/attestation/token'
 import type { Configuration } from './configuration.ts'
 import { type Credentials, type StaffToken, signIn } from './credentials.ts'
 import { type Effects, fetchJson, send } from './http.ts'
@@ -68,11 +68,13 @@ export async function verifyPlatform(
     body: JSON.stringify({ nonce: base64UrlOf(nonce) }),
   })
   if (!document.ok) return document
-  const [token, jwks] = await Promise.all([
+  const [token, jwks, denyList] = await Promise.all([
     attest(effects, attestation.url, document.value),
     fetchJson(effects, 'attestation', `${attestation.url}/certs`),
+    fetchJson(effects, 'attestation', `${attestation.url}/deny-list`),
   ])
   if (!jwks.ok) return jwks
+  if (!denyList.ok) return denyList
   // Without a token the evidence is verified all the same: what is wrong with it is told by its own name.
   const peer = await verifyPeer({
     document: document.value,
@@ -86,6 +88,10 @@ export async function verifyPlatform(
       signers: attestation.signers,
       policyHashes: attestation.policyHashes,
       jwks: keySetOf(jwks.value),
+      denyList: {
+        text: String(Object(denyList.value).token),
+        ageSecondsMax: tokenLimits.denyListAgeSeconds,
+      },
     },
     at: effects.clock.now(),
     clockSkewSeconds: limits.clockSkewSeconds,

@@ -14,15 +14,18 @@ import {
   sealResponse,
 } from '@sealward/attestation/channel'
 import { defaultPolicyFor, policyHashOf } from '@sealward/attestation/policy'
+import { denyListType } from '@sealward/attestation/token'
 import {
   at,
   createDeployment,
   type Deployment,
+  denyListClaims,
   deployment,
   expectationOf,
   issuer,
   model,
   random,
+  signToken,
   type Tee,
   type TeeChanges,
 } from '../../../packages/attestation/src/channel/deployment.fixtures.ts'
@@ -36,7 +39,9 @@ export interface Tampering {
   readonly tee?: TeeChanges
   /** Answers with evidence for another nonce. */
   readonly otherNonce?: boolean
-  /** What the attestation service answers instead of a token. */
+  /** What is on the attestation service's deny list. */
+  readonly denied?: Parameters<typeof denyListClaims>[0]
+  /** What it answers instead of a token. */
   readonly attestation?: { readonly status: number; readonly body: object }
   /** Claims of the token that are changed. */
   readonly claims?: Readonly<Record<string, unknown>>
@@ -190,6 +195,10 @@ export async function createTestStack(tampering: Tampering = {}): Promise<TestSt
         }
         if (tee === undefined) throw new Error('attested before evidence was asked for')
         return json(200, { token: await stack.token(tee, tampering.claims) })
+      case '/attestation/deny-list': {
+        const claims = denyListClaims(tampering.denied)
+        return json(200, { token: await signToken(stack.service, denyListType, claims) })
+      }
       case '/attestation/certs':
         return json(200, stack.service.jwks)
       case '/identity/.well-known/openid-configuration':

@@ -6,6 +6,8 @@ import { createPcsClient } from '@sealward/enclave/endorsements'
 import { createLogger } from '@sealward/enclave/telemetry'
 import {
   createAttestationService,
+  createReplayMemory,
+  fixedDenials,
   fixedPolicy,
   ringOf,
 } from '../../../services/attestation-service/src/app.ts'
@@ -43,6 +45,8 @@ const server = createAttestationService({
       keys: ringOf(key),
       policies: fixedPolicy(policy.value),
       administration: { mode: 'shared', defaults: fixedPolicy(policy.value) },
+      denials: fixedDenials(),
+      assertions: createReplayMemory(1000),
     },
   ],
   endorsements: createPcsClient({ baseUrl: options.pcsUrl, clock: systemClock }),

@@ -48,6 +48,7 @@ export function azureRefusal(
 export type OAuthCode =
   | 'invalid_request'
   | 'invalid_client'
+  | 'invalid_scope'
   | 'invalid_target'
   | 'unsupported_grant_type'
   | 'temporarily_unavailable'

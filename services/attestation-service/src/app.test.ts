@@ -78,6 +78,7 @@ test('a peer that was given a token is verified by it and by its own evidence', 
   const { token } = (await response.json()) as { readonly token: string }
   const keys = createSignerKeys({ url, clock: attester.clock })
   const jwks = await keys.keys()
+  const { token: denyList } = (await (await fetch(`${url}/deny-list`)).json()) as { token: string }
   if (!jwks.ok) throw new Error(jwks.problem.code)
   const trust = {
     document: evidence.value,
@@ -99,6 +100,7 @@ test('a peer that was given a token is verified by it and by its own evidence', 
       jwks: jwks.value,
       signers: [attester.signingKey.signer],
       policyHashes: [attester.policyHash],
+      denyList: { text: denyList, ageSecondsMax: 300 },
     },
     at: attester.clock.now(),
     development: true,

@@ -16,21 +16,26 @@ import { administrationRoutes } from './administration/routes.ts'
 import { type Answer, azureRefusal, oauthRefusal } from './answer.ts'
 import { apiVersionIn, apiVersions } from './api-version.ts'
 import { type AttestDeps, type AttestQuestion, attest } from './attest/attest.ts'
+import { challengeClaims } from './challenge/challenge-claims.ts'
+import { issueChallenge } from './challenge/issue-challenge.ts'
 import { clientOf } from './clients/client-of.ts'
 import { exchangeToken } from './exchange/exchange.ts'
-import { createReplayMemory, type ReplayMemory } from './exchange/replay-memory.ts'
+import { introspect } from './exchange/introspect.ts'
 import type { Instance } from './instance.ts'
 import { limits } from './limits.ts'
 import { openIdConfiguration } from './metadata.ts'
+import { publishDenyList } from './revocation/publish-deny-list.ts'
 import { serviceVersion } from './version.ts'
 
 export type { Administration } from './administration/administration.ts'
+export { createReplayMemory } from './exchange/replay-memory.ts'
 export type { Instance } from './instance.ts'
 export { ringOf } from './keys/key-ring.ts'
 export { makeSigningKey, type SigningKey, signingKeyOf } from './keys/signing-key.ts'
 export { fixedPolicy } from './policies/fixed-policy.ts'
+export { type Denials, fixedDenials } from './revocation/denials.ts'
 
-export interface AttestationServiceDeps extends Omit<AttestDeps, 'instance'> {
+export interface AttestationServiceDeps extends Omit<AttestDeps, 'instance' | 'additionalClaims'> {
   /** The first answers at the root; each at `/instances/<name>` as well. */
   readonly instances: readonly Instance[]
   /** Whose `X-Forwarded-For` is believed; nobody's, unless said. */
@@ -82,13 +87,11 @@ function onHost(
 
 /** What an instance remembers, under whichever of its addresses it is asked. */
 interface InstanceState {
-  readonly assertions: ReplayMemory
   readonly rates: ClientRates
 }
 
 function stateOf({ limits: { burst, requestsPerSecond } }: Instance): InstanceState {
   return {
-    assertions: createReplayMemory(limits.assertionsMax),
     rates: createClientRates({ burst, perSecond: requestsPerSecond }, limits.clientsMax),
   }
 }
@@ -98,7 +101,7 @@ function offer(
   app: FastifyInstance,
   deps: AttestationServiceDeps,
   instance: Instance,
-  { assertions, rates }: InstanceState,
+  { rates }: InstanceState,
 ): void {
   const { clock, random, log } = deps
   app.addHook('onRequest', (_request, reply, done) => {
@@ -112,17 +115,20 @@ function offer(
     ['/.well-known/openid-configuration', () => openIdConfiguration(instance)],
     ['/certs', (request) => published(instance, request)],
   ]
+  const attestDeps: AttestDeps = {
+    ...deps,
+    instance,
+    additionalClaims: (input) => challengeClaims({ ...input, at: clock.now() }),
+  }
   const azure: readonly (readonly [path: string, Handler])[] = [
     [
       '/attest/:type',
-      (request) => attest({ ...deps, instance }, { ...questionOf(request), body: bodyOf(request) }),
+      (request) => attest(attestDeps, { ...questionOf(request), body: bodyOf(request) }),
     ],
   ]
   const oauth: readonly (readonly [path: string, Handler])[] = [
-    [
-      '/token',
-      (request) => exchangeToken({ instance, clock, random, assertions }, bodyOf(request)),
-    ],
+    ['/token', (request) => exchangeToken({ instance, clock, random }, bodyOf(request))],
+    ['/introspect', (request) => introspect({ instance, clock }, bodyOf(request))],
   ]
 
   const inTurn = (request: FastifyRequest): Answer | undefined =>
@@ -138,6 +144,17 @@ function offer(
         return send(reply, await handler(request))
       })
     }
+  })
+  void app.register(async (scope) => {
+    refusing(scope, log, able)
+    scope.get('/deny-list', async (_request, reply) =>
+      finish(log, 'deny-list', reply, await publishDenyList({ instance, clock })),
+    )
+    readBytes(scope, ['application/json'], limits.challengeBodyBytesMax)
+    scope.setErrorHandler((error, _request, reply) => send(reply, azureFailure(log, error)))
+    scope.post('/challenge', async (_request, reply) =>
+      finish(log, 'challenge', reply, await issueChallenge({ instance, clock, random })),
+    )
   })
   void app.register(async (scope) => {
     refusing(scope, log, able)

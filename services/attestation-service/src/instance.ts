@@ -1,6 +1,8 @@
 import type { Administration } from './administration/administration.ts'
+import type { AssertionMemory } from './exchange/assertion-memory.ts'
 import type { KeyRing } from './keys/key-ring.ts'
 import type { PolicyReader } from './policies/policy-reader.ts'
+import type { Denials } from './revocation/denials.ts'
 
 /** One tenant of the service: an issuer with its own keys, policies and trust anchors. */
 export interface Instance {
@@ -18,6 +20,10 @@ export interface Instance {
   readonly keys: KeyRing
   readonly policies: PolicyReader
   readonly administration: Administration
+  /** Who is denied, whatever the policy says. */
+  readonly denials: Denials
+  /** Proofs of a key that were used. */
+  readonly assertions: AssertionMemory
 }
 
 export interface InstanceLimits {

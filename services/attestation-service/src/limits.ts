@@ -9,7 +9,8 @@ export const limits = {
   reportCharactersMax: 163_840,
   /** Characters of runtime data or of init-time data, base64url: 32 KiB of bytes each. */
   boundDataCharactersMax: 43_692,
-  nonceCharactersMax: 1024,
+  /** Room for a challenge. */
+  nonceCharactersMax: 2048,
   /** Characters of `Accept` that are looked at. */
   acceptCharactersMax: 1024,
   /** Platform families, and platforms of one, whose verification is remembered: about 20 MB at most. */
@@ -45,4 +46,21 @@ export const limits = {
   /** Clients whose requests are counted apart, of one instance. */
   clientsMax: 50_000,
   accessLifetimeSeconds: 300,
+  /** How often used client assertions that have expired are deleted, and the others counted. */
+  assertionSweepSeconds: 10,
+  /** Bytes of a request to `/challenge`, of which nothing is read. */
+  challengeBodyBytesMax: 1024,
+  /** How long a challenge is good for. */
+  challengeLifetimeSeconds: 120,
+  /** How long a deny list counts, for whoever does not ask for less. */
+  denyListLifetimeSeconds: 600,
+  /** Entries of one instance's deny list: more would not fit into what relying parties read. */
+  denyEntriesMax: 1024,
+  denyReasonCharactersMax: 256,
+  denyBodyBytesMax: 4096,
+  /** Changes of a deny list that are told at once. */
+  denyChangesMax: 256,
+  /** How long a replica goes by what it read of the deny list; and goes on while the database is away. */
+  denialsFreshSeconds: 2,
+  denialsStaleSecondsMax: 60,
 } as const

@@ -5,7 +5,9 @@
  */
 
 import type { TLSSocket } from 'node:tls'
-import { bytesOfBase64Url, concat, textOf, type UnixSeconds } from '@sealward/attestation/bytes'
+import { bytesOfBase64Url, concat, textOf } from '@sealward/attestation/bytes'
+import type { AccessToken } from '@sealward/attestation/token'
+import type { Verified } from '@sealward/attestation/verification'
 import type { Admission } from '@sealward/enclave/attested-tls'
 import type { Identity } from '@sealward/enclave/identity'
 import type { Clock } from '@sealward/enclave/server'
@@ -51,7 +53,7 @@ class Session {
   readonly #deps: ConnectionDeps
   readonly #anonymous: NodeJS.Timeout
   #version: RespVersion = 2
-  #admittedUntil: UnixSeconds | undefined
+  #admitted: Verified<AccessToken> | undefined
   #expiry: NodeJS.Timeout | undefined
   #refusals = 0
   #evidenceGiven = 0
@@ -70,10 +72,12 @@ class Session {
     const reader = createRespReader()
     for await (const chunk of this.#socket as AsyncIterable<Uint8Array>) {
       reader.feed(chunk)
+      const fallen = await this.#fallen()
+      if (fallen !== undefined) return await this.#end(fallen)
       this.#busy = true
       const inFlight: Promise<Reply>[] = []
       for (;;) {
-        const allowed = this.#admittedUntil === undefined ? anonymousLimits : admittedLimits
+        const allowed = this.#admitted === undefined ? anonymousLimits : admittedLimits
         const next = reader.next(allowed)
         if (!next.ok) {
           const { code, detail } = next.problem
@@ -126,7 +130,7 @@ class Session {
         return replied(ping(rest))
       default:
     }
-    if (this.#admittedUntil === undefined) return replied(authenticationRequired)
+    if (this.#admitted === undefined) return replied(authenticationRequired)
     if (this.#isExpired()) return alone(async () => tokenExpired)
     const command = commandOf(word)
     if (command === undefined) return replied(commandRefused)
@@ -202,15 +206,25 @@ class Session {
       return errorReply('WRONGPASS', code, detail)
     }
     const { expiresAt, subject, simulated } = admitted.value
+    this.#admitted = admitted.value
     this.#deps.log.info('client-admitted', { peer: subject, simulated, expiresAt })
     clearTimeout(this.#anonymous)
     clearTimeout(this.#expiry)
-    this.#admittedUntil = expiresAt
     this.#expiry = setTimeout(
       () => this.#expire(),
       Math.max(0, 1000 * (expiresAt - this.#deps.clock.now())),
     )
     return undefined
+  }
+
+  /** Why a client that was let in is served no longer: it was denied since, or nobody knows who was. */
+  async #fallen(): Promise<Reply | undefined> {
+    if (this.#admitted === undefined) return undefined
+    const stands = await this.#deps.admission.standing(this.#admitted)
+    if (stands.ok) return undefined
+    const { code, detail } = stands.problem
+    this.#deps.log.warn('client-refused', { code })
+    return errorReply('NOAUTH', code, detail)
   }
 
   async #evidence(words: readonly Uint8Array[]): Promise<Reply | undefined> {
@@ -232,7 +246,7 @@ class Session {
   }
 
   #isExpired(): boolean {
-    return this.#admittedUntil !== undefined && this.#deps.clock.now() >= this.#admittedUntil
+    return this.#admitted !== undefined && this.#deps.clock.now() >= this.#admitted.expiresAt
   }
 
   /** An idle client is told at once; a busy one after what it is waiting for. */

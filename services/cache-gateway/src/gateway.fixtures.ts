@@ -7,6 +7,13 @@ import type { TLSSocket } from 'node:tls'
 import { base64UrlOf, ok, utf8Of } from '@sealward/attestation/bytes'
 import { encodeInitTimeData, type TeeRole } from '@sealward/attestation/evidence'
 import { createSampleVendor, type SampleVendor } from '@sealward/attestation/sample'
+import {
+  type DenyListTrust,
+  deniedOf,
+  denyListType,
+  encodeDenyList,
+  verifyDenyList,
+} from '@sealward/attestation/token'
 import { connectUnverified, createAdmission } from '@sealward/enclave/attested-tls'
 import { createPcsClient } from '@sealward/enclave/endorsements'
 import { createSampleTee, startSamplePcs } from '@sealward/enclave/evidence'
@@ -33,6 +40,8 @@ export interface Fixture {
   readonly other: Identity
   /** Lines that gateways logged. */
   readonly lines: string[]
+  /** What the deny list names, and how old it is. */
+  readonly denyList: { denied: Parameters<typeof deniedOf>[0]; ageSeconds: number }
   /** An access token as the attestation service makes them, for the platform unless said. */
   token(change?: {
     readonly holder?: Identity
@@ -54,6 +63,29 @@ export async function createFixture(): Promise<Fixture> {
   const opened: { close(): Promise<void> }[] = []
   const clients: Redis[] = []
   const lines: string[] = []
+  const denyList: Fixture['denyList'] = { denied: [], ageSeconds: 0 }
+  const denyListTrust = async (): Promise<DenyListTrust> => {
+    const issuedAt = clock.now() - denyList.ageSeconds
+    const claims = encodeDenyList({
+      issuer,
+      sequence: 1,
+      issuedAt,
+      expiresAt: issuedAt + 600,
+      denied: deniedOf(denyList.denied),
+    })
+    const text = await new SignJWT(claims)
+      .setProtectedHeader({ alg: 'RS256', kid: signer.jwk.kid, typ: denyListType })
+      .sign(signer.privateKey)
+    const list = await verifyDenyList(text, {
+      issuer,
+      signers: [signer.digest],
+      jwks: { keys: [signer.jwk] },
+      at: clock.now(),
+      clockSkewSeconds: 0,
+    })
+    if (!list.ok) throw new Error(list.problem.code)
+    return { list: list.value, ageSecondsMax: 300 }
+  }
 
   const identity = async (role: TeeRole): Promise<Identity> => {
     const initTimeData = encodeInitTimeData({
@@ -88,6 +120,7 @@ export async function createFixture(): Promise<Fixture> {
     platform,
     other,
     lines,
+    denyList,
     token({ holder = platform, claims = {}, sealward = {}, lifetimeSeconds = 300 } = {}) {
       const now = clock.now()
       return new SignJWT({
@@ -113,6 +146,8 @@ export async function createFixture(): Promise<Fixture> {
           simulated: true,
           policyHash,
           attestationToken: 'A'.repeat(43),
+          attestationTokenId: 'one',
+          platforms: [],
           ...sealward,
         },
         ...claims,
@@ -129,12 +164,14 @@ export async function createFixture(): Promise<Fixture> {
             refresh: async () => ok({ keys: [signer.jwk] }),
             close: async () => {},
           },
+          denyList: { trust: async () => ok(await denyListTrust()), close: async () => {} },
           issuer,
           signers: [signer.digest],
           policyHashes: [policyHash],
           development: true,
           deployment: of,
           audience: `${of}:cache-gateway`,
+          purposes: ['cache'],
           expectation: {
             role: 'platform',
             mrEnclave: [Buffer.from(mrEnclave).toString('hex')],

@@ -1,6 +1,6 @@
 import { createAdmission } from '@sealward/enclave/attested-tls'
 import { createPcsClient } from '@sealward/enclave/endorsements'
-import { createIdentity, createSignerKeys } from '@sealward/enclave/identity'
+import { createDenyListKeeper, createIdentity, createSignerKeys } from '@sealward/enclave/identity'
 import { systemClock as clock, systemRandom as random, runService } from '@sealward/enclave/server'
 import { gatewayConfig } from './config.ts'
 import { createGateway, createInProcessStore, createRedisStore } from './gateway.ts'
@@ -13,15 +13,25 @@ await runService({ name: 'cache-gateway', config: gatewayConfig }, async ({ tee,
     throw new Error('the init-time data is not that of a cache gateway with a platform as its peer')
   }
   const endorsements = createPcsClient({ baseUrl: config.pcsUrl, clock })
-  const signerKeys = createSignerKeys({ url: config.attestationUrl ?? attestation.issuer, clock })
+  const url = config.attestationUrl ?? attestation.issuer
+  const signerKeys = createSignerKeys({ url, clock })
+  const denyList = createDenyListKeeper({
+    url,
+    ...attestation,
+    signerKeys,
+    clock,
+    onProblem: ({ code }) => log.warn('deny-list-not-renewed', { code }),
+  })
   const gateway = await createGateway({
     identity: await createIdentity({ tee, endorsements, random, clock }),
     admission: createAdmission({
       signerKeys,
+      denyList,
       ...attestation,
       development,
       deployment,
       audience: `${deployment}:cache-gateway`,
+      purposes: ['cache'],
       expectation,
       clock,
     }),
@@ -37,6 +47,7 @@ await runService({ name: 'cache-gateway', config: gatewayConfig }, async ({ tee,
     ports: { resp: gateway.port },
     close: async () => {
       await gateway.close()
+      await denyList.close()
       await signerKeys.close()
       await endorsements.close()
     },

@@ -8,6 +8,7 @@ import {
   createAttestedClient,
 } from '@sealward/enclave/attested-tls'
 import {
+  createDenyListKeeper,
   createPassport,
   createSignerKeys,
   type Identity,
@@ -53,6 +54,13 @@ export async function startFixture(): Promise<Fixture> {
   const provider: Identity = { ...identity, evidence: (nonce) => identity.evidence(nonce, extras) }
   const service = await startAttestationService(vendor, clock)
   const signerKeys = createSignerKeys({ url: service.issuer, clock })
+  const denyList = createDenyListKeeper({
+    url: service.issuer,
+    issuer: service.issuer,
+    signers: [service.signer],
+    signerKeys,
+    clock,
+  })
   const passport = createPassport({
     identity: platform,
     attestation: { issuer: service.issuer },
@@ -66,12 +74,14 @@ export async function startFixture(): Promise<Fixture> {
     identity: provider,
     admission: createAdmission({
       signerKeys,
+      denyList,
       issuer: service.issuer,
       signers: [service.signer],
       policyHashes: [service.policyHash],
       development: true,
       deployment: provider.deployment,
       audience,
+      purposes: ['interpretation'],
       expectation: expectationOf(tee.self),
       clock,
     }),
@@ -119,6 +129,7 @@ export async function startFixture(): Promise<Fixture> {
       await server.close()
       await inference.close()
       await passport.close()
+      await denyList.close()
       await signerKeys.close()
       await service.close()
     },

@@ -174,6 +174,7 @@ async function admit(
   const admitted = await admission.admit(request.raw.socket as TLSSocket, token)
   if (admitted.ok) return undefined
   return admitted.problem.code === 'attestation-unavailable' ||
+    admitted.problem.code === 'deny-list-stale' ||
     admitted.problem.code === 'admission-full'
     ? refused(reply, 503, admitted.problem)
     : unauthorised(reply, admitted.problem)

@@ -1,6 +1,6 @@
 import { createAdmission } from '@sealward/enclave/attested-tls'
 import { createPcsClient } from '@sealward/enclave/endorsements'
-import { createIdentity, createSignerKeys } from '@sealward/enclave/identity'
+import { createDenyListKeeper, createIdentity, createSignerKeys } from '@sealward/enclave/identity'
 import { systemClock as clock, systemRandom as random, runService } from '@sealward/enclave/server'
 import { createDiagnostics } from './app.ts'
 import { diagnosticsConfig } from './config.ts'
@@ -19,7 +19,15 @@ await runService(
     const model = readServedModel()
     const { name, version, sha256 } = model
     const endorsements = createPcsClient({ baseUrl: config.pcsUrl, clock })
-    const signerKeys = createSignerKeys({ url: config.attestationUrl ?? attestation.issuer, clock })
+    const url = config.attestationUrl ?? attestation.issuer
+    const signerKeys = createSignerKeys({ url, clock })
+    const denyList = createDenyListKeeper({
+      url,
+      ...attestation,
+      signerKeys,
+      clock,
+      onProblem: ({ code }) => log.warn('deny-list-not-renewed', { code }),
+    })
     const inference = await createInference({
       ...limits,
       model: model.bytes,
@@ -36,10 +44,12 @@ await runService(
       }),
       admission: createAdmission({
         signerKeys,
+        denyList,
         ...attestation,
         development,
         deployment,
         audience: `${deployment}:diagnostics`,
+        purposes: ['interpretation'],
         expectation,
         clock,
       }),
@@ -55,6 +65,7 @@ await runService(
       close: async () => {
         await server.close()
         await inference.close()
+        await denyList.close()
         await signerKeys.close()
         await endorsements.close()
       },

@@ -1,7 +1,12 @@
 import { ok, type Result } from '@sealward/attestation/bytes'
 import { createPcsClient } from '@sealward/enclave/endorsements'
 import type { Tee } from '@sealward/enclave/evidence'
-import { createIdentity, createPassport, createSignerKeys } from '@sealward/enclave/identity'
+import {
+  createDenyListKeeper,
+  createIdentity,
+  createPassport,
+  createSignerKeys,
+} from '@sealward/enclave/identity'
 import { createProviderKeys, verifyBearer } from '@sealward/enclave/identity-provider'
 import { createSealer, masterKeyOf } from '@sealward/enclave/sealing'
 import { createServer, type Running, systemClock, systemRandom } from '@sealward/enclave/server'
@@ -56,9 +61,17 @@ export async function startPlatform(service: {
     random,
   })
   const signerKeys = createSignerKeys({ url: config.attestationUrl, clock })
+  const denyList = createDenyListKeeper({
+    url: config.attestationUrl,
+    ...initTimeData.attestation,
+    signerKeys,
+    clock,
+    onProblem: ({ code }) => log.warn('deny-list-not-renewed', { code }),
+  })
 
   // Whom we work with.
-  const trust = { initTimeData, attestationUrl: config.attestationUrl, signerKeys, clock, random }
+  const { attestationUrl } = config
+  const trust = { initTimeData, attestationUrl, signerKeys, denyList, clock, random }
   const diagnostics = createDiagnostics({
     url: config.diagnostics.url,
     tls: identity.tls,
@@ -143,7 +156,8 @@ export async function startPlatform(service: {
       await server.close()
       await queue.close()
       await films.close()
-      await Promise.all([diagnostics.close(), cache.close(), passport.close(), signerKeys.close()])
+      await Promise.all([diagnostics.close(), cache.close(), passport.close()])
+      await Promise.all([denyList.close(), signerKeys.close()])
       await endorsements.close()
       await store.close()
     },

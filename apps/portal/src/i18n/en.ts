@@ -157,6 +157,11 @@ export const en = {
         what: 'What the attestation service said cannot be relied on.',
         means: 'Its token is expired, is signed by somebody unknown, or comes from another issuer.',
       },
+      denied: {
+        what: 'The attestation service has withdrawn its trust.',
+        means:
+          'This software, its signer, its machine or its policy is on the service’s deny list since.',
+      },
       disagreement: {
         what: 'Your browser and the attestation service do not agree about the platform.',
         means: 'Both must find the same. One of them may have been deceived.',
@@ -339,6 +344,10 @@ export const en = {
       'token-policy': {
         title: 'The opinion follows a known policy',
         why: 'The policy that was applied is one that this portal accepts, by its hash.',
+      },
+      'not-denied': {
+        title: 'Nothing of it was withdrawn since',
+        why: 'The service’s list of what it no longer trusts is minutes old at most, and names none of it.',
       },
       'token-agrees': {
         title: 'Browser and service found the same',

@@ -149,6 +149,10 @@ export const zhCn: Catalogue = {
         what: '证明服务的结论不可采信。',
         means: '令牌已过期、签名者未知，或来自其他签发方。',
       },
+      denied: {
+        what: '证明服务已撤销对它的信任。',
+        means: '此软件、其签名者、所在机器或所用策略已列入证明服务的拒绝名单。',
+      },
       disagreement: {
         what: '您的浏览器与证明服务对平台的结论不一致。',
         means: '两方必须得出相同结论，其中一方可能受到了欺骗。',
@@ -279,6 +283,10 @@ export const zhCn: Catalogue = {
       'token-issuer': { title: '这是约定的证明服务', why: '其他服务的结论不予采信。' },
       'token-time': { title: '结论在有效期内', why: '既不过旧，也不来自未来。' },
       'token-policy': { title: '结论依据已知的策略', why: '所用策略的哈希在本门户接受之列。' },
+      'not-denied': {
+        title: '此后未被撤销信任',
+        why: '证明服务的拒绝名单不过数分钟之久，其中没有与它相关的条目。',
+      },
       'token-agrees': {
         title: '浏览器与证明服务结论相同',
         why: '度量值、签名者、版本、硬件状态和根逐项相同。',

@@ -63,6 +63,8 @@ const refusals: readonly (readonly [Fault, string])[] = [
   ['old-nonce', 'nonce-mismatch'],
   ['other-deployment', 'wrong-deployment'],
   ['attestation-declines', 'token-missing'],
+  ['denied', 'measurement-denied'],
+  ['deny-list-old', 'deny-list-stale'],
   ['foreign-token-key', 'bad-signature'],
   ['other-policy', 'token-policy'],
 ]
@@ -89,6 +91,7 @@ const absences: readonly (readonly [Fault, 'platform' | 'attestation-service', s
   ['attestation-down', 'attestation-service', 'unavailable'],
   ['attestation-without-token', 'attestation-service', 'answer-malformed'],
   ['certs-down', 'attestation-service', 'unavailable'],
+  ['deny-list-down', 'attestation-service', 'unavailable'],
 ]
 
 for (const [fault, service, code] of absences) {

@@ -33,7 +33,14 @@ import {
 } from '@sealward/attestation/evidence'
 import { defaultPolicyFor, policyHashOf } from '@sealward/attestation/policy'
 import { createSampleVendor, type SampleVendor } from '@sealward/attestation/sample'
-import { attestationClaimsOf, type SigningJwk, signerOf } from '@sealward/attestation/token'
+import {
+  attestationClaimsOf,
+  deniedOf,
+  denyListType,
+  encodeDenyList,
+  type SigningJwk,
+  signerOf,
+} from '@sealward/attestation/token'
 import { verifySgxEvidence } from '@sealward/attestation/verification'
 import type { Configuration } from '../app/configuration.ts'
 import type { Effects } from '../app/effects.ts'
@@ -60,6 +67,9 @@ export type Fault =
   | 'attestation-declines'
   | 'attestation-without-token'
   | 'certs-down'
+  | 'deny-list-down'
+  | 'deny-list-old'
+  | 'denied'
   | 'foreign-token-key'
   | 'wrong-content'
 
@@ -187,6 +197,10 @@ export async function createWorld(): Promise<World> {
         ? Response.json({}, { status: 502 })
         : Response.json(service.jwks)
     }
+    if (url === '/attestation/deny-list') {
+      if (fault === 'deny-list-down') return Response.json({}, { status: 503 })
+      return Response.json({ token: await denyListOf(fault) })
+    }
     if (url !== '/attestation/attest/SgxEnclave?api-version=2025-06-01') throw new Error(url)
     if (fault === 'attestation-down') return Response.json({}, { status: 503 })
     if (fault === 'attestation-without-token') return Response.json({})
@@ -194,6 +208,19 @@ export async function createWorld(): Promise<World> {
     return token === undefined
       ? Response.json({ error: { code: 'PolicyEvaluationError' } }, { status: 400 })
       : Response.json({ token })
+  }
+
+  const denyListOf = (fault: Fault | undefined): Promise<string> => {
+    const issuedAt = fault === 'deny-list-old' ? instant - 301 : instant
+    const value = hexOf(mrEnclave)
+    const claims = encodeDenyList({
+      issuer,
+      sequence: 1,
+      issuedAt,
+      expiresAt: issuedAt + 600,
+      denied: deniedOf(fault === 'denied' ? [{ kind: 'measurement', value }] : []),
+    })
+    return service.sign(claims, denyListType)
   }
 
   const evidenceOf = async (body: Readonly<Record<string, unknown>>): Promise<EvidenceDocument> => {
@@ -315,8 +342,8 @@ async function createServiceKey() {
   return {
     jwks: { keys: [jwk] },
     pin: (await signerOf(jwk)) ?? '',
-    async sign(claims: object): Promise<string> {
-      const header = { alg: 'RS256', typ: 'JWT', kid: 'service', jku: `${issuer}/certs` }
+    async sign(claims: object, typ = 'JWT'): Promise<string> {
+      const header = { alg: 'RS256', typ, kid: 'service', jku: `${issuer}/certs` }
       const input = `${part(header)}.${part(claims)}`
       const signature = await crypto.subtle.sign(
         algorithm.name,

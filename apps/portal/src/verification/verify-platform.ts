@@ -5,10 +5,15 @@ import {
   type VerifiedPeer,
   verifyPeer,
 } from '@sealward/attestation/channel'
-import type { SigningKeys } from '@sealward/attestation/token'
+import { type SigningKeys, tokenLimits } from '@sealward/attestation/token'
 import type { Configuration } from '../app/configuration.ts'
 import type { Effects } from '../app/effects.ts'
-import { attestationTokenBytesMax, evidenceBytesMax, jwksBytesMax } from '../limits.ts'
+import {
+  attestationTokenBytesMax,
+  denyListBytesMax,
+  evidenceBytesMax,
+  jwksBytesMax,
+} from '../limits.ts'
 import { type FetchProblem, fetchJson } from './fetch-json.ts'
 
 export type VerificationStep = 'evidence' | 'attestation' | 'appraisal'
@@ -57,11 +62,13 @@ export async function verifyPlatform(
   if (!document.ok) return unavailable('platform', document.problem)
 
   onStep('attestation')
-  const [token, jwks] = await Promise.all([
+  const [token, jwks, denyList] = await Promise.all([
     fetchToken(effects, attestation.url, document.value),
     fetchJson(effects, `${attestation.url}/certs`, jwksBytesMax),
+    fetchDenyList(effects, attestation.url),
   ])
   if (!jwks.ok) return unavailable('attestation-service', jwks.problem)
+  if (!denyList.ok) return unavailable('attestation-service', denyList.problem)
 
   onStep('appraisal')
   const keys = Array.isArray((jwks.value as Partial<SigningKeys> | null)?.keys)
@@ -79,6 +86,7 @@ export async function verifyPlatform(
       signers: attestation.signers,
       policyHashes: attestation.policyHashes,
       jwks: keys,
+      denyList: { text: denyList.value, ageSecondsMax: tokenLimits.denyListAgeSeconds },
     },
     at: effects.now(),
     development: configuration.development,
@@ -113,8 +121,21 @@ async function fetchToken(
       initTimeData: { data: initTimeData, dataType: 'JSON' },
     },
   )
-  if (!answer.ok) return answer
-  const token = (answer.value as { token?: unknown } | null)?.token
+  return answer.ok ? tokenIn(answer.value, url) : answer
+}
+
+/** Who has been denied since tokens were made. */
+async function fetchDenyList(
+  effects: Effects,
+  attestationUrl: string,
+): Promise<Result<string, FetchProblem>> {
+  const url = `${attestationUrl}/deny-list`
+  const answer = await fetchJson(effects, url, denyListBytesMax)
+  return answer.ok ? tokenIn(answer.value, url) : answer
+}
+
+function tokenIn(value: unknown, url: string): Result<string, FetchProblem> {
+  const token = (value as { token?: unknown } | null)?.token
   return typeof token === 'string' ? ok(token) : refuse('answer-malformed', url, 'no token')
 }
 

@@ -29,7 +29,18 @@ import {
   type SampleEndorsementOptions,
   type SampleVendor,
 } from '../sample/index.ts'
-import { attestationClaimsOf, type SigningJwk, type SigningKeys, signerOf } from '../token/index.ts'
+import {
+  attestationClaimsOf,
+  type DenyListTrust,
+  deniedOf,
+  denyListType,
+  encodeDenyList,
+  type SigningJwk,
+  type SigningKeys,
+  signerOf,
+  tokenLimits,
+  verifyDenyList,
+} from '../token/index.ts'
 import { verifySgxEvidence } from '../verification/index.ts'
 import { encodeKeyConfigs, generateKeyConfig, type OhttpKey } from './key-config.ts'
 import type { Random } from './random.ts'
@@ -224,6 +235,8 @@ export async function createDeployment(): Promise<Deployment> {
     })
   }
 
+  const denyList = await signToken(service, denyListType, denyListClaims())
+
   return {
     vendor,
     service,
@@ -236,11 +249,48 @@ export async function createDeployment(): Promise<Deployment> {
       deployment,
       expectation: expectationOf(role),
       roots,
-      attestation: { issuer, jwks: service.jwks, signers: [service.pin], policyHashes },
+      attestation: {
+        issuer,
+        jwks: service.jwks,
+        signers: [service.pin],
+        policyHashes,
+        denyList: { text: denyList, ageSecondsMax: 300 },
+      },
       at,
       development: true,
     }),
   }
+}
+
+/** The claims of a deny list of now, with these entries. */
+export function denyListClaims(
+  entries: Parameters<typeof deniedOf>[0] = [],
+  sequence = 1,
+): Readonly<Record<string, unknown>> {
+  return encodeDenyList({
+    issuer,
+    sequence,
+    issuedAt: at,
+    expiresAt: at + 600,
+    denied: deniedOf(entries),
+  })
+}
+
+/** A deny list of the service, verified. */
+export async function denyListTrustOf(
+  service: ServiceKey,
+  entries?: Parameters<typeof deniedOf>[0],
+): Promise<Exclude<DenyListTrust, { readonly unchecked: string }>> {
+  const text = await signToken(service, denyListType, denyListClaims(entries))
+  const list = await verifyDenyList(text, {
+    issuer,
+    jwks: service.jwks,
+    signers: [service.pin],
+    at,
+    clockSkewSeconds: 0,
+  })
+  if (!list.ok) throw new Error(`fixture: ${list.problem.code}`)
+  return { list: list.value, ageSecondsMax: tokenLimits.denyListAgeSeconds }
 }
 
 /** A compact JWS of the service; claims that are `undefined` are left out. */

@@ -29,6 +29,7 @@ export type CheckId =
   | 'token-issuer'
   | 'token-time'
   | 'token-policy'
+  | 'not-denied'
   | 'token-agrees'
 
 /** One thing that was looked at and found right. */

@@ -91,6 +91,7 @@ describe('a peer that is what it should be', () => {
       'token-issuer',
       'token-time',
       'token-policy',
+      'not-denied',
       'token-agrees',
     ])
     expect(peer).toMatchObject({

@@ -15,10 +15,15 @@ import {
 import {
   type AttestationToken,
   claimNames,
+  type DenyListTrust,
+  deniableOf,
+  deniedProblem,
   isSimulated,
+  type SignatureTrust,
   type SigningKeys,
   type TokenCode,
   verifyAttestationToken,
+  verifyDenyList,
 } from '../token/index.ts'
 import {
   type BindingCode,
@@ -53,6 +58,8 @@ export interface PeerTrust {
     readonly signers: readonly string[]
     /** Policies that are accepted, as `x-ms-policy-hash` has them; none at all accepts no token. */
     readonly policyHashes: readonly string[]
+    /** Who has been denied: a list that was verified, or one as it came; or why nobody asks. */
+    readonly denyList: DenyListTrust | { readonly text: string; readonly ageSecondsMax: number }
   }
   readonly at: UnixSeconds
   /** Seconds by which the attestation service's clock may differ; 60 unless said. */
@@ -350,7 +357,11 @@ async function verifyToken(
   if (tokenText === undefined) {
     return fail('token-signature', 'token-missing', 'token', 'the attestation service said nothing')
   }
-  const token = await verifyAttestationToken(tokenText, { ...attestation, at, clockSkewSeconds })
+  const service = { ...attestation, at, clockSkewSeconds }
+  const token = await verifyAttestationToken(tokenText, {
+    ...service,
+    denyList: { unchecked: 'a check of its own, below' },
+  })
   if (!token.ok) {
     const { code, at: where, detail } = token.problem
     return fail(tokenChecks[code] ?? 'token-signature', code, `token.${where}`, detail)
@@ -368,12 +379,37 @@ async function verifyToken(
     )
   }
   pass('token-policy', policyHash)
+  const denyList = await readDenyList(service)
+  const denied = deniedProblem([deniableOf(token.value.claims, token.value.digest)], {
+    ...service,
+    denyList,
+  })
+  if (denied !== undefined) {
+    return fail('not-denied', denied.problem.code, denied.problem.at, denied.problem.detail)
+  }
+  pass('not-denied', denyListDetailOf(denyList))
   const disagreement = disagreementOf(token.value, bound)
   if (disagreement !== undefined) {
     return fail('token-agrees', 'token-disagrees', disagreement, 'not what was verified here')
   }
   pass('token-agrees', 'every claim is what was verified here')
   return { token: token.value, tokenText }
+}
+
+async function readDenyList({
+  denyList,
+  ...trust
+}: SignatureTrust & Pick<PeerTrust['attestation'], 'denyList'>): Promise<DenyListTrust> {
+  if (!('text' in denyList)) return denyList
+  const list = await verifyDenyList(denyList.text, trust)
+  if (list.ok) return { list: list.value, ageSecondsMax: denyList.ageSecondsMax }
+  return fail('not-denied', list.problem.code, `denyList.${list.problem.at}`, list.problem.detail)
+}
+
+function denyListDetailOf(denyList: DenyListTrust): string {
+  return 'unchecked' in denyList
+    ? `not asked: ${denyList.unchecked}`
+    : `nothing of it is on the deny list ${denyList.list.sequence}`
 }
 
 const tokenChecks: Readonly<Partial<Record<TokenCode, CheckId>>> = {

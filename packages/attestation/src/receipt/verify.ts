@@ -302,6 +302,7 @@ async function verifyTokens(
       issuer,
       jwks: attachments.certs,
       signers: trust.signers ?? signers,
+      denyList: { unchecked: 'a receipt says what was so when it was issued' },
       at: payload[role].verifiedAt,
       clockSkewSeconds: receiptLimits.clockSkewSeconds,
     })

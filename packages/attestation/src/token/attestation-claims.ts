@@ -15,6 +15,7 @@ import type {
 } from '../verification/index.ts'
 import { type BoundData, type BoundDataCode, bindData } from './bound-data.ts'
 import { claimNames, claimSetVersion } from './names.ts'
+import { platformIdOf } from './platform-id.ts'
 import { sgxClaimsOf } from './sgx-claims.ts'
 import { isSimulated } from './simulated.ts'
 import { snpClaimsOf } from './snp-claims.ts'
@@ -53,6 +54,7 @@ export async function attestationClaimsOf(
   const { evidence, complianceStatus, nonce } = input
   const bound = await bindData(evidence, input)
   if (!bound.ok) return bound
+  const platformId = await platformIdOf(evidence, input.digest)
   return ok({
     ...(nonce === undefined ? {} : { [claimNames.nonce]: nonce }),
     [claimNames.version]: claimSetVersion,
@@ -62,6 +64,8 @@ export async function attestationClaimsOf(
     [claimNames.simulated]: isSimulated(evidence),
     [claimNames.evidenceRoot]: evidence.rootSpkiSha256,
     [claimNames.evidenceExpires]: evidence.earliestExpiry,
+    ...(platformId === undefined ? {} : { [claimNames.platformId]: platformId }),
+    ...(evidence.kind === 'snp' ? {} : { [claimNames.fmspc]: evidence.fmspc }),
   })
 }
 

@@ -132,6 +132,9 @@ function annotated(evidence: AttestedEvidence, claims: AttestationClaims): objec
       earliest_expiration_date: new Date(1000 * evidence.earliestExpiry).toISOString(),
     },
     simulated: claims[claimNames.simulated],
+    ...(claims[claimNames.platformId] === undefined
+      ? {}
+      : { platform_id: claims[claimNames.platformId] }),
     report_data: evidence.reportData,
     init_data: initDataOf(evidence),
     ...(runtime === undefined ? {} : { runtime_data_claims: runtime }),

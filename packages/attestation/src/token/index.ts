@@ -1,5 +1,5 @@
 /**
- * The attestation service's tokens: the claims of an attestation token, and verification of both kinds.
+ * The attestation service's tokens: what they say, who is denied, and what a relying party verifies.
  *
  * @module
  */
@@ -18,6 +18,32 @@ export {
   verifyAttestedSigner,
 } from './attested-signer.ts'
 export type { BoundData, BoundDataCode } from './bound-data.ts'
+export {
+  type Challenge,
+  challengeNonceOf,
+  challengeType,
+  isChallenge,
+  verifyChallenge,
+} from './challenge.ts'
+export {
+  type Deniable,
+  type DenyKind,
+  deniableOf,
+  denyKinds,
+  denyValueForms,
+} from './deniable.ts'
+export {
+  type DenialCode,
+  type Denied,
+  type DenyList,
+  type DenyListCode,
+  type DenyListTrust,
+  denialOf,
+  deniedOf,
+  denyListType,
+  encodeDenyList,
+  verifyDenyList,
+} from './deny-list.ts'
 export { type EarCode, type EarInput, earClaimsOf, earProfile, earSubmodule } from './ear.ts'
 export { deprecatedClaimsOf, withIssuedClaims } from './issued-claims.ts'
 export { tokenLimits } from './limits.ts'
@@ -28,10 +54,21 @@ export {
   snpClaimNames,
   tdxClaimNames,
 } from './names.ts'
+export {
+  type AccessTokenTrust,
+  deniablesOf,
+  deniedProblem,
+  digestOf,
+  readIssuedAccessToken,
+  type TokenTrust,
+  verifyAccessToken,
+  verifyAttestationToken,
+} from './relying-party.ts'
 export { signerOf } from './signing-key.ts'
 export { isSimulated } from './simulated.ts'
 export type {
   AccessToken,
+  Appraised,
   AttestationToken,
   SigningJwk,
   SigningKeys,
@@ -48,9 +85,4 @@ export {
   trustTiers,
 } from './trust-vector.ts'
 export { type AttestationResult, verifyAttestationResult } from './verify-result.ts'
-export {
-  type AccessTokenTrust,
-  type TokenTrust,
-  verifyAccessToken,
-  verifyAttestationToken,
-} from './verify-token.ts'
+export type { SignatureTrust } from './verify-token.ts'

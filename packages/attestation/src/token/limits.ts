@@ -9,6 +9,16 @@ export const tokenLimits = {
   advisoriesMax: 64,
   /** Nested objects in a payload. */
   depthMax: 16,
+  /** Seconds for which a relying party goes by a deny list, unless it says otherwise. */
+  denyListAgeSeconds: 300,
+  /** Values of one kind on a deny list. */
+  deniedMax: 1024,
+  /** Characters of a deny list. */
+  denyListCharactersMax: 262_144,
+  /** Names by which a machine can be denied. */
+  platformsMax: 4,
+  /** Workloads that act for one another in one access token. */
+  actorsMax: 3,
   /** Seconds an access token may live, at most. */
   accessLifetimeSecondsMax: 300,
   /** Seconds of clock difference that a caller may ask to be tolerated, at most. */

@@ -37,6 +37,10 @@ export const claimNames = {
   simulated: 'x-sealward-simulated',
   evidenceRoot: 'x-sealward-evidence-root',
   evidenceExpires: 'x-sealward-evidence-expires',
+  platformId: 'x-sealward-platform-id',
+  fmspc: 'x-sealward-fmspc',
+  challenge: 'x-sealward-challenge',
+  challengeProblem: 'x-sealward-challenge-problem',
 } as const
 
 /** Claims about a guest of SEV-SNP. */

@@ -6,6 +6,7 @@
 
 import type { Problem, UnixSeconds } from '../bytes/index.ts'
 import type { InitTimeData, RuntimeData, TeeRole } from '../evidence/index.ts'
+import type { DenialCode, DenyListCode } from './deny-list.ts'
 
 /** The public half of a signing key, as JWKS carry it. `x5c` is how the attestation service sends it. */
 export interface SigningJwk {
@@ -59,19 +60,9 @@ export interface AttestationToken {
   readonly claims: Readonly<Record<string, unknown>>
 }
 
-/** An access token for one audience, bound to one TLS certificate. */
-export interface AccessToken {
-  readonly issuer: string
-  readonly audience: string
-  readonly subject: TeeRole
-  readonly issuedAt: UnixSeconds
-  readonly notBefore: UnixSeconds
-  readonly expiresAt: UnixSeconds
-  readonly id: string
-  readonly signer: string
-  /** Base64url SHA-256 of the DER of the only certificate that may show it. */
-  readonly certificateSha256: string
-  readonly purpose: string
+/** What the attestation service found out about a workload, as an access token says it. */
+export interface Appraised {
+  readonly role: TeeRole
   readonly deployment: string
   readonly mrEnclave: string
   readonly mrSigner: string
@@ -82,10 +73,35 @@ export interface AccessToken {
   readonly configId: string
   readonly simulated: boolean
   readonly policyHash: string
-  /** Base64url SHA-256 of the attestation token that it was exchanged for. */
+  /** Base64url SHA-256 of the attestation token that says so, and its `jti`. */
   readonly attestationToken: string
+  readonly attestationTokenId: string
+  /** By which the machine can be denied: hex SHA-256 of its number, and FMSPC. */
+  readonly platforms: readonly string[]
   /** Hex SHA-256 of the model file; diagnostics only. */
   readonly model?: string
+}
+
+/** An access token for one audience, bound to one TLS certificate. */
+export interface AccessToken extends Appraised {
+  readonly issuer: string
+  readonly audience: string
+  /** For whom it was issued: the same as `role`. */
+  readonly subject: TeeRole
+  readonly issuedAt: UnixSeconds
+  readonly notBefore: UnixSeconds
+  readonly expiresAt: UnixSeconds
+  readonly id: string
+  readonly signer: string
+  /** Base64url SHA-256 of the token's ASCII bytes. */
+  readonly digest: string
+  /** Base64url SHA-256 of the DER of the only certificate that may show it: the last actor's, where there is one. */
+  readonly certificateSha256: string
+  readonly purpose: string
+  /** Who acts for the subject; the last first. */
+  readonly actors: readonly Appraised[]
+  /** The role whose workload may exchange it, to act for the subject. */
+  readonly mayAct?: TeeRole
 }
 
 /** Why a token was refused. */
@@ -95,6 +111,7 @@ export type TokenCode =
   | 'unsecured'
   | 'wrong-algorithm'
   | 'wrong-type'
+  | 'unknown-extension'
   | 'unknown-signer'
   | 'bad-signature'
   | 'wrong-issuer'
@@ -102,6 +119,7 @@ export type TokenCode =
   | 'expired'
   | 'not-yet-valid'
   | 'wrong-holder'
+  | 'wrong-purpose'
   | 'replayed'
   | 'claim-missing'
   | 'wrong-policy'
@@ -116,5 +134,8 @@ export type TokenCode =
   | 'wrong-model'
   | 'wrong-configuration'
   | 'simulated'
+  | 'actor-not-accepted'
+  | DenyListCode
+  | DenialCode
 
 export type TokenProblem = Problem<TokenCode>

@@ -14,15 +14,23 @@ import {
   type UnixSeconds,
 } from '@sealward/attestation/bytes'
 import type { PeerExpectation } from '@sealward/attestation/evidence'
-import { type AccessToken, type TokenCode, verifyAccessToken } from '@sealward/attestation/token'
+import {
+  type AccessToken,
+  deniablesOf,
+  deniedProblem,
+  type TokenCode,
+  verifyAccessToken,
+} from '@sealward/attestation/token'
 import type { Verified } from '@sealward/attestation/verification'
 import type { Clock } from '../effects/index.ts'
+import type { DenyListKeeper } from '../identity/deny-list-keeper.ts'
 import type { SignerKeys } from '../identity/signer-keys.ts'
 import { attestedTlsLimits } from './limits.ts'
 import { peerCertificateSha256 } from './listen.ts'
 
 export interface AdmissionOptions {
   readonly signerKeys: SignerKeys
+  readonly denyList: DenyListKeeper
   /** As the measured init-time data has them. */
   readonly issuer: string
   readonly signers: readonly string[]
@@ -30,13 +38,15 @@ export interface AdmissionOptions {
   readonly development: boolean
   readonly deployment: string
   readonly audience: string
+  /** What tokens may be shown for. */
+  readonly purposes: readonly string[]
   readonly expectation: PeerExpectation
   readonly clock: Clock
   /** 30 unless said. */
   readonly clockSkewSeconds?: number
 }
 
-/** `attestation-unavailable` and `admission-full` are the world's, and may be retried. */
+/** `attestation-unavailable`, `deny-list-stale` and `admission-full` are the world's, and may be retried. */
 export type AdmissionCode =
   | TokenCode
   | 'attestation-unavailable'
@@ -55,6 +65,8 @@ export interface Admission {
     socket: TLSSocket,
     token: string,
   ): Promise<Result<Verified<AccessToken>, Problem<AdmissionCode>>>
+  /** Whether what was let in is believed still: the deny list is new enough, and names nothing of it. */
+  standing(claims: Verified<AccessToken>): Promise<Result<true, Problem<AdmissionCode>>>
 }
 
 /** Admits attested peers of one kind to one audience. */
@@ -68,6 +80,8 @@ export function createAdmission(options: AdmissionOptions): Admission {
     token: string,
     certificateSha256: string,
   ): Promise<Result<Verified<AccessToken>, Problem<AdmissionCode>>> => {
+    const denyList = await options.denyList.trust()
+    if (!denyList.ok) return denyList
     let isFull = false
     const verifyWith = async (
       keys: Awaited<ReturnType<SignerKeys['keys']>>,
@@ -78,7 +92,9 @@ export function createAdmission(options: AdmissionOptions): Admission {
             jwks: keys.value,
             signers: options.signers,
             policyHashes: options.policyHashes,
+            denyList: denyList.value,
             audience: options.audience,
+            purposes: options.purposes,
             peerCertificateSha256: certificateSha256,
             expectation: options.expectation,
             deployment: options.deployment,
@@ -99,13 +115,23 @@ export function createAdmission(options: AdmissionOptions): Admission {
     return isFull ? refuse('admission-full', 'jti', 'too many access tokens are in use') : result
   }
 
+  const standing: Admission['standing'] = async (claims) => {
+    const denyList = await options.denyList.trust()
+    if (!denyList.ok) return denyList
+    const trust = { denyList: denyList.value, issuer: options.issuer, at: clock.now() }
+    return deniedProblem(deniablesOf(claims), trust) ?? ok(true)
+  }
+
   return {
+    standing,
     async admit(socket, token) {
       const known = admitted.get(socket)
       if (known?.token === token) {
-        return clock.now() < known.claims.expiresAt
-          ? ok(known.claims)
-          : refuse('expired', 'exp', 'the access token has ended')
+        if (clock.now() >= known.claims.expiresAt) {
+          return refuse('expired', 'exp', 'the access token has ended')
+        }
+        const stands = await standing(known.claims)
+        return stands.ok ? ok(known.claims) : stands
       }
       const certificateSha256 = peerCertificateSha256(socket)
       if (certificateSha256 === undefined) {

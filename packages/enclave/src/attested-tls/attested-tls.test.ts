@@ -6,8 +6,10 @@ import type { SampleVendor } from '@sealward/attestation/sample'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { type Clock, systemClock, systemRandom } from '../effects/index.ts'
 import {
+  createDenyListKeeper,
   createPassport,
   createSignerKeys,
+  type DenyListKeeper,
   type Identity,
   type Passport,
   type SignerKeys,
@@ -57,6 +59,7 @@ let other: Identity
 let service: TestAttestationService
 let passport: Passport
 let signerKeys: SignerKeys
+let denyList: DenyListKeeper
 const opened: { close(): Promise<unknown> }[] = []
 
 beforeAll(async () => {
@@ -73,9 +76,11 @@ beforeAll(async () => {
     random: systemRandom,
   })
   signerKeys = createSignerKeys({ url: service.issuer, clock })
+  denyList = keeperOf(signerKeys)
 })
 afterAll(async () => {
   await passport.close()
+  await denyList.close()
   await signerKeys.close()
   await service.close()
 })
@@ -89,15 +94,27 @@ function opening<T extends { close(): Promise<unknown> }>(one: T): T {
   return one
 }
 
+function keeperOf(keys: SignerKeys): DenyListKeeper {
+  return createDenyListKeeper({
+    url: service.issuer,
+    issuer: service.issuer,
+    signers: [service.signer],
+    signerKeys: keys,
+    clock,
+  })
+}
+
 function admissionOf(changes: Partial<AdmissionOptions> = {}): Admission {
   return createAdmission({
     signerKeys,
+    denyList,
     issuer: service.issuer,
     signers: [service.signer],
     policyHashes: [service.policyHash],
     development: true,
     deployment: platform.deployment,
     audience,
+    purposes: ['interpret'],
     expectation,
     clock,
     ...changes,

@@ -5,6 +5,11 @@
  */
 
 export {
+  createDenyListKeeper,
+  type DenyListKeeper,
+  type DenyListKeeperOptions,
+} from './deny-list-keeper.ts'
+export {
   createIdentity,
   type EvidenceCode,
   type EvidenceExtras,

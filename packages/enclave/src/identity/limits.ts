@@ -1,6 +1,6 @@
 /** Limits of what an attestation service answers, of how long it is waited for, and of evidence. */
 export const identityLimits = {
-  /** An attestation token, an access token, a key set. */
+  /** An attestation token, an access token, a key set, a deny list. */
   answerBytesMax: 262_144,
   answerSecondsMax: 10,
   signerKeysMax: 32,

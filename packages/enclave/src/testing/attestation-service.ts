@@ -11,7 +11,13 @@ import type { AddressInfo } from 'node:net'
 import { bytesOfBase64Url } from '@sealward/attestation/bytes'
 import { parseRuntimeData } from '@sealward/attestation/evidence'
 import type { SampleVendor } from '@sealward/attestation/sample'
-import type { SigningJwk } from '@sealward/attestation/token'
+import {
+  type DenyKind,
+  deniedOf,
+  denyListType,
+  encodeDenyList,
+  type SigningJwk,
+} from '@sealward/attestation/token'
 import { verifyRuntimeDataBinding, verifySgxEvidence } from '@sealward/attestation/verification'
 import { importJWK, jwtVerify, SignJWT } from 'jose'
 import type { Clock } from '../effects/index.ts'
@@ -28,6 +34,10 @@ export interface TestAttestationService {
   failing: number | undefined
   /** Seconds that an attestation token lives. */
   tokenSeconds: number
+  /** On its deny list. */
+  denied: readonly { readonly kind: DenyKind; readonly value: string }[]
+  /** Of its deny list. */
+  sequence: number
   /** Signs with a new key from now on, and forgets the old one. */
   rotate(): void
   close(): Promise<void>
@@ -40,9 +50,11 @@ export async function startAttestationService(
 ): Promise<TestAttestationService> {
   const first = newKey()
   let key = first
-  const state: { failing: number | undefined; tokenSeconds: number } = {
+  const state: Pick<TestAttestationService, 'failing' | 'tokenSeconds' | 'denied' | 'sequence'> = {
     failing: undefined,
     tokenSeconds: 3600,
+    denied: [],
+    sequence: 1,
   }
   const asked: string[] = []
   let issuer = ''
@@ -70,12 +82,22 @@ export async function startAttestationService(
     const runtimeData = parseRuntimeData(data)
     if (!bound.ok || !runtimeData.ok) throw new Refused('InvalidParameter')
     const { mrEnclave, mrSigner, isvProdId, isvSvn, debug, tcbStatus, configId } = evidence.value
+    const platforms = [evidence.value.fmspc]
     return {
       token: await sign(
         'JWT',
         {
           'x-ms-runtime': runtimeData.value,
-          appraised: { mrEnclave, mrSigner, isvProdId, isvSvn, debug, tcbStatus, configId },
+          appraised: {
+            mrEnclave,
+            mrSigner,
+            isvProdId,
+            isvSvn,
+            debug,
+            tcbStatus,
+            configId,
+            platforms,
+          },
         },
         state.tokenSeconds,
       ),
@@ -119,6 +141,7 @@ export async function startAttestationService(
             simulated: true,
             policyHash,
             attestationToken: createHash('sha256').update(subject).digest('base64url'),
+            attestationTokenId: payload.jti,
           },
         },
         300,
@@ -128,6 +151,18 @@ export async function startAttestationService(
     }
   }
 
+  const denyList = async (): Promise<object> => {
+    const at = clock.now()
+    const list = encodeDenyList({
+      issuer,
+      sequence: state.sequence,
+      issuedAt: at,
+      expiresAt: at + 600,
+      denied: deniedOf(state.denied),
+    })
+    return { token: await sign(denyListType, list, 600) }
+  }
+
   const server = createServer(async (request, response) => {
     const path = (request.url ?? '').split('?')[0] ?? ''
     const body = await bodyOf(request)
@@ -135,6 +170,7 @@ export async function startAttestationService(
     try {
       if (state.failing !== undefined) answer(response, state.failing, {})
       else if (path === '/certs') answer(response, 200, { keys: [key.jwk] })
+      else if (path === '/deny-list') answer(response, 200, await denyList())
       else if (path === '/attest/SgxEnclave') answer(response, 200, await attest(body))
       else if (path === '/token') answer(response, 200, await exchange(body))
       else answer(response, 404, {})

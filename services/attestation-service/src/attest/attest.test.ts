@@ -84,6 +84,7 @@ test('a workload gets a token that its relying parties accept, with the document
     signers: [attester.signingKey.signer],
     at: startOfTests,
     clockSkewSeconds: 0,
+    denyList: { unchecked: 'not what is tested here' },
   })
   expect(verified).toMatchObject({
     ok: true,
@@ -205,6 +206,7 @@ test('a draft policy gives a token that nothing accepts', async () => {
     signers: [attester.signingKey.signer],
     at: startOfTests,
     clockSkewSeconds: 0,
+    denyList: { unchecked: 'not what is tested here' },
   })
   expect(verified).toMatchObject({ ok: false, problem: { code: 'unsecured' } })
 })

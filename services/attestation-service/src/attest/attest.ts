@@ -20,6 +20,7 @@ import {
   attestationClaimsOf,
   type BoundData,
   claimNames,
+  deniableOf,
   deprecatedClaimsOf,
   earClaimsOf,
   withIssuedClaims,
@@ -32,6 +33,7 @@ import { type AttestationType, attestationTypes } from '../attestation-type.ts'
 import type { Instance } from '../instance.ts'
 import { draftToken, signToken } from '../keys/sign-token.ts'
 import type { PolicyInForce } from '../policies/policy-reader.ts'
+import { denialIn, isStoreProblem } from '../revocation/denials.ts'
 import { serviceVersion } from '../version.ts'
 import { parseAttestRequest } from './attest-request.ts'
 import type { EvidenceDeps, EvidenceType, VerifiedReceipt } from './evidence-type.ts'
@@ -51,6 +53,8 @@ export interface AdditionalClaimsInput {
   readonly type: AttestationType
   /** As JSON, bound by the evidence; `undefined` where none came, or none that is JSON. */
   readonly runtimeData: unknown
+  /** As the request has it: nothing binds it. */
+  readonly nonce: string | undefined
 }
 
 /** What a client sent. */
@@ -111,7 +115,12 @@ export async function attest(deps: AttestDeps, question: AttestQuestion): Promis
   const claims = await claimsOf(deps, type, verified.value, { runtimeData, initTimeData, nonce })
   if (!claims.ok) return invalid(claims.problem)
 
-  // 3. The policy permits it.
+  // 3. Nothing that it is has been denied, and the policy permits it.
+  const denial = await denialIn(
+    instance.denials,
+    deniableOf({ ...claims.value, [claimNames.policyHash]: policy.value.hash }),
+  )
+  if (denial !== undefined) return isStoreProblem(denial) ? unavailable(denial) : denied(denial)
   const issued = evaluatePolicy(policy.value.policy, incomingClaims(claims.value), policyLimits)
   if (!issued.ok) return refusedByPolicy(issued.problem)
 
@@ -149,7 +158,12 @@ async function claimsOf(
   })
   if (!claims.ok || additionalClaims === undefined) return claims
   const runtimeData = claims.value[claimNames.runtime]
-  const additional = await additionalClaims({ instance, type, runtimeData })
+  const additional = await additionalClaims({
+    instance,
+    type,
+    runtimeData,
+    nonce: sent.nonce,
+  })
   return ok({ ...additional, ...claims.value })
 }
 
@@ -221,6 +235,11 @@ function versionWithoutType({ apiVersions }: EvidenceType): Answer {
 
 function unavailable(problem: Problem): Answer {
   return azureRefusal(503, 'ServiceUnavailable', problem.detail, problem)
+}
+
+/** Whatever a policy says. */
+function denied(problem: Problem): Answer {
+  return azureRefusal(400, 'InvalidOperation', problem.detail, problem)
 }
 
 function invalid(problem: Problem): Answer {

@@ -21,7 +21,6 @@ import type { Answer } from '../answer.ts'
 import type { ApiVersion } from '../api-version.ts'
 import { type AttestationType, attestationTypes } from '../attestation-type.ts'
 import { exchangeToken } from '../exchange/exchange.ts'
-import { createReplayMemory } from '../exchange/replay-memory.ts'
 import { limits } from '../limits.ts'
 import { fixedPolicy } from '../policies/fixed-policy.ts'
 import {
@@ -536,6 +535,7 @@ const trust = () => ({
   signers: [attester.signingKey.signer],
   at: startOfTests,
   clockSkewSeconds: 0,
+  denyList: { unchecked: 'not what is tested here' },
 })
 
 describe('a signed result', () => {
@@ -589,6 +589,7 @@ describe('a draft policy', () => {
           audience: 'anybody',
           peerCertificateSha256: 'A'.repeat(43),
           policyHashes: [attester.policyHash],
+          purposes: ['cache'],
           expectation: {
             role: 'platform',
             mrEnclave: ['e1'.repeat(32)],
@@ -612,10 +613,7 @@ describe('a draft policy', () => {
         audience: 'urn:uuid:6f1c7f6e-8d3b-4a52-9a53-0b4a4f0c9f11:cache-gateway',
         purpose: 'cache',
       })
-      const exchanged = await exchangeToken(
-        { ...attester.deps, assertions: createReplayMemory(8) },
-        utf8Of(form.toString()),
-      )
+      const exchanged = await exchangeToken(attester.deps, utf8Of(form.toString()))
       expect(exchanged).toMatchObject({ status: 400, body: { code: 'unsecured' } })
     }
   })

@@ -20,9 +20,11 @@ import {
   readSharedText,
 } from '../../../../packages/attestation/src/verification/shared-vectors.fixtures.ts'
 import { createAttestationService } from '../app.ts'
+import { createReplayMemory } from '../exchange/replay-memory.ts'
 import { ringOf } from '../keys/key-ring.ts'
 import type { SigningKey } from '../keys/signing-key.ts'
 import { fixedPolicy } from '../policies/fixed-policy.ts'
+import { fixedDenials } from '../revocation/denials.ts'
 import { newSigningKey, unremarkable } from '../testing/attester.fixtures.ts'
 
 type Claims = Readonly<Record<string, unknown>>
@@ -391,6 +393,8 @@ async function serviceOf(options: {
         keys: ringOf(await key),
         policies: fixedPolicy(policy.value),
         administration: { mode: 'shared', defaults: fixedPolicy(policy.value) },
+        denials: fixedDenials(),
+        assertions: createReplayMemory(8),
       },
     ],
     endorsements: {

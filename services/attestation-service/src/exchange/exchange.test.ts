@@ -30,7 +30,7 @@ beforeAll(async () => {
   const body = utf8Of(JSON.stringify(await attestBodyOf(workload)))
   const answer = await attestSgx(attester.deps, body)
   subjectToken = (answer.body as { readonly token: string }).token
-  deps = { ...attester.deps, assertions: createReplayMemory(1000) }
+  deps = attester.deps
 })
 afterAll(() => attester.close())
 
@@ -127,6 +127,8 @@ test('an attestation token becomes an access token that its receiver accepts, of
     signers: [attester.signingKey.signer],
     at: startOfTests,
     clockSkewSeconds: 0,
+    denyList: { unchecked: 'not what is tested here' },
+    purposes: ['cache'],
     audience,
     peerCertificateSha256: workload.tls.certificateSha256,
     policyHashes: [attester.policyHash],
@@ -217,7 +219,8 @@ test('an assertion is for us, of the key that it names, and of the last minute',
 })
 
 test('when no more assertions can be remembered, none is let in', async () => {
-  const small = { ...deps, assertions: createReplayMemory(2) }
+  const instance = { ...deps.instance, assertions: createReplayMemory(2) }
+  const small = { ...deps, instance }
   expect(await exchange({}, small)).toMatchObject({ status: 200 })
   expect(await exchange({}, small)).toMatchObject({ status: 200 })
   expect(await exchange({}, small)).toMatchObject(

@@ -1,24 +1,33 @@
-import type { UnixSeconds } from '@sealward/attestation/bytes'
+import { ok, type Problem, refuse, type UnixSeconds } from '@sealward/attestation/bytes'
+import type { AssertionMemory } from './assertion-memory.ts'
 
-/** Remembers identifiers until they have expired. */
-export interface ReplayMemory {
-  /** Whether this is the identifier's first use; `full` when no more can be remembered, which lets nobody in. */
-  admit(id: string, expiresAt: UnixSeconds, at: UnixSeconds): 'first' | 'again' | 'full'
-}
-
-/** A memory of at most `idsMax` identifiers. It belongs to one process: replicas each have their own. */
-export function createReplayMemory(idsMax: number): ReplayMemory {
+/** A memory of at most `idsMax` identifiers. It belongs to one process: for a service without a database. */
+export function createReplayMemory(idsMax: number): AssertionMemory {
   const known = new Map<string, UnixSeconds>()
   return {
-    admit(id, expiresAt, at) {
+    async admit(id, expiresAt, at) {
       const until = known.get(id)
-      if (until !== undefined && until >= at) return 'again'
+      if (until !== undefined && until >= at) return replayed
       if (known.size >= idsMax) {
         for (const [old, end] of known) if (end < at) known.delete(old)
-        if (known.size >= idsMax) return 'full'
+        if (known.size >= idsMax) return full
       }
       known.set(id, expiresAt)
-      return 'first'
+      return ok(true)
     },
   }
 }
+
+type AssertionRefusal<Code extends string> = { readonly ok: false; readonly problem: Problem<Code> }
+
+export const replayed: AssertionRefusal<'assertion-replayed'> = refuse(
+  'assertion-replayed',
+  'client_assertion.jti',
+  'the assertion was used before',
+)
+
+export const full: AssertionRefusal<'replay-memory-full'> = refuse(
+  'replay-memory-full',
+  'client_assertion.jti',
+  'too many requests; try again',
+)

@@ -5,10 +5,13 @@ import type { Sealer } from '@sealward/enclave/sealing'
 import type { Clock, Random } from '@sealward/enclave/server'
 import { openAdministration } from '../administration/open-administration.ts'
 import { type InstanceConfig, rootsOf } from '../config.ts'
+import { createStoredAssertions } from '../exchange/stored-assertions.ts'
 import type { Instance } from '../instance.ts'
 import { openStoredKeyRing, type StoredKeyRing } from '../keys/stored-key-ring.ts'
+import { limits } from '../limits.ts'
 import { builtInPolicies } from '../policies/built-in-policies.ts'
 import { createStoredPolicies } from '../policies/stored-policies.ts'
+import { createStoredDenials, type StoredDenials } from '../revocation/stored-denials.ts'
 import type { Database } from '../store/open-store.ts'
 import { holdInstance } from './hold-instance.ts'
 
@@ -25,6 +28,7 @@ export interface InstanceDeps {
 export interface OpenedInstance {
   readonly instance: Instance
   readonly keys: StoredKeyRing
+  readonly denials: StoredDenials
 }
 
 /** Opens what the database holds for an instance, or makes it. */
@@ -54,6 +58,15 @@ export async function openInstance(
   const defaults = await builtInPolicies({ development })
   const administration = await openAdministration(config, { database, clock, defaults })
   if (!administration.ok) return administration
+  const denials = createStoredDenials({
+    database,
+    sealer,
+    instance: name,
+    clock,
+    tokenLifetimeSeconds: attestationLifetimeSeconds,
+  })
+  const known = await denials.current()
+  if (!known.ok) return known
   const instance: Instance = {
     name,
     issuer,
@@ -68,6 +81,13 @@ export async function openInstance(
         ? defaults
         : createStoredPolicies({ database, instance: name, defaults, clock }),
     administration: administration.value,
+    denials,
+    assertions: createStoredAssertions({
+      database,
+      instance: name,
+      idsMax: limits.assertionsMax,
+      sweepSeconds: limits.assertionSweepSeconds,
+    }),
   }
-  return ok({ instance, keys: keys.value })
+  return ok({ instance, keys: keys.value, denials })
 }

@@ -1,11 +1,15 @@
 import { base64UrlOf, utf8Of } from '@sealward/attestation/bytes'
+import type { challengeType, denyListType } from '@sealward/attestation/token'
 import type { SigningAlgorithm, SigningKey } from './signing-key.ts'
+
+/** `typ` of everything that is signed here: none can be taken for another. */
+export type TokenType = 'JWT' | 'at+jwt' | 'eat+jwt' | typeof denyListType | typeof challengeType
 
 /** A compact JWS, by the key's own algorithm. `jku` is written because Azure's clients expect it; nobody should follow it. */
 export async function signToken(
   key: SigningKey,
   issuer: string,
-  typ: 'JWT' | 'at+jwt' | 'eat+jwt',
+  typ: TokenType,
   claims: Readonly<Record<string, unknown>>,
 ): Promise<string> {
   const text = `${headerOf(key.algorithm, key, issuer, typ)}.${encoded(claims)}`

@@ -5,6 +5,8 @@
  */
 
 import type { AdministrationTables } from '../administration/administration-tables.ts'
+import type { AssertionTables } from '../exchange/assertion-tables.ts'
 import type { KeyTables } from '../keys/key-tables.ts'
+import type { DenyTables } from '../revocation/deny-tables.ts'
 
-export interface Tables extends KeyTables, AdministrationTables {}
+export interface Tables extends KeyTables, AdministrationTables, AssertionTables, DenyTables {}

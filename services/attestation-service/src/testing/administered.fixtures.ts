@@ -22,6 +22,7 @@ import {
 import { holdSigners } from '../administration/open-administration.ts'
 import { type PolicySigner, policySignerOf } from '../administration/signers.ts'
 import { type AttestationServiceDeps, createAttestationService } from '../app.ts'
+import { createReplayMemory } from '../exchange/replay-memory.ts'
 import type { Instance } from '../instance.ts'
 import { holdInstance } from '../instances/hold-instance.ts'
 import { ringOf } from '../keys/key-ring.ts'
@@ -29,6 +30,7 @@ import type { SigningKey } from '../keys/signing-key.ts'
 import { builtInPolicies } from '../policies/built-in-policies.ts'
 import type { PolicyReader } from '../policies/policy-reader.ts'
 import { createStoredPolicies } from '../policies/stored-policies.ts'
+import { fixedDenials } from '../revocation/denials.ts'
 import type { Database } from '../store/open-store.ts'
 import { movableClock, newSigningKey, startOfTests, unremarkable } from './attester.fixtures.ts'
 
@@ -240,6 +242,8 @@ export async function administered(
       mode === 'shared'
         ? defaults
         : createStoredPolicies({ database, instance: name, defaults, clock }),
+    denials: fixedDenials(),
+    assertions: createReplayMemory(8),
     administration:
       mode === 'shared'
         ? { mode, defaults }

@@ -16,11 +16,13 @@ import { createLogger } from '@sealward/enclave/telemetry'
 import type { Answer } from '../answer.ts'
 import type { AttestationServiceDeps } from '../app.ts'
 import { type AttestDeps, attest } from '../attest/attest.ts'
+import { createReplayMemory } from '../exchange/replay-memory.ts'
 import type { Instance } from '../instance.ts'
 import { ringOf } from '../keys/key-ring.ts'
 import { makeSigningKey, type SigningKey, signingKeyOf } from '../keys/signing-key.ts'
 import { limits } from '../limits.ts'
 import { fixedPolicy } from '../policies/fixed-policy.ts'
+import { fixedDenials } from '../revocation/denials.ts'
 
 export const issuer = 'http://127.0.0.1:4400/attestation'
 export const deployment = 'urn:uuid:6f1c7f6e-8d3b-4a52-9a53-0b4a4f0c9f11'
@@ -81,6 +83,7 @@ export async function createAttester(
     readonly issue?: Omit<SampleEndorsementOptions, 'at' | 'lifetimeSeconds'>
     /** How long endorsements last. */
     readonly lifetimeSeconds?: number
+    readonly denied?: Parameters<typeof fixedDenials>[0]
   } = {},
 ): Promise<Attester> {
   const clock = movableClock()
@@ -106,6 +109,8 @@ export async function createAttester(
     keys: ringOf(signingKey),
     policies: fixedPolicy(policy.value),
     administration: { mode: 'shared', defaults: fixedPolicy(policy.value) },
+    denials: fixedDenials(options.denied),
+    assertions: createReplayMemory(1000),
   }
   return {
     vendor,

@@ -7,7 +7,7 @@ import {
   type TeeRole,
 } from '@sealward/attestation/evidence'
 import type { SigningKeys } from '@sealward/attestation/token'
-import type { SignerKeys } from '@sealward/enclave/identity'
+import type { DenyListKeeper, SignerKeys } from '@sealward/enclave/identity'
 import type { Clock, Random } from '@sealward/enclave/server'
 import { request } from 'undici'
 import { attestationAnswerBytesMax } from '../limits.ts'
@@ -26,6 +26,7 @@ export interface PeerTrust {
   /** Where the attestation service is reached; what it says counts by the pinned signers only. */
   readonly attestationUrl: string
   readonly signerKeys: SignerKeys
+  readonly denyList: DenyListKeeper
   readonly clock: Clock
   readonly random: Random
 }
@@ -55,6 +56,8 @@ export async function verifyAttested(
   const token = await attest(trust, introduction.document)
   if (!token.ok && token.problem.kind === 'unavailable') return token
   const { initTimeData } = trust
+  const denyList = await trust.denyList.trust()
+  if (!denyList.ok) return failureOf('unavailable', denyList.problem)
   const verify = (jwks: SigningKeys): ReturnType<typeof verifyPeer> =>
     verifyPeer({
       document: introduction.document,
@@ -68,6 +71,7 @@ export async function verifyAttested(
         jwks,
         signers: initTimeData.attestation.signers,
         policyHashes: initTimeData.attestation.policyHashes,
+        denyList: denyList.value,
       },
       at: trust.clock.now(),
       development: initTimeData.development,
@@ -86,7 +90,12 @@ export async function verifyAttested(
   // Where the attestation service refused, what was found here says more precisely why.
   return !token.ok && peer.problem.code === 'token-missing'
     ? token
-    : failureOf('refused', peer.problem)
+    : failureOf(kindOf(peer.problem), peer.problem)
+}
+
+/** That nobody knows who has been denied is the world's fault, and not the peer's. */
+export function kindOf({ code }: Problem): PeerFailure['kind'] {
+  return code === 'deny-list-stale' ? 'unavailable' : 'refused'
 }
 
 function failureOf(

@@ -90,8 +90,12 @@ beforeAll(async () => {
   const keys = async () => ok({ keys: [jwk] })
   const signerKeys = { keys, refresh: keys, close: async () => {} }
   const attestationUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  proof = () =>
-    createOwnProof({ identity, trust: { initTimeData, attestationUrl, signerKeys, clock, random } })
+  const denyList = {
+    trust: async () => ok({ unchecked: 'not what is tested here' }),
+    close: async () => {},
+  }
+  const trust = { initTimeData, attestationUrl, signerKeys, denyList, clock, random }
+  proof = () => createOwnProof({ identity, trust })
 }, 30_000)
 
 afterAll(() => {

@@ -14,7 +14,13 @@ import {
 } from '@sealward/attestation/verification'
 import type { Identity } from '@sealward/enclave/identity'
 import { peerVerificationLifetimeSeconds } from '../limits.ts'
-import { attest, failure, type PeerFailure, type PeerTrust } from '../peers/verify-attested.ts'
+import {
+  attest,
+  failure,
+  kindOf,
+  type PeerFailure,
+  type PeerTrust,
+} from '../peers/verify-attested.ts'
 
 /** Evidence about this platform, and what the attestation service says about that very evidence. */
 export interface OwnProof {
@@ -30,7 +36,7 @@ export function createOwnProof(options: {
   readonly identity: Pick<Identity, 'evidence'>
   readonly trust: PeerTrust
 }): () => Promise<Result<OwnProof, PeerFailure>> {
-  const { clock, initTimeData, random, signerKeys } = options.trust
+  const { clock, denyList, initTimeData, random, signerKeys } = options.trust
   let held: OwnProof | undefined
 
   return async () => {
@@ -51,11 +57,14 @@ export function createOwnProof(options: {
     if (!bound.ok) return refused(bound.problem)
     const known = await signerKeys.keys()
     if (!known.ok) return unavailable(known.problem)
+    const denied = await denyList.trust()
+    if (!denied.ok) return unavailable(denied.problem)
     const verify = (jwks: typeof known.value): ReturnType<typeof verifyAttestationToken> =>
       verifyAttestationToken(tokenText.value, {
         issuer: initTimeData.attestation.issuer,
         signers: initTimeData.attestation.signers,
         jwks,
+        denyList: denied.value,
         at: verifiedAt,
         clockSkewSeconds: 60,
       })
@@ -65,7 +74,10 @@ export function createOwnProof(options: {
       if (!fresh.ok) return unavailable(fresh.problem)
       token = await verify(fresh.value)
     }
-    if (!token.ok) return refused(token.problem)
+    if (!token.ok) {
+      const { code, at, detail } = token.problem
+      return failure(kindOf(token.problem), code, at, detail)
+    }
     if (!initTimeData.attestation.policyHashes.includes(token.value.policyHash)) {
       return failure(
         'refused',

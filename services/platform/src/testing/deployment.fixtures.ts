@@ -18,7 +18,12 @@ import { createAdmission } from '@sealward/enclave/attested-tls'
 import { nodeCryptography } from '@sealward/enclave/cryptography'
 import { createPcsClient } from '@sealward/enclave/endorsements'
 import { createSampleTee, startSamplePcs, type Tee } from '@sealward/enclave/evidence'
-import { createIdentity, createSignerKeys, type Identity } from '@sealward/enclave/identity'
+import {
+  createDenyListKeeper,
+  createIdentity,
+  createSignerKeys,
+  type Identity,
+} from '@sealward/enclave/identity'
 import {
   systemClock as clock,
   type Running,
@@ -32,6 +37,8 @@ import {
 } from '../../../../packages/enclave/src/testing/postgres.ts'
 import {
   createAttestationService,
+  createReplayMemory,
+  fixedDenials,
   fixedPolicy,
   makeSigningKey,
   ringOf,
@@ -148,6 +155,8 @@ async function start(
         keys: ringOf(signingKey),
         policies: fixedPolicy(policy.value),
         administration: { mode: 'shared', defaults: fixedPolicy(policy.value) },
+        denials: fixedDenials(),
+        assertions: createReplayMemory(1000),
       },
     ],
     endorsements,
@@ -247,15 +256,25 @@ async function start(
   ): Promise<Identity> => createIdentity({ tee, endorsements, random, clock, extras })
   const admissionFor = (audience: string): ReturnType<typeof createAdmission> => {
     const signerKeys = createSignerKeys({ url: attestationUrl, clock })
+    const denyList = createDenyListKeeper({
+      url: attestationUrl,
+      issuer,
+      signers,
+      signerKeys,
+      clock,
+    })
     undo.push(() => signerKeys.close())
+    undo.push(() => denyList.close())
     return createAdmission({
       signerKeys,
+      denyList,
       issuer,
       signers,
       policyHashes,
       development: true,
       deployment,
       audience: `${deployment}:${audience}`,
+      purposes: ['cache', 'interpretation'],
       expectation: expectation('platform'),
       clock,
     })
@@ -343,7 +362,13 @@ async function start(
       deployment,
       expectation: expectation('platform', platformData),
       roots: [vendor.rootSpkiSha256],
-      attestation: { issuer, jwks: certs, signers, policyHashes },
+      attestation: {
+        issuer,
+        jwks: certs,
+        signers,
+        policyHashes,
+        denyList: { text: await denyListFrom(attestationUrl), ageSecondsMax: 300 },
+      },
       at: clock.now(),
       development: true,
     })
@@ -441,6 +466,11 @@ async function attestFor(url: string, document: EvidenceDocument): Promise<strin
     }),
   })
   const { token } = (await answer.json()) as { token: string }
+  return token
+}
+
+async function denyListFrom(url: string): Promise<string> {
+  const { token } = (await (await fetch(`${url}/deny-list`)).json()) as { token: string }
   return token
 }
 
