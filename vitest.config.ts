@@ -18,6 +18,7 @@ const slow = [
   'services/attestation-service/src/replicas.test.ts',
   'packages/enclave/src/server/run-service.test.ts',
   'packages/enclave/src/server/server.test.ts',
+  'apps/cli/src/attestation/attestation.test.ts',
   'apps/cli/src/diagnose.test.ts',
   'apps/cli/src/endorsements.test.ts',
 ]

@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { freePort } from '@sealward/local/children'
+import { freePort } from '@sealward/enclave/local-servers'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { projectRoot } from './sources.ts'
 

@@ -5,7 +5,9 @@ import { run } from './program.ts'
 
 const interrupt = new AbortController()
 // The first Ctrl-C asks for an end; the second does not ask.
-process.once('SIGINT', () => interrupt.abort(new Error('interrupted')))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => interrupt.abort(new Error('interrupted')))
+}
 
 const { version } = JSON.parse(
   await readFile(new URL('../package.json', import.meta.url), 'utf8'),

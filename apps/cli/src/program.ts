@@ -10,6 +10,7 @@ import { ok, type UnixSeconds } from '@sealward/attestation/bytes'
 import type { VerifiedPeer } from '@sealward/attestation/channel'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { addAttestCommand } from './attest/commands.ts'
+import { addAttestationCommands } from './attestation/commands.ts'
 import { readStackConfiguration, stackOriginOf } from './configuration.ts'
 import { addressedTo, readCredentials } from './credentials.ts'
 import { type Diagnosis, diagnose, notAFilm } from './diagnose.ts'
@@ -109,6 +110,7 @@ function createProgram(surroundings: Surroundings, exit: (code: ExitCode) => voi
 
   addEvidenceCommands(program, surroundings, exit)
   addEndorsementsCommands(program, surroundings, exit)
+  addAttestationCommands(program, surroundings, exit)
   addPolicyCommands(program, surroundings, exit)
   addAttestCommand(program, surroundings, exit)
   return program
@@ -120,6 +122,7 @@ Examples:
   sealward diagnose films/ --csv out.csv
   sealward receipt verify receipt-4711.json --root root.pem
   sealward endorsements bundle quote.bin --out endorsements.json
+  sealward attestation serve
   sealward evidence verify quote.bin --endorsements endorsements.json
   sealward policy check sgx.policy
   sealward attest quote.bin --service https://attest.example

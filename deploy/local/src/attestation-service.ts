@@ -4,10 +4,9 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type SigningKeys, signerOf } from '@sealward/attestation/token'
-import { end } from './children.ts'
+import { end, LocalProblem } from '@sealward/enclave/local-servers'
 import type { Home } from './home.ts'
 import { openLog } from './log-file.ts'
-import { StackProblem } from './problem.ts'
 
 /** The Verifier, in a process of its own and outside any TEE. */
 export interface AttestationService {
@@ -81,7 +80,7 @@ async function readyPort(child: ChildProcess, logFile: string): Promise<number> 
   const port = await Promise.race([ready, ended, sleep(readyMsMax, undefined, { ref: false })])
   if (port !== undefined) return port
   await end(child, 'SIGKILL', 0)
-  throw new StackProblem(
+  throw new LocalProblem(
     'attestation-service',
     `The attestation service did not start; see ${logFile}.`,
   )

@@ -1,9 +1,9 @@
 import { createReadStream, statSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { extname, join, normalize } from 'node:path'
+import { LocalProblem } from '@sealward/enclave/local-servers'
 import { createProxyServer } from 'http-proxy-3'
 import type { IdentityProvider } from './identity-provider/provider.ts'
-import { StackProblem } from './problem.ts'
 
 /** What the one public port answers: the static portal, its configuration, and the other parties by path. */
 export interface Edge {
@@ -52,7 +52,7 @@ const portalHeaders = {
  * reverse proxy: it sees paths and sealed bodies, never a patient.
  *
  * @param folder of the built portal.
- * @throws StackProblem `port-in-use`.
+ * @throws LocalProblem `port-in-use`.
  */
 export async function openEdge(port: number, folder: string): Promise<Edge> {
   const proxies = new Map<string, (request: IncomingMessage, response: ServerResponse) => void>()
@@ -164,7 +164,7 @@ async function listenOnLoopback(
 ): Promise<readonly Server[]> {
   const first = await listen(createServer(answer), port, '127.0.0.1')
   const second = await listen(createServer(answer), port, '::1').catch((error: unknown) => {
-    if (error instanceof StackProblem) {
+    if (error instanceof LocalProblem) {
       first.close()
       throw error
     }
@@ -178,12 +178,12 @@ function listen(server: Server, port: number, host: string): Promise<Server> {
     server.once('error', (error: NodeJS.ErrnoException) =>
       reject(
         error.code === 'EADDRINUSE'
-          ? new StackProblem(
+          ? new LocalProblem(
               'port-in-use',
               `Port ${port} is in use. End the program that holds it, or choose another: PORT=${port + 1} npm start`,
             )
           : error.code === 'EACCES'
-            ? new StackProblem(
+            ? new LocalProblem(
                 'port-denied',
                 `Port ${port} may not be opened by this user. Choose one above 1023 with PORT.`,
               )

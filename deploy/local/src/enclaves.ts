@@ -2,11 +2,11 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { encodeInitTimeData } from '@sealward/attestation/evidence'
 import type { SampleVendor } from '@sealward/attestation/sample'
 import { LaunchFailure, launch, type SimulatedEnclave } from '@sealward/enclave/evidence'
+import { LocalProblem } from '@sealward/enclave/local-servers'
 import { builtFolder, type MeasuredService } from './build/build.ts'
 import type { Home } from './home.ts'
 import { openLog } from './log-file.ts'
 import { type Agreement, type ConfigIds, initTimeDataOf, isvSvn, productIds } from './parties.ts'
-import { StackProblem } from './problem.ts'
 import { sha256Hex } from './secrets.ts'
 import type { Announce, Tampering } from './stack-options.ts'
 import type { Undo } from './undo.ts'
@@ -132,7 +132,7 @@ async function startEnclave(
       onLog: openLog(logFile),
     }).catch((error: unknown) => {
       if (!(error instanceof LaunchFailure)) throw error
-      throw new StackProblem(error.code, `${error.message}; see ${logFile}.`)
+      throw new LocalProblem(error.code, `${error.message}; see ${logFile}.`)
     }),
     (running) => running.stop(),
   )

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { StackProblem } from './problem.ts'
+import { LocalProblem, takeLock } from '@sealward/enclave/local-servers'
 
 /** The one folder that holds all state. Its marker lets `npm run reset` know that it may remove it. */
 export interface Home {
@@ -14,7 +14,7 @@ export interface Home {
 /**
  * Opens the state folder, makes it if needed (mode 0700), and takes its lock.
  *
- * @throws StackProblem `home-unwritable`, `home-foreign` or `home-in-use`, each with a sentence.
+ * @throws LocalProblem `home-unwritable`, `home-foreign` or `home-in-use`, each with a sentence.
  */
 export function openHome(folder: string): Home {
   const home = resolve(folder)
@@ -27,19 +27,24 @@ export function openHome(folder: string): Home {
     if (fresh || existsSync(marker) || isEmpty(home)) {
       writeFileSync(marker, 'State of a local Sealward stack. `npm run reset` removes it.\n')
     } else {
-      throw new StackProblem(
+      throw new LocalProblem(
         'home-foreign',
         `${home} holds other files. Choose an empty folder with SEALWARD_HOME.`,
       )
     }
   } catch (error) {
-    if (error instanceof StackProblem) throw error
-    throw new StackProblem(
+    if (error instanceof LocalProblem) throw error
+    throw new LocalProblem(
       'home-unwritable',
       `The state folder ${home} cannot be written (${codeOf(error)}). Choose another with SEALWARD_HOME.`,
     )
   }
-  takeLock(lock, home)
+  if (!takeLock(lock)) {
+    throw new LocalProblem(
+      'home-in-use',
+      `Sealward is already running from ${home}. Stop it first, or choose another folder with SEALWARD_HOME.`,
+    )
+  }
   return {
     folder: home,
     path,
@@ -51,33 +56,6 @@ export function openHome(folder: string): Home {
       return value
     },
     release: () => rmSync(lock, { force: true }),
-  }
-}
-
-function takeLock(lock: string, home: string): void {
-  for (let attempt = 0; attempt < 2; attempt++) {
-    try {
-      writeFileSync(lock, String(process.pid), { flag: 'wx' })
-      return
-    } catch {
-      if (isAlive(Number(readFileSync(lock, 'utf8')))) break
-      rmSync(lock, { force: true })
-    }
-  }
-  throw new StackProblem(
-    'home-in-use',
-    `Sealward is already running from ${home}. Stop it first, or choose another folder with SEALWARD_HOME.`,
-  )
-}
-
-/** Whether a process of that id exists. */
-export function isAlive(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 0) return false
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return codeOf(error) === 'EPERM'
   }
 }
 

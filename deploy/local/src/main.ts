@@ -1,5 +1,5 @@
+import { LocalProblem } from '@sealward/enclave/local-servers'
 import { step } from '../bootstrap/steps.mjs'
-import { StackProblem } from './problem.ts'
 import { startStack } from './stack.ts'
 
 const defaultPort = 4400
@@ -24,7 +24,7 @@ Sealward is ready: ${stack.url}
   await stack.stop()
   process.exit(stopped === undefined ? 0 : 1)
 } catch (error) {
-  if (!(error instanceof StackProblem)) throw error
+  if (!(error instanceof LocalProblem)) throw error
   process.stderr.write(`${error.message}\n`)
   process.exit(1)
 }
@@ -33,7 +33,7 @@ function portOf(text: string | undefined): number {
   if (text === undefined || text === '') return defaultPort
   const port = Number(text)
   if (Number.isInteger(port) && port >= 1 && port <= 65535) return port
-  throw new StackProblem('port-invalid', `PORT is to be a number from 1 to 65535, not ${text}.`)
+  throw new LocalProblem('port-invalid', `PORT is to be a number from 1 to 65535, not ${text}.`)
 }
 
 /**

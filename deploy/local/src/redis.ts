@@ -4,8 +4,7 @@ import { existsSync } from 'node:fs'
 import { connect } from 'node:net'
 import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { end, freePort } from './children.ts'
-import { StackProblem } from './problem.ts'
+import { end, freePort, LocalProblem } from '@sealward/enclave/local-servers'
 
 /** A Redis server of ours on loopback, in memory only: what it holds is sealed, and a cache. */
 export interface Redis {
@@ -25,7 +24,7 @@ export async function startRedis(): Promise<Redis | undefined> {
   )
   for (let waitedMs = 0; !(await listens(port)); waitedMs += 25) {
     if (server.exitCode !== null || waitedMs > 10_000) {
-      throw new StackProblem('redis', `${program} did not start.`)
+      throw new LocalProblem('redis', `${program} did not start.`)
     }
     await sleep(25)
   }

@@ -5,6 +5,7 @@ import { defaultPolicyFor, policyHashOf } from '@sealward/attestation/policy'
 import type { SampleVendor } from '@sealward/attestation/sample'
 import { systemClock } from '@sealward/enclave/effects'
 import { startSamplePcs } from '@sealward/enclave/evidence'
+import { LocalProblem, type Postgres, startPostgres } from '@sealward/enclave/local-servers'
 import { startAttestationService } from './attestation-service.ts'
 import { buildAll, builtFolder } from './build/build.ts'
 import { projectRoot } from './build/sources.ts'
@@ -18,8 +19,6 @@ import {
   portalClientId,
 } from './identity-provider/provider.ts'
 import { type Agreement, expectationOf } from './parties.ts'
-import { type Postgres, startPostgres } from './postgres.ts'
-import { StackProblem } from './problem.ts'
 import { startRedis } from './redis.ts'
 import { identityKeys, openVendor, publisherKey, secretText, sha256Hex } from './secrets.ts'
 import type { Announce, StackOptions, Tampering } from './stack-options.ts'
@@ -48,7 +47,7 @@ const modelFile = join(projectRoot, 'models', 'chest-pneumonia.onnx')
 /**
  * Starts everything on loopback, each after what it depends on, and resolves when `/healthz` answers 200.
  *
- * @throws StackProblem with a sentence for a person; what was started is stopped again.
+ * @throws LocalProblem with a sentence for a person; what was started is stopped again.
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const { announce, tampering = {} } = options
@@ -171,7 +170,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 async function keepOrigin(home: Home, origin: string): Promise<void> {
   const made = await home.secret('origin', () => origin)
   if (made === origin) return
-  throw new StackProblem(
+  throw new LocalProblem(
     'origin-changed',
     `The state in ${home.folder} was made for ${made}. Start it with PORT=${new URL(made).port}, or choose another folder with SEALWARD_HOME.`,
   )

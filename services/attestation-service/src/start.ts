@@ -44,51 +44,62 @@ export interface StartOptions {
 export async function startAttestationService(options: StartOptions): Promise<Running> {
   const { config, log, tee } = options
   if (tee !== undefined) taken(heldToMeasured(config, tee.initTimeData))
-  const sealer = createSealer(
-    tee === undefined
-      ? taken(await openKeyEncryptionKey(join(config.stateFolder, 'key-encryption-key'), random))
-      : await masterKeyOf(tee),
-    { random },
-  )
-  const database = await openDatabase(options, sealer)
-  const opened: OpenedInstance[] = []
-  for (const instance of config.instances) {
-    opened.push(taken(await openInstance(instance, { database, sealer, clock, random, tee })))
+  const { database, sealer } = await openState(options)
+  const closing: (() => unknown)[] = [() => database.destroy()]
+  const close = async (): Promise<void> => {
+    for (const end of closing.splice(0).reverse()) await end()
   }
-  const endorsements = createPcsClient({
-    baseUrl: config.pcsUrl,
-    ...(config.pcsUrl === intelPcs.baseUrl ? { rootCaCrlUrl: intelPcs.rootCaCrlUrl } : {}),
-    kds: { baseUrl: config.kdsUrl },
-    clock,
-  })
-  const server = createAttestationService({
-    instances: opened.map(({ instance }) => instance),
-    trustedProxies: addressesOf(config.trustedProxies),
-    endorsements,
-    verification: {
-      cryptography: nodeCryptography,
-      memory: createDcapMemory(limits.rememberedPlatforms),
-      snpMemory: createSnpMemory(limits.rememberedSnpKeysMax),
-    },
-    clock,
-    random,
-    log,
-  })
-  const freshness = keepFresh(opened, { everySeconds: config.refreshSeconds, log })
-  if (config.instances.some(({ development }) => development)) log.warn('development-instance')
-  const { port } = await server.listen(config.port, config.address)
-  return {
-    ports: { http: port },
-    async close() {
-      freshness.stop()
-      await server.close()
-      await endorsements.close()
-      await database.destroy()
-    },
+  try {
+    const opened: OpenedInstance[] = []
+    for (const instance of config.instances) {
+      opened.push(taken(await openInstance(instance, { database, sealer, clock, random, tee })))
+    }
+    const endorsements = createPcsClient({
+      baseUrl: config.pcsUrl,
+      ...(config.pcsUrl === intelPcs.baseUrl ? { rootCaCrlUrl: intelPcs.rootCaCrlUrl } : {}),
+      kds: { baseUrl: config.kdsUrl },
+      clock,
+    })
+    closing.push(() => endorsements.close())
+    const server = createAttestationService({
+      instances: opened.map(({ instance }) => instance),
+      trustedProxies: addressesOf(config.trustedProxies),
+      endorsements,
+      verification: {
+        cryptography: nodeCryptography,
+        memory: createDcapMemory(limits.rememberedPlatforms),
+        snpMemory: createSnpMemory(limits.rememberedSnpKeysMax),
+      },
+      clock,
+      random,
+      log,
+    })
+    closing.push(() => server.close())
+    const { port } = await server.listen(config.port, config.address)
+    const freshness = keepFresh(opened, { everySeconds: config.refreshSeconds, log })
+    closing.push(() => freshness.stop())
+    if (config.instances.some(({ development }) => development)) log.warn('development-instance')
+    return { ports: { http: port }, close }
+  } catch (error) {
+    await close()
+    throw error
   }
 }
 
-async function openDatabase({ databaseUrl, log }: StartOptions, sealer: Sealer): Promise<Database> {
+/**
+ * The database, and what opens the keys in it.
+ *
+ * @throws StartRefusal
+ */
+export async function openState({ config, databaseUrl, log, tee }: StartOptions): Promise<{
+  readonly database: Database
+  readonly sealer: Sealer
+}> {
+  const masterKey =
+    tee === undefined
+      ? taken(await openKeyEncryptionKey(join(config.stateFolder, 'key-encryption-key'), random))
+      : await masterKeyOf(tee)
+  const sealer = createSealer(masterKey, { random })
   const database = await openStore({
     url: databaseUrl,
     onConnectionLost: () => log.warn('database-connection-lost'),
@@ -108,10 +119,11 @@ async function openDatabase({ databaseUrl, log }: StartOptions, sealer: Sealer):
       detail: `${error instanceof Error ? error.message : ''} Give every replica the same key-encryption key.`,
     })
   })
-  return database
+  return { database, sealer }
 }
 
-function taken<T>(result: Result<T>): T {
+/** What is there, or the end of the start. */
+export function taken<T>(result: Result<T>): T {
   if (result.ok) return result.value
   throw new StartRefusal(result.problem)
 }

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client } from 'pg'
-import { startPostgres } from '../../../../deploy/local/src/postgres.ts'
+import { startPostgres } from '../local-servers/index.ts'
 
 /** A PostgreSQL server for tests: real, and gone afterwards. */
 export interface TestPostgres {

@@ -28,7 +28,9 @@ export function holdInstance(
       : refuse(
           'instance-of-another-issuer',
           `instances.${name}.issuer`,
-          'This database holds the instance under another issuer, or the issuer under another name.',
+          held === undefined
+            ? 'This database holds the issuer under another name.'
+            : `This database holds the instance as ${held.issuer}.`,
         )
   })
 }

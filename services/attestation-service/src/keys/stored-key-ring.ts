@@ -23,7 +23,13 @@ import {
   type StoredKey,
   writeKey,
 } from './key-store.ts'
-import { type KeyTimes, nextSignsFrom, type Rotation, statesOf } from './key-timeline.ts'
+import {
+  type KeyState,
+  type KeyTimes,
+  nextSignsFrom,
+  type Rotation,
+  statesOf,
+} from './key-timeline.ts'
 import { type KeyKind, makeSigningKey, type SigningKey, signingKeyOf } from './signing-key.ts'
 
 export interface StoredKeyRingOptions {
@@ -45,6 +51,15 @@ export interface StoredKeyRing extends KeyRing {
   refresh(): Promise<Result<true, KeyRingProblem>>
   /** Has a new key follow the current one as soon as one may; nothing where one is about to. */
   rotate(): Promise<Result<true, KeyRingProblem>>
+  /** Every key that is known, and what it does now. */
+  list(): readonly ListedKey[]
+}
+
+export interface ListedKey {
+  readonly kid: string
+  readonly algorithm: SigningKey['algorithm']
+  readonly state: KeyState
+  readonly signsFrom: UnixSeconds
 }
 
 /**
@@ -90,6 +105,15 @@ export async function openStoredKeyRing(
     cacheSeconds: Math.min(cacheSecondsMax, Math.floor(rotation.publishedAheadSeconds / 2)),
     refresh: () => refresh(false),
     rotate: () => refresh(true),
+    list() {
+      const states = statesOf(known, rotation, clock.now())
+      return known.map(({ kid, key: { algorithm }, signsFrom }, index) => ({
+        kid,
+        algorithm,
+        state: states[index] ?? 'gone',
+        signsFrom,
+      }))
+    },
   })
 }
 

@@ -2,7 +2,7 @@ import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { chmodSync, chownSync, lchownSync, readdirSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { StackProblem } from './problem.ts'
+import { LocalProblem } from './local-problem.ts'
 
 /** `nobody`: who a database server runs as where the stack itself runs as root. */
 const unprivileged = 65534
@@ -46,6 +46,17 @@ export function giveToUnprivileged(folder: string): void {
   }
 }
 
+/** Whether a process of that id exists. */
+export function isAlive(pid: number): boolean {
+  if (!Number.isInteger(pid) || pid <= 0) return false
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+  }
+}
+
 /** Waits for a child to end with code 0; its output goes into the problem otherwise. */
 export function completed(child: ChildProcess, what: string): Promise<void> {
   let output = ''
@@ -56,12 +67,12 @@ export function completed(child: ChildProcess, what: string): Promise<void> {
   child.stderr?.on('data', keep)
   return new Promise((resolve, reject) => {
     child.once('error', (error) =>
-      reject(new StackProblem('not-started', `${what}: ${error.message}`)),
+      reject(new LocalProblem('not-started', `${what}: ${error.message}`)),
     )
     child.once('close', (code) =>
       code === 0
         ? resolve()
-        : reject(new StackProblem('failed', `${what} failed (${code}).\n${output}`)),
+        : reject(new LocalProblem('failed', `${what} failed (${code}).\n${output}`)),
     )
   })
 }

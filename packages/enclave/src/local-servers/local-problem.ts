@@ -1,5 +1,5 @@
 /** A reason for stopping that a person can act on: the launcher prints its sentence without a stack. */
-export class StackProblem extends Error {
+export class LocalProblem extends Error {
   readonly code: string
   constructor(code: string, sentence: string) {
     super(sentence)

@@ -2,9 +2,15 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { completed, end, freePort, giveToUnprivileged, spawnUnprivileged } from './children.ts'
-import { isAlive } from './home.ts'
-import { StackProblem } from './problem.ts'
+import {
+  completed,
+  end,
+  freePort,
+  giveToUnprivileged,
+  isAlive,
+  spawnUnprivileged,
+} from './children.ts'
+import { LocalProblem } from './local-problem.ts'
 
 const require = createRequire(import.meta.url)
 
@@ -60,16 +66,31 @@ export async function startPostgres(options: {
   })
   for (let waitedMs = 0; !isReady(folder, server.pid); waitedMs += 50) {
     if (server.exitCode !== null || waitedMs > 30_000) {
-      throw new StackProblem('postgres', `PostgreSQL did not start.\n${complaint}`)
+      throw new LocalProblem('postgres', `PostgreSQL did not start.\n${complaint}`)
     }
     await sleep(50)
   }
   const version = readFileSync(join(folder, 'PG_VERSION'), 'utf8').trim()
   return {
-    url: `postgres://sealward:${encodeURIComponent(options.password)}@127.0.0.1:${port}/postgres`,
+    url: addressOf(port, options.password),
     version,
     stop: () => end(server, 'SIGINT', 10_000),
   }
+}
+
+/** The address of the server that runs on the data in `folder`; `undefined` while none does. */
+export function runningPostgres(options: {
+  readonly folder: string
+  readonly password: string
+}): string | undefined {
+  const file = join(options.folder, 'postmaster.pid')
+  if (!existsSync(file)) return undefined
+  const [pid, , , port] = readFileSync(file, 'utf8').split('\n').map(Number)
+  return port !== undefined && isAlive(pid ?? 0) ? addressOf(port, options.password) : undefined
+}
+
+function addressOf(port: number, password: string): string {
+  return `postgres://sealward:${encodeURIComponent(password)}@127.0.0.1:${port}/postgres`
 }
 
 async function initialise(bin: string, folder: string, password: string): Promise<void> {
@@ -101,7 +122,7 @@ function binariesFor(folder: string): string {
   )
   const found = candidates[0]
   if (found === undefined) {
-    throw new StackProblem(
+    throw new LocalProblem(
       'postgres',
       made === undefined
         ? 'No PostgreSQL was found, neither on this machine nor in the npm packages.'
@@ -146,7 +167,7 @@ async function endLeftover(folder: string): Promise<void> {
   process.kill(pid, 'SIGINT')
   for (let waitedMs = 0; isAlive(pid); waitedMs += 50) {
     if (waitedMs > 10_000) {
-      throw new StackProblem(
+      throw new LocalProblem(
         'postgres',
         `A PostgreSQL server (process ${pid}) still uses ${folder}.`,
       )

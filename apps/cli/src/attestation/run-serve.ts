@@ -1,0 +1,128 @@
+/**
+ * What `sealward attestation serve` does.
+ *
+ * @module
+ */
+
+import { resolve } from 'node:path'
+import {
+  type AttestationConfig,
+  databaseUrlOf,
+  rootsOf,
+} from '@sealward/attestation-service/config'
+import { startAttestationService } from '@sealward/attestation-service/start'
+import { LocalProblem, type Postgres } from '@sealward/enclave/local-servers'
+import { type Running, StartRefusal } from '@sealward/enclave/server'
+import { createLogger } from '@sealward/enclave/telemetry'
+import { failed } from '../failed.ts'
+import { badInput, type CommandProblem, type ExitCode, unavailable } from '../problem.ts'
+import type { Surroundings } from '../program.ts'
+import { startOwnPostgres } from './own-postgres.ts'
+import { type ConfigChanges, exampleConfig, readServiceConfig } from './service-config.ts'
+
+export interface ServeFlags extends ConfigChanges {
+  readonly verbose?: true
+  readonly printConfig?: true
+}
+
+/** Serves until Ctrl-C. */
+export async function runServe(surroundings: Surroundings, flags: ServeFlags): Promise<ExitCode> {
+  const { out, err, env, interrupted } = surroundings
+  if (flags.printConfig === true) {
+    out(exampleConfig())
+    return 0
+  }
+  const config = await readServiceConfig(flags)
+  if (!config.ok) return failed(surroundings, config.problem)
+  const log = createLogger('attestation-service', {
+    level: flags.verbose === true ? 'info' : 'warn',
+    write: (line) => err(`${line}\n`),
+  })
+  let postgres: Postgres | undefined
+  let running: Running | undefined
+  try {
+    const named = databaseUrlOf(config.value, env)
+    if (named === undefined) {
+      err('Starting PostgreSQL …\n')
+      postgres = await startOwnPostgres(config.value.stateFolder)
+    }
+    const databaseUrl = named ?? postgres?.url ?? ''
+    running = await startAttestationService({ config: config.value, databaseUrl, log })
+    out(welcomeOf(config.value, running, postgres))
+    if (!interrupted.aborted) {
+      await new Promise((done) => interrupted.addEventListener('abort', done, { once: true }))
+    }
+    err('Stopping …\n')
+    return 0
+  } catch (error) {
+    const problem = startProblemOf(error, config.value)
+    if (problem === undefined) throw error
+    return failed(surroundings, problem)
+  } finally {
+    await running?.close()
+    await postgres?.stop()
+  }
+}
+
+/** Why it did not start, where an operator can do something about it. */
+export function startProblemOf(
+  error: unknown,
+  { address, port }: AttestationConfig,
+): CommandProblem | undefined {
+  if (error instanceof StartRefusal) {
+    const { code, at, detail } = error.problem
+    const outcome =
+      code === 'store-unavailable' ? unavailable(code, at, detail) : badInput(code, at, detail)
+    return outcome.problem
+  }
+  if (error instanceof LocalProblem)
+    return unavailable(error.code, 'database', error.message).problem
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  switch (code) {
+    case 'EADDRINUSE':
+    case 'EADDRNOTAVAIL':
+      return badInput('address-unavailable', '--port', `${address}:${port} cannot be listened at.`)
+        .problem
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return badInput(
+        'denied',
+        '--state',
+        'The state folder or the port may not be used by this user.',
+      ).problem
+    default:
+      return undefined
+  }
+}
+
+function welcomeOf(
+  config: AttestationConfig,
+  { ports }: Running,
+  postgres: Postgres | undefined,
+): string {
+  const host = config.address.includes(':') ? `[${config.address}]` : config.address
+  const url = `http://${host}:${ports['http']}`
+  const instances = config.instances.map((instance, index) => {
+    const { name, issuer, development } = instance
+    const roots =
+      instance.roots === undefined ? 'Intel’s and AMD’s roots' : rootsIn(rootsOf(instance))
+    const kind = development ? 'development: simulated evidence may be let in' : 'production'
+    const place = index === 0 ? url : `${url}/instances/${name}`
+    return `  ${name}\n    issuer   ${issuer}\n    address  ${place}\n    trusts   ${roots} (${kind})\n`
+  })
+  const database =
+    postgres === undefined
+      ? 'PostgreSQL as configured'
+      : `PostgreSQL ${postgres.version} of its own`
+  return `Attestation service is ready: ${url}
+
+${instances.join('\n')}
+  State: ${resolve(config.stateFolder)} (key-encryption-key), ${database}
+  Stop: Ctrl-C
+`
+}
+
+function rootsIn(roots: readonly string[]): string {
+  return `${roots.length} ${roots.length === 1 ? 'root' : 'roots'} of the configuration`
+}
