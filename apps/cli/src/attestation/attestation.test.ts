@@ -183,10 +183,8 @@ test('usage that makes no sense is refused before anything is started', async ()
     expect(code).toBe(2)
     expect(err).toContain(word)
   }
-  const { code, err } = await sealward(
-    ...['attestation', 'serve', '--state', join(folder, 'state')],
-    ...['--database', 'mysql://x'],
-  )
+  const database = ['--state', join(folder, 'state'), '--database', 'mysql://x']
+  const { code, err } = await sealward('attestation', 'serve', ...database)
   expect([code, err.includes('databaseUrl')]).toEqual([2, true])
 })
 
