@@ -1,6 +1,6 @@
 /** Two replicas behind a plain TCP balancer: processes, a database and clients, all real. */
 
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -22,6 +22,12 @@ import {
 import { sampleIdentity } from '../../../packages/enclave/src/testing/sample.ts'
 import { openStoredKeyRing } from './keys/stored-key-ring.ts'
 import { openStore } from './store/open-store.ts'
+import {
+  createTestSigner,
+  policyPayload,
+  signed,
+  type TestSigner,
+} from './testing/administered.fixtures.ts'
 import { attestBodyOf } from './testing/attester.fixtures.ts'
 import { type Balancer, startBalancer } from './testing/balancer.fixtures.ts'
 import { createReplica, type Replica } from './testing/replica.fixtures.ts'
@@ -38,6 +44,7 @@ let postgres: TestPostgres
 let vendor: SampleVendor
 let pcs: SamplePcs
 let identity: Identity
+let policySigner: TestSigner
 let folder: string
 let line: Line
 let replicas: readonly [Replica, Replica]
@@ -49,6 +56,7 @@ beforeAll(async () => {
   pcs = await startSamplePcs({ vendor, clock: systemClock })
   const initTimeData = { deployment, role: 'platform', roots: [vendor.rootSpkiSha256] } as const
   identity = (await sampleIdentity({ vendor, initTimeData })).identity
+  policySigner = await createTestSigner('first')
 }, 60_000)
 afterAll(async () => {
   await pcs?.close()
@@ -58,6 +66,8 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'sealward-replicas-'))
   await postgres.run('drop schema if exists attestation cascade')
   line = await startLine(Number(new URL(postgres.url).port))
+  const policySignersFile = join(folder, 'signers.pem')
+  await writeFile(policySignersFile, policySigner.certificatePem)
   const databaseUrl = new URL(postgres.url)
   databaseUrl.port = String(line.port)
   const config = {
@@ -72,6 +82,8 @@ beforeEach(async () => {
         issuer,
         development: true,
         roots: [vendor.rootSpkiSha256],
+        mode: 'isolated',
+        policySignersFile,
         attestationLifetimeSeconds: rotation.tokenLifetimeSeconds,
         keys: {
           algorithm: 'ES256',
@@ -271,6 +283,35 @@ test('a token of one replica is exchanged by the other', async () => {
   await two.stop('SIGKILL')
   expect(await passport.accessToken(audience, 'inference')).toMatchObject({ ok: true })
   await passport.close()
+}, 60_000)
+
+test('a policy set at one replica is in force at the other within seconds, and with the database away no other is', async () => {
+  const [one, two] = replicas
+  const body = JSON.stringify(await attestBodyOf(identity))
+  const attest = (): Promise<Reply> => ask(`${two.url}${attestPath}`, body)
+  expect((await attest()).status).toBe(200)
+  const policy = 'version=1.0; authorizationrules { => deny(); }; issuancerules {};'
+  const set = await request(`${one.url}/policies/SgxEnclave?api-version=2022-08-01`, {
+    method: 'PUT',
+    headers: { 'content-type': 'text/plain' },
+    body: await signed(policyPayload(policy), policySigner),
+  })
+  expect([set.statusCode, await set.body.json()]).toMatchObject([
+    200,
+    { token: expect.any(String) },
+  ])
+  const since = performance.now()
+  const denied = await until(attest, ({ status }) => status !== 200)
+  expect(denied).toMatchObject({ status: 400, body: { error: { code: 'PolicyEvaluationError' } } })
+  expect(performance.now() - since).toBeLessThan(8000)
+
+  line.cut()
+  const statuses = new Set<number>()
+  for (let tries = 0; tries < 80; tries++) {
+    statuses.add((await attest()).status)
+    await sleep(100)
+  }
+  expect(statuses).toEqual(new Set([400, 503]))
 }, 60_000)
 
 test('without a database attestation goes on as long as no other can have changed the keys, then stops, then goes on', async () => {
