@@ -1,6 +1,6 @@
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { defaultPolicyFor, policyHashOf } from '@sealward/attestation/policy'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Line, startLine } from '../../../../packages/enclave/src/testing/line.ts'
 import {
   startTestPostgres,
   type TestPostgres,
@@ -37,45 +37,12 @@ const hashes = {
   unset: await policyHashOf(defaultPolicyFor('SgxEnclave')),
 }
 
-/** A way to the database that can be cut. */
-async function cuttable(url: string) {
-  const sockets = new Set<Socket>()
-  const target = new URL(url)
-  let isCut = false
-  const server = createServer((socket) => {
-    if (isCut) {
-      socket.destroy()
-      return
-    }
-    const upstream = connect(Number(target.port), target.hostname)
-    for (const one of [socket, upstream]) {
-      sockets.add(one)
-      one.on('error', () => {})
-      one.on('close', () => {
-        socket.destroy()
-        upstream.destroy()
-      })
-    }
-    socket.pipe(upstream).pipe(socket)
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const through = new URL(url)
-  through.hostname = '127.0.0.1'
-  through.port = String((server.address() as AddressInfo).port)
-  return {
-    url: through.href,
-    cut() {
-      isCut = true
-      for (const socket of sockets) socket.destroy()
-    },
-    mend() {
-      isCut = false
-    },
-    close() {
-      for (const socket of sockets) socket.destroy()
-      server.close()
-    },
-  }
+/** The same database over a line that can be cut. */
+async function farDatabase(): Promise<{ readonly line: Line; readonly far: Database }> {
+  const url = new URL(postgres.url)
+  const line = await startLine(Number(url.port))
+  url.port = String(line.port)
+  return { line, far: await openStore({ url: url.href, connectionsMax: 1 }) }
 }
 
 test('a replica sees what another one set after five seconds at most', async () => {
@@ -109,8 +76,7 @@ test('a policy is parsed once, and many who ask at once are one question', async
 })
 
 test('while the database is away the policy stays in force for five minutes, and no default after that', async () => {
-  const way = await cuttable(postgres.url)
-  const far = await openStore({ url: way.url, connectionsMax: 1 })
+  const { line, far } = await farDatabase()
   const { ask, clock, instance } = await administered(database, { mode: 'entra' })
   const body = unsecured(policyPayload(permitAll))
   await ask('PUT', sgx, { authorization: contributor, body })
@@ -122,7 +88,7 @@ test('while the database is away the policy stays in force for five minutes, and
   }
   const policies = createStoredPolicies(options)
   expect(await policies.inForce('SgxEnclave')).toMatchObject({ value: { hash: hashes.permitAll } })
-  way.cut()
+  line.cut()
   clock.move(299)
   expect(await policies.inForce('SgxEnclave')).toMatchObject({ value: { hash: hashes.permitAll } })
   clock.move(1)
@@ -131,10 +97,10 @@ test('while the database is away the policy stays in force for five minutes, and
   // A type that nobody asked about before, and a process that has just started, have nothing to go by.
   expect(await policies.inForce('TdxVm')).toMatchObject(away)
   expect(await createStoredPolicies(options).inForce('SgxEnclave')).toMatchObject(away)
-  way.mend()
+  line.mend()
   expect(await policies.inForce('SgxEnclave')).toMatchObject({ value: { hash: hashes.permitAll } })
   await far.destroy()
-  way.close()
+  await line.close()
 })
 
 test('a clock that is set back keeps nothing in force for longer', async () => {
@@ -151,10 +117,9 @@ test('a clock that is set back keeps nothing in force for longer', async () => {
 })
 
 test('evidence is answered with 503 while nothing is known to be in force', async () => {
-  const way = await cuttable(postgres.url)
-  const far = await openStore({ url: way.url, connectionsMax: 1 })
+  const { line, far } = await farDatabase()
   const { ask } = await administered(far, { mode: 'entra', clock: movableClock() })
-  way.cut()
+  line.cut()
   const answer = await ask('POST', azure('/attest/SgxEnclave'), {
     body: JSON.stringify({ quote: 'AAAA' }),
     contentType: 'application/json',
@@ -167,5 +132,5 @@ test('evidence is answered with 503 while nothing is known to be in force', asyn
   const got = await ask('GET', sgx, { authorization: contributor })
   expect([got.status, got.code]).toEqual([503, 'store-unavailable'])
   await far.destroy()
-  way.close()
+  await line.close()
 })

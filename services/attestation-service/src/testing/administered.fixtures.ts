@@ -12,7 +12,7 @@ import { parseCertificate } from '@sealward/attestation/x509'
 import { verifyBearer } from '@sealward/enclave/identity-provider'
 import { systemRandom } from '@sealward/enclave/server'
 import { createLogger } from '@sealward/enclave/telemetry'
-import { CompactSign, decodeJwt, exportJWK, SignJWT } from 'jose'
+import { CompactSign, decodeJwt, exportJWK, type JSONWebKeySet, SignJWT } from 'jose'
 import {
   type Administration,
   type AdministratorRole,
@@ -44,7 +44,10 @@ export const provider = {
 } as const
 
 const people = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-const peopleKeys = { keys: [{ ...(await exportJWK(people.publicKey)), kid: 'people' }] }
+/** The provider's public keys. */
+export const peopleKeys: JSONWebKeySet = {
+  keys: [{ ...(await exportJWK(people.publicKey)), kid: 'people' }],
+}
 
 /** What `authorization` holds for somebody with these roles. */
 export async function bearerOf(
