@@ -22,14 +22,14 @@ import {
 import { sampleIdentity } from '../../../packages/enclave/src/testing/sample.ts'
 import { openStoredKeyRing } from './keys/stored-key-ring.ts'
 import { openStore } from './store/open-store.ts'
+import { attestBodyOf } from './testing/attester.fixtures.ts'
+import { type Balancer, startBalancer } from './testing/balancer.fixtures.ts'
 import {
   createTestSigner,
   policyPayload,
   signed,
   type TestSigner,
-} from './testing/administered.fixtures.ts'
-import { attestBodyOf } from './testing/attester.fixtures.ts'
-import { type Balancer, startBalancer } from './testing/balancer.fixtures.ts'
+} from './testing/policy-signer.fixtures.ts'
 import { createReplica, type Replica } from './testing/replica.fixtures.ts'
 
 const issuer = 'https://attest.example'

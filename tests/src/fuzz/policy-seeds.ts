@@ -1,7 +1,8 @@
 import { utf8Of } from '@sealward/attestation/bytes'
 import { defaultPolicyFor } from '@sealward/attestation/policy'
 
-const every = `// every construct
+/** A policy with every construct of the language. */
+export const every = `// every construct
 version=1.2;
 configurationrules {
   => issueproperty(type="x-ms-sgx-tcbidentifier", value="15");

@@ -38,6 +38,7 @@ import {
 import { parseBundle } from '@sealward/enclave/endorsements'
 import { attestParsers } from './attest-targets.ts'
 import { capturedFuzzSeeds, readFuzzSeeds } from './fuzz-seeds.ts'
+import { policyJwsParsers } from './policy-jws-targets.ts'
 import { policyEvaluation, policyQuery, policyText } from './policy-targets.ts'
 
 /** A parser of what strangers send, and inputs to start from. */
@@ -104,6 +105,7 @@ const parsers: Readonly<Record<string, FuzzTarget['run']>> = {
   'endorsements-bundle': parseBundle,
   'reference-values': (input) => parseReferenceValues(jsonIn(input)),
   ...attestParsers,
+  ...policyJwsParsers,
   'policy-text': policyText,
   'policy-evaluation': policyEvaluation,
   'policy-query': policyQuery,

@@ -58,6 +58,8 @@ export interface PolicyEventTable {
   readonly version: number | null
   readonly jws: string | null
   readonly token_hash: string | null
+  /** Of what was signed: the JWS without its signature. */
+  readonly content_hash: string | null
   readonly policy_hash: string | null
   /** What the JWS itself says of when it was signed. */
   readonly signed_at: Int8 | null

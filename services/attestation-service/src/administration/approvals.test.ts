@@ -10,16 +10,18 @@ import {
   administered,
   azure,
   bearerOf,
+  provider,
+  type TestAnswer,
+} from '../testing/administered.fixtures.ts'
+import { startOfTests } from '../testing/attester.fixtures.ts'
+import {
   createTestSigner,
   permitAll,
   policyPayload,
-  provider,
   signed,
   signerPayload,
-  startOfTests,
-  type TestAnswer,
   unsecured,
-} from '../testing/administered.fixtures.ts'
+} from '../testing/policy-signer.fixtures.ts'
 import { tokenHashOf } from './records.ts'
 
 let postgres: TestPostgres

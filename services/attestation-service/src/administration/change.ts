@@ -31,6 +31,7 @@ import {
 import type { JwsSigner, PolicyJws } from './policy-jws.ts'
 import {
   appendEvent,
+  contentHashOf,
   deleteSigner,
   type EventDraft,
   lockInstance,
@@ -229,7 +230,7 @@ async function perform(
   // 2. It is for here, and is no old one.
   const misplaced = statedProblem(deps, petition.change, content, at)
   if (misplaced !== undefined) return { ok: false, problem: misplaced }
-  const old = await replayProblem(transaction, deps, petition, content, tokenHash)
+  const old = await replayProblem(transaction, deps, petition, content)
   if (old !== undefined) return { ok: false, problem: old }
 
   // 3. It may be done.
@@ -316,6 +317,7 @@ function eventOf(
     type: type ?? null,
     jws: jws.text,
     token_hash: tokenHashOf(jws.text),
+    content_hash: contentHashOf(jws.text),
     policy_hash: content.policyHash ?? null,
     signed_at: content.issuedAt ?? null,
     thumbprint: content.signer?.thumbprint ?? null,
@@ -387,9 +389,8 @@ export function audienceOf(issuer: string, type: PolicyType | undefined): string
 async function replayProblem(
   transaction: DatabaseTransaction,
   { administration, instance }: ChangeDeps,
-  { change: { type }, person }: Petition,
+  { change: { jws, type }, person }: Petition,
   { issuedAt }: Content,
-  tokenHash: string,
 ): Promise<Problem<ChangeCode> | undefined> {
   if (issuedAt !== undefined) {
     const newest = await newestSignedAt(transaction, instance.name, type)
@@ -402,7 +403,7 @@ async function replayProblem(
     }
   }
   if (administration.mode === 'isolated' && person === undefined) {
-    if (await wasUsed(transaction, instance.name, tokenHash)) {
+    if (await wasUsed(transaction, instance.name, jws.text)) {
       return {
         code: 'policy-jws-replayed',
         at: '',

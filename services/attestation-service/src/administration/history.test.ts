@@ -5,19 +5,16 @@ import {
   type TestPostgres,
 } from '../../../../packages/enclave/src/testing/postgres.ts'
 import { type Database, openStore } from '../store/open-store.ts'
+import { administered, azure, bearerOf, provider } from '../testing/administered.fixtures.ts'
+import { startOfTests } from '../testing/attester.fixtures.ts'
 import {
-  administered,
-  azure,
-  bearerOf,
   createTestSigner,
   permitAll,
   policyPayload,
-  provider,
   signed,
   signerPayload,
-  startOfTests,
   unsecured,
-} from '../testing/administered.fixtures.ts'
+} from '../testing/policy-signer.fixtures.ts'
 import { tokenHashOf } from './records.ts'
 
 let postgres: TestPostgres

@@ -9,16 +9,19 @@ import {
   administered,
   azure,
   bearerOf,
+} from '../testing/administered.fixtures.ts'
+import { startOfTests } from '../testing/attester.fixtures.ts'
+import {
   createTestSigner,
   keyUsages,
   permitAll,
   policyPayload,
   signed,
   signerPayload,
-  startOfTests,
   type TestSigner,
   unsecured,
-} from '../testing/administered.fixtures.ts'
+} from '../testing/policy-signer.fixtures.ts'
+import { readPolicyJws } from './policy-jws.ts'
 
 let postgres: TestPostgres
 let database: Database
@@ -287,6 +290,26 @@ test('whoever saw a signed request cannot send it again, for this type or anothe
   expect((await ask('POST', resetPath, { authorization, body: reset })).status).toBe(200)
   expect((await ask('PUT', sgx, { authorization, body: policy })).status).toBe(200)
 })
+
+test('another signature of ECDSA, which anybody can make of one, makes no new request', async () => {
+  const { ask } = await isolated([second])
+  const body = await policyOf(permitAll, second)
+  expect((await ask('PUT', sgx, { body })).status).toBe(200)
+  const reset = { body: await signed('', second) }
+  expect((await ask('POST', azure('/policies/SgxEnclave:reset'), reset)).status).toBe(200)
+  const [header = '', payload = '', signature = ''] = body.split('.')
+  const numbers = Buffer.from(signature, 'base64url')
+  const s = orderOfP256 - BigInt(`0x${numbers.subarray(32).toString('hex')}`)
+  const mirrored = Buffer.concat([
+    numbers.subarray(0, 32),
+    Buffer.from(s.toString(16).padStart(64, '0'), 'hex'),
+  ])
+  const twin = [header, payload, mirrored.toString('base64url')].join('.')
+  expect(readPolicyJws(twin)).toMatchObject({ ok: true })
+  expect((await ask('PUT', sgx, { body: twin })).code).toBe('policy-jws-replayed')
+})
+
+const orderOfP256 = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n
 
 test('without an identity provider an isolated instance takes signatures, and nobody reads it', async () => {
   const { ask } = await isolated([first], { withoutPeople: true })

@@ -10,13 +10,9 @@ import { attestationConfig, type InstanceConfig } from '../config.ts'
 import { holdInstance } from '../instances/hold-instance.ts'
 import { builtInPolicies } from '../policies/built-in-policies.ts'
 import { type Database, openStore } from '../store/open-store.ts'
-import {
-  createTestSigner,
-  provider,
-  startOfTests,
-  type TestSigner,
-} from '../testing/administered.fixtures.ts'
-import { movableClock } from '../testing/attester.fixtures.ts'
+import { provider } from '../testing/administered.fixtures.ts'
+import { movableClock, startOfTests } from '../testing/attester.fixtures.ts'
+import { createTestSigner, type TestSigner } from '../testing/policy-signer.fixtures.ts'
 import { openAdministration } from './open-administration.ts'
 import { readEvents, readSigners } from './records.ts'
 

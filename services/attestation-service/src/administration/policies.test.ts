@@ -13,14 +13,16 @@ import {
   administered,
   azure,
   bearerOf,
+  provider,
+} from '../testing/administered.fixtures.ts'
+import {
   createTestSigner,
   permitAll,
   policyPayload,
-  provider,
   signed,
   signerPayload,
   unsecured,
-} from '../testing/administered.fixtures.ts'
+} from '../testing/policy-signer.fixtures.ts'
 import { administratorRoles } from './administration.ts'
 import { tokenHashOf } from './records.ts'
 

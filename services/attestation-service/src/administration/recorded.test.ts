@@ -14,14 +14,13 @@ import {
 } from '../../../../packages/enclave/src/testing/postgres.ts'
 import { fixedPolicy } from '../policies/fixed-policy.ts'
 import { type Database, openStore } from '../store/open-store.ts'
+import { administered, bearerOf } from '../testing/administered.fixtures.ts'
 import {
-  administered,
-  bearerOf,
   createTestSigner,
   signed,
   signerPayload,
   unsecured,
-} from '../testing/administered.fixtures.ts'
+} from '../testing/policy-signer.fixtures.ts'
 
 type Claims = Readonly<Record<string, unknown>>
 

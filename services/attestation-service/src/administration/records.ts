@@ -37,6 +37,14 @@ export function tokenHashOf(jws: string): string {
   return base64UrlOf(hash('sha256', jws, 'buffer'))
 }
 
+/**
+ * Base64url SHA-256 of a JWS up to its signature. Whoever has one signature of ECDSA can make another, but not for
+ * something else.
+ */
+export function contentHashOf(jws: string): string {
+  return base64UrlOf(hash('sha256', jws.slice(0, jws.lastIndexOf('.')), 'buffer'))
+}
+
 /** The policy of a type; `undefined` where none was ever set. */
 export function readPolicy(
   database: Database | DatabaseTransaction,
@@ -134,6 +142,7 @@ export async function appendEvent(
       version: null,
       jws: null,
       token_hash: null,
+      content_hash: null,
       policy_hash: null,
       signed_at: null,
       thumbprint: null,
@@ -144,17 +153,17 @@ export async function appendEvent(
     .execute()
 }
 
-/** Whether a JWS was accepted before, for whatever. */
+/** Whether what a JWS says was accepted before, signed by the same key, for whatever. */
 export async function wasUsed(
   transaction: DatabaseTransaction,
   instance: string,
-  tokenHash: string,
+  jws: string,
 ): Promise<boolean> {
   const found = await transaction
     .selectFrom('attestation.policy_event')
     .select('number')
     .where('instance', '=', instance)
-    .where('token_hash', '=', tokenHash)
+    .where('content_hash', '=', contentHashOf(jws))
     .where('action', '!=', 'refuse')
     .limit(1)
     .executeTakeFirst()

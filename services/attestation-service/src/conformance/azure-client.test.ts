@@ -22,14 +22,8 @@ import {
 import { tokenHashOf } from '../administration/records.ts'
 import { attestationConfig } from '../config.ts'
 import { startAttestationService } from '../start.ts'
-import {
-  bearerOf,
-  createTestSigner,
-  peopleKeys,
-  permitAll,
-  provider,
-  type TestSigner,
-} from '../testing/administered.fixtures.ts'
+import { bearerOf, peopleKeys, provider } from '../testing/administered.fixtures.ts'
+import { createTestSigner, permitAll, type TestSigner } from '../testing/policy-signer.fixtures.ts'
 import { type AzureClient, startAzureClient } from './azure-client.fixtures.ts'
 import type { Reply } from './azure-client-process.fixtures.ts'
 import { startTlsEdge, type TlsEdge } from './tls-edge.fixtures.ts'

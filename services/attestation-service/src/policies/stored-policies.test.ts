@@ -6,15 +6,9 @@ import {
   type TestPostgres,
 } from '../../../../packages/enclave/src/testing/postgres.ts'
 import { type Database, openStore } from '../store/open-store.ts'
-import {
-  administered,
-  azure,
-  bearerOf,
-  permitAll,
-  policyPayload,
-  unsecured,
-} from '../testing/administered.fixtures.ts'
+import { administered, azure, bearerOf } from '../testing/administered.fixtures.ts'
 import { movableClock } from '../testing/attester.fixtures.ts'
+import { permitAll, policyPayload, unsecured } from '../testing/policy-signer.fixtures.ts'
 import { builtInPolicies } from './built-in-policies.ts'
 import { createStoredPolicies } from './stored-policies.ts'
 

@@ -39,6 +39,7 @@ export async function up(database: Kysely<unknown>): Promise<void> {
     version integer,
     jws text,
     token_hash text,
+    content_hash text,
     policy_hash text,
     signed_at bigint,
     thumbprint text,
@@ -47,7 +48,7 @@ export async function up(database: Kysely<unknown>): Promise<void> {
     problem text,
     primary key (instance, number)
   )`.execute(database)
-  await sql`create index policy_event_token_hash on attestation.policy_event (instance, token_hash)`.execute(
+  await sql`create index policy_event_content on attestation.policy_event (instance, content_hash)`.execute(
     database,
   )
   // History is written, and never written over.
