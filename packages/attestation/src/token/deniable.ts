@@ -25,7 +25,7 @@ export const denyValueForms: Readonly<Record<DenyKind, RegExp>> = {
   // One machine, or with an FMSPC all of its family.
   platform: /^(?:[0-9a-f]{64}|[0-9a-f]{12})$/,
   // `jti`, or the digest of a whole token.
-  token: /^[A-Za-z0-9_-]{16,128}$/,
+  token: /^[A-Za-z0-9._~-]{1,128}$/,
   policy: /^[A-Za-z0-9_-]{43}$/,
 }
 

@@ -1,3 +1,9 @@
+import {
+  addDenial,
+  getDenialHistory,
+  listDenials,
+  removeDenial,
+} from '../revocation/administer-deny-list.ts'
 import type { AdministrationHandler } from './administration-request.ts'
 import { decide, listApprovals } from './approvals.ts'
 import { getPolicyHistory, getPolicyVersion, getSignerHistory } from './history.ts'
@@ -31,4 +37,8 @@ export const administrationRoutes: readonly AdministrationRoute[] = [
   { method: 'GET', path: '/certificates/history', handler: getSignerHistory, isAzures: false },
   { method: 'GET', path: '/approvals', handler: listApprovals, isAzures: false },
   { method: 'POST', path: '/approvals/:target', handler: decide, isAzures: false },
+  { method: 'GET', path: '/deny-list/entries', handler: listDenials, isAzures: false },
+  { method: 'GET', path: '/deny-list/history', handler: getDenialHistory, isAzures: false },
+  { method: 'POST', path: '/deny-list::add', handler: addDenial, isAzures: false },
+  { method: 'POST', path: '/deny-list::remove', handler: removeDenial, isAzures: false },
 ]

@@ -13,14 +13,8 @@ import {
   type UnixSeconds,
 } from '@sealward/attestation/bytes'
 import { type DenyKind, denyKinds, denyValueForms } from '@sealward/attestation/token'
+import type { Person } from '../administration/actor.ts'
 import { limits } from '../limits.ts'
-
-/** Who changes something here, as the identity provider names them. */
-export interface Administrator {
-  /** Stable at the provider. */
-  readonly subject: string
-  readonly name: string
-}
 
 /** What is named, and why. */
 export interface DenyRequest {
@@ -32,7 +26,7 @@ export interface DenyRequest {
 
 export interface DenyEntry extends DenyRequest {
   readonly at: UnixSeconds
-  readonly by: Administrator
+  readonly by: Person
   /** Of a token: when the last that it could name has expired. */
   readonly until?: UnixSeconds
 }
@@ -60,8 +54,9 @@ export function readEntries(shape: Shape): readonly DenyEntry[] {
         ...readWhat(required),
         at: required('at').integer(0, Number.MAX_SAFE_INTEGER),
         by: required('by').object('refused', (by) => ({
+          kind: by.required('kind').oneOf(['person']),
+          issuer: by.required('issuer').string(nameCharactersMax),
           subject: by.required('subject').string(nameCharactersMax),
-          name: by.required('name').string(nameCharactersMax),
         })),
         ...(until === undefined ? {} : { until }),
       }

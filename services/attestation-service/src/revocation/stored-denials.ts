@@ -20,16 +20,11 @@ import { inTransaction, reaching } from '@sealward/enclave/database'
 import type { Sealer } from '@sealward/enclave/sealing'
 import type { Clock } from '@sealward/enclave/server'
 import { sql } from 'kysely'
+import type { Person } from '../administration/actor.ts'
 import { limits } from '../limits.ts'
 import type { Database, DatabaseTransaction } from '../store/open-store.ts'
 import type { DenialState, Denials } from './denials.ts'
-import {
-  type Administrator,
-  type DenyChange,
-  type DenyEntry,
-  type DenyRequest,
-  readEntries,
-} from './deny-entry.ts'
+import { type DenyChange, type DenyEntry, type DenyRequest, readEntries } from './deny-entry.ts'
 
 /** `deny-list-refused`: what is stored was changed, or is older than what was there. */
 export type DenyStoreCode = 'store-unavailable' | 'deny-list-refused'
@@ -43,12 +38,17 @@ export interface DenyEntries {
 
 /** A deny list that administrators change. */
 export interface StoredDenials extends Denials {
-  deny(by: Administrator, what: DenyRequest): Promise<Result<DenyEntries, Problem<DenyChangeCode>>>
+  deny(by: Person, what: DenyRequest): Promise<Result<DenyEntries, Problem<DenyChangeCode>>>
   /** Takes an entry away; `what.reason` says why. */
-  allow(by: Administrator, what: DenyRequest): Promise<Result<DenyEntries, Problem<DenyChangeCode>>>
+  allow(by: Person, what: DenyRequest): Promise<Result<DenyEntries, Problem<DenyChangeCode>>>
   entries(): Promise<Result<DenyEntries, Problem<DenyStoreCode>>>
   /** The latest changes, the last first. */
   history(): Promise<Result<readonly DenyChange[], Problem<DenyStoreCode>>>
+}
+
+/** Whether there is somebody who changes it. */
+export function isAdministered(denials: Denials): denials is StoredDenials {
+  return 'deny' in denials
 }
 
 export interface StoredDenialsOptions {
@@ -92,7 +92,7 @@ export function createStoredDenials(options: StoredDenialsOptions): StoredDenial
   }
 
   const change = async (
-    by: Administrator,
+    by: Person,
     what: DenyRequest,
     action: DenyChange['action'],
   ): Promise<Result<DenyEntries, Problem<DenyChangeCode>>> => {
