@@ -60,6 +60,19 @@ test('a workload gets its passport and exchanges it, over HTTP', async () => {
   await passport.close()
 })
 
+test('a workload has its evidence made for a challenge, over HTTP', async () => {
+  const attestation = { issuer, url }
+  const common = { identity: workload, attestation, clock: attester.clock, random: systemRandom }
+  const outcome = async (challenged: boolean): Promise<unknown> => {
+    const passport = createPassport({ ...common, challenged })
+    const token = await passport.token()
+    await passport.close()
+    return token.ok ? decodeJwt(token.value)['x-sealward-challenge'] : token.problem.code
+  }
+  expect(await outcome(true)).toBe(true)
+  expect(await outcome(false)).toBeUndefined()
+})
+
 test('a peer that was given a token is verified by it and by its own evidence', async () => {
   const nonce = systemRandom.bytes(32)
   const evidence = await workload.evidence(nonce)

@@ -172,6 +172,28 @@ test('the connection ends with the token, unless another one was shown', async (
   renewed.socket.destroy()
 })
 
+test('whoever is denied after it was let in is served no longer, nor is anybody while nobody knows', async () => {
+  const { denyList } = fixture
+  const cases = [
+    [{ denied: [{ kind: 'measurement', value: 'e1'.repeat(32) }] }, 'measurement-denied'],
+    [{ ageSeconds: 301 }, 'deny-list-stale'],
+  ] as const
+  for (const [change, code] of cases) {
+    const client = await admitted()
+    client.say('PING')
+    expect(await client.heard(/\r\n/)).toBe('+PONG\r\n')
+    Object.assign(denyList, change)
+    client.say('GET', 'k')
+    expect(await client.heard(/\r\n/)).toMatch(new RegExp(`^-NOAUTH ${code} `))
+    await client.closed
+    const another = await connectRaw(gateway, fixture.platform)
+    another.say('AUTH', await fixture.token())
+    expect(await another.heard(/\r\n/)).toMatch(new RegExp(`^-WRONGPASS ${code} `))
+    another.socket.destroy()
+    Object.assign(denyList, { denied: [], ageSeconds: 0 })
+  }
+})
+
 test('commands beyond the list are refused, and the connection lives on', async () => {
   const client = await admitted()
   for (const words of [

@@ -328,6 +328,7 @@ test('a token that has ended is refused, also on the connection that it was admi
 
 test('another measurement, another deployment, another policy and a simulated TEE in production are refused', async () => {
   const refusals: [Partial<AdmissionOptions>, string][] = [
+    [{ purposes: ['cache'] }, 'wrong-purpose'],
     [{ expectation: { ...expectation, mrEnclave: ['0'.repeat(64)] } }, 'wrong-measurement'],
     [{ deployment: 'urn:uuid:00000000-0000-4000-8000-000000000002' }, 'wrong-deployment'],
     [{ development: false }, 'simulated'],
@@ -341,6 +342,51 @@ test('another measurement, another deployment, another policy and a simulated TE
       type: `urn:sealward:problem:${code}`,
     })
   }
+})
+
+test('what is denied is admitted no more, on the connection that it was admitted on either', async () => {
+  const keeper = opening(keeperOf(signerKeys))
+  const { port } = await providerOf({ denyList: keeper })
+  const connection = await connected(port, platform)
+  const token = await tokenOf()
+  expect(JSON.parse(await askOver(connection, token))).toMatchObject({ role: 'platform' })
+  const value = expectation.mrEnclave[0] ?? ''
+  service.denied = [{ kind: 'measurement', value }]
+  service.sequence += 1
+  at = start + 60
+  const denied = { type: 'urn:sealward:problem:measurement-denied' }
+  expect(JSON.parse(await askOver(connection, token))).toMatchObject(denied)
+  const another = await connected(port, platform)
+  expect(JSON.parse(await askOver(another, await tokenOf()))).toMatchObject(denied)
+  service.denied = []
+  service.sequence += 1
+  at = start + 120
+  expect(JSON.parse(await askOver(connection, token))).toMatchObject({ role: 'platform' })
+})
+
+test('while it is not known who is denied, nobody is admitted', async () => {
+  const keeper = opening(keeperOf(signerKeys))
+  const { port } = await providerOf({ denyList: keeper })
+  const connection = await connected(port, platform)
+  const token = await tokenOf()
+  expect(JSON.parse(await askOver(connection, token))).toMatchObject({ role: 'platform' })
+  const later = await tokenOf()
+  service.failing = 503
+  const stale = { type: 'urn:sealward:problem:deny-list-stale' }
+  at = start + 290
+  const another = await connected(port, platform)
+  expect(JSON.parse(await askOver(another, later))).toMatchObject({ role: 'platform' })
+  service.failing = undefined
+  at = start + 200
+  const fresh = await tokenOf()
+  service.failing = 503
+  at = start + 301
+  expect(JSON.parse(await askOver(await connected(port, platform), fresh))).toMatchObject(stale)
+  service.failing = undefined
+  at = start + 306
+  expect(JSON.parse(await askOver(await connected(port, platform), fresh))).toMatchObject({
+    role: 'platform',
+  })
 })
 
 test('while the attestation service is down and no keys are known, nobody is admitted', async () => {

@@ -50,10 +50,14 @@ export function createDenyListKeeper(options: DenyListKeeperOptions): DenyListKe
   })
   let known: Verified<DenyList> | undefined
   let askedAt = Number.NEGATIVE_INFINITY
+  let isAsking = false
 
   const ask = singleFlight(async (): Promise<void> => {
     askedAt = clock.now()
-    const list = await fetchList()
+    isAsking = true
+    const list = await fetchList().finally(() => {
+      isAsking = false
+    })
     if (!list.ok) return options.onProblem?.(list.problem)
     if (known === undefined || isNewer(list.value, known)) known = list.value
   })
@@ -86,7 +90,9 @@ export function createDenyListKeeper(options: DenyListKeeperOptions): DenyListKe
   return {
     async trust() {
       const waitSeconds = isStale() ? Math.min(retrySeconds, pollSeconds) : pollSeconds
-      if (clock.now() - askedAt >= waitSeconds) await ask()
+      const isDue = clock.now() - askedAt >= waitSeconds
+      // Whoever comes while the first list is on its way waits for it, too.
+      if (isDue || (isAsking && isStale())) await ask()
       return known === undefined
         ? refuse('deny-list-stale', 'denyList', 'no deny list could be fetched yet')
         : ok({ list: known, ageSecondsMax })

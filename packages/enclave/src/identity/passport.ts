@@ -15,6 +15,7 @@ import {
   textOf,
   type UnixSeconds,
 } from '@sealward/attestation/bytes'
+import { challengeNonceOf } from '@sealward/attestation/token'
 import * as z from 'zod'
 import type { Clock, Random } from '../effects/index.ts'
 import { createHttpClient, type HttpAnswer, type HttpRequest } from '../http/http-client.ts'
@@ -33,6 +34,8 @@ export interface PassportOptions {
   readonly clock: Clock
   readonly random: Random
   readonly extras?: EvidenceExtras
+  /** Whether evidence is made for a challenge of the attestation service, which its policy may ask for. */
+  readonly challenged?: boolean
 }
 
 /** `attestation-unavailable` is the world's, and may be retried; `attestation-refused` is about us. */
@@ -83,9 +86,19 @@ export function createPassport(options: PassportOptions): Passport {
       : refuse('attestation-unavailable', '', answer.problem.detail)
   }
 
+  const askForChallenge = async (): Promise<Result<string, Problem<PassportCode>>> => {
+    const answer = await ask(
+      { method: 'POST', url: `${url}/challenge` },
+      z.object({ challenge: z.string() }),
+    )
+    return answer.ok ? ok(answer.value.challenge) : answer
+  }
+
   const renew = singleFlight(async (): Promise<Result<HeldToken, Problem<PassportCode>>> => {
+    const challenge = options.challenged === true ? await askForChallenge() : undefined
+    if (challenge?.ok === false) return challenge
     const { quote, runtimeData, initTimeData } = await identity.quoted(
-      random.bytes(32),
+      challenge === undefined ? random.bytes(32) : await nonceFor(challenge.value),
       options.extras,
     )
     const json = (data: Uint8Array): object => ({ data: base64UrlOf(data), dataType: 'JSON' })
@@ -98,6 +111,7 @@ export function createPassport(options: PassportOptions): Passport {
           quote: base64UrlOf(quote),
           runtimeData: json(runtimeData),
           initTimeData: json(initTimeData),
+          ...(challenge === undefined ? {} : { nonce: challenge.value }),
         }),
       },
       z.object({ token: z.string() }),
@@ -185,6 +199,13 @@ export function createPassport(options: PassportOptions): Passport {
     },
     close: () => http.close(),
   }
+}
+
+/** Runtime data has room for 32 bytes: the challenge itself goes beside it. */
+async function nonceFor(challenge: string): Promise<Uint8Array> {
+  const nonce = bytesOfBase64Url(await challengeNonceOf(challenge))
+  if (nonce === undefined) throw new Error('a digest is base64url')
+  return nonce
 }
 
 interface HeldToken extends TimedToken {

@@ -54,7 +54,7 @@ async function outcome(nonce: string, beside: string | undefined, with_ = deps):
   const { token } = answer.body as { readonly token?: string }
   return token === undefined
     ? (answer.problem?.code ?? 'no problem')
-    : `x-sealward-challenge ${decodeJwt(token)['x-sealward-challenge']}`
+    : `x-sealward-challenge ${String(decodeJwt(token)['x-sealward-challenge'])}`
 }
 
 const fresh = base64UrlOf(new Uint8Array(32).fill(3))

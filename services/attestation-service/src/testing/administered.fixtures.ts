@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { ok } from '@sealward/attestation/bytes'
 import { verifyBearer } from '@sealward/enclave/identity-provider'
+import { createSealer, type MasterKey, type Sealer } from '@sealward/enclave/sealing'
 import { systemRandom } from '@sealward/enclave/server'
 import { createLogger } from '@sealward/enclave/telemetry'
 import { decodeJwt, exportJWK, type JSONWebKeySet, SignJWT } from 'jose'
@@ -22,6 +23,7 @@ import { builtInPolicies } from '../policies/built-in-policies.ts'
 import type { PolicyReader } from '../policies/policy-reader.ts'
 import { createStoredPolicies } from '../policies/stored-policies.ts'
 import { fixedDenials } from '../revocation/denials.ts'
+import { createStoredDenials } from '../revocation/stored-denials.ts'
 import type { Database } from '../store/open-store.ts'
 import { movableClock, newSigningKey, startOfTests, unremarkable } from './attester.fixtures.ts'
 
@@ -87,6 +89,9 @@ export interface TestAnswer {
   readonly azureCode: string | undefined
 }
 
+/** What seals the rows of every instance here. */
+export const sealer: Sealer = createSealer(new Uint8Array(32).fill(5) as MasterKey)
+
 let instances = 0
 
 /** Makes one that nobody administered before. */
@@ -127,7 +132,16 @@ export async function administered(
       mode === 'shared'
         ? defaults
         : createStoredPolicies({ database, instance: name, defaults, clock }),
-    denials: fixedDenials(),
+    denials:
+      mode === 'shared'
+        ? fixedDenials()
+        : createStoredDenials({
+            database,
+            sealer,
+            instance: name,
+            clock,
+            tokenLifetimeSeconds: unremarkable.attestationLifetimeSeconds,
+          }),
     assertions: createReplayMemory(8),
     administration:
       mode === 'shared'
