@@ -99,7 +99,8 @@ function tokenIn(bytes: Uint8Array): string | undefined {
   return typeof token === 'string' ? token : undefined
 }
 
-function refusalIn(status: number, bytes: Uint8Array): CommandProblem {
+/** Why a service refused, in its own code where it says one. */
+export function refusalIn(status: number, bytes: Uint8Array): CommandProblem {
   const json = jsonOf(bytes, { bytesMax: limits.documentBytesMax, depthMax: limits.depthMax })
   const { error } = Object(json.ok ? json.value : undefined) as { readonly error?: unknown }
   const said = Object(error) as Readonly<Record<string, unknown>>
@@ -125,7 +126,7 @@ function wordOf(value: unknown): string | undefined {
 }
 
 /** What somebody else wrote must not move the cursor of a terminal. */
-function plain(value: unknown): string | undefined {
+export function plain(value: unknown): string | undefined {
   if (typeof value !== 'string' || value === '') return undefined
   return value
     .slice(0, 512)

@@ -6,12 +6,13 @@
  */
 
 import { type Command, InvalidArgumentError } from 'commander'
+import { addPolicyManagementCommands } from '../attestation-policy/commands.ts'
 import type { ExitCode } from '../problem.ts'
 import type { Surroundings } from '../program.ts'
 import type { RotateFlags } from './run-rotate.ts'
 import type { ServeFlags } from './run-serve.ts'
 
-/** Adds `attestation serve` and `attestation rotate`. */
+/** Adds `attestation serve`, `attestation rotate` and `attestation policy`. */
 export function addAttestationCommands(
   program: Command,
   surroundings: Surroundings,
@@ -19,7 +20,7 @@ export function addAttestationCommands(
 ): void {
   const attestation = program
     .command('attestation')
-    .description('an attestation service of one’s own')
+    .description('an attestation service of one’s own, and its policies')
 
   withState(attestation.command('serve'))
     .description('appraise evidence and sign what it says, as Azure Attestation does')
@@ -43,6 +44,8 @@ export function addAttestationCommands(
       const { runRotate } = await import('./run-rotate.ts')
       exit(await runRotate(surroundings, flags))
     })
+
+  addPolicyManagementCommands(attestation, surroundings, exit)
 }
 
 function withState(command: Command): Command {

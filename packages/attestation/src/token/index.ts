@@ -84,5 +84,9 @@ export {
   trustAspects,
   trustTiers,
 } from './trust-vector.ts'
+export {
+  type AdministrationResult,
+  verifyAdministrationResult,
+} from './verify-administration-result.ts'
 export { type AttestationResult, verifyAttestationResult } from './verify-result.ts'
 export type { SignatureTrust } from './verify-token.ts'

@@ -23,4 +23,6 @@ export const tokenLimits = {
   accessLifetimeSecondsMax: 300,
   /** Seconds of clock difference that a caller may ask to be tolerated, at most. */
   clockSkewSecondsMax: 300,
+  /** Characters of an answer that carries a policy, with the certificates of whoever signed it. */
+  administrationCharactersMax: 524_288,
 } as const

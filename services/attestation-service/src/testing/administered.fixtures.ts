@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { ok } from '@sealward/attestation/bytes'
 import { verifyBearer } from '@sealward/enclave/identity-provider'
 import { createSealer, type MasterKey, type Sealer } from '@sealward/enclave/sealing'
-import { systemRandom } from '@sealward/enclave/server'
+import { type Server, systemRandom } from '@sealward/enclave/server'
 import { createLogger } from '@sealward/enclave/telemetry'
 import { decodeJwt, exportJWK, type JSONWebKeySet, SignJWT } from 'jose'
 import {
@@ -66,6 +66,8 @@ export interface Administered {
   readonly instance: Instance
   readonly key: SigningKey
   readonly lines: readonly string[]
+  /** Not yet listening. */
+  readonly server: Server
   ask(
     method: 'GET' | 'POST' | 'PUT',
     path: string,
@@ -168,7 +170,7 @@ export async function administered(
   }
   const lines: string[] = []
   const missing = async (): Promise<never> => Promise.reject(new Error('nothing to ask'))
-  const { app } = createAttestationService({
+  const server = createAttestationService({
     endorsements: { endorsementsFor: missing, snpEndorsementsFor: missing },
     verification: {
       cryptography: { verify: () => false, digest: () => new Uint8Array() },
@@ -184,8 +186,9 @@ export async function administered(
     instance,
     key,
     lines,
+    server,
     async ask(method, path, { authorization, body, contentType = 'text/plain', ifMatch } = {}) {
-      const answer = await app.inject({
+      const answer = await server.app.inject({
         method,
         url: path,
         headers: {
