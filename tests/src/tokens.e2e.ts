@@ -1,6 +1,6 @@
-import { request as httpsRequest } from 'node:https'
 import { bytesOfHex } from '@sealward/attestation/bytes'
 import { encodeInitTimeData } from '@sealward/attestation/evidence'
+import { type SigningKeys, verifyChallenge, verifyDenyList } from '@sealward/attestation/token'
 import { connectUnverified } from '@sealward/enclave/attested-tls'
 import { systemClock as clock, systemRandom as random } from '@sealward/enclave/effects'
 import { createPcsClient } from '@sealward/enclave/endorsements'
@@ -13,6 +13,7 @@ import {
 } from '@sealward/enclave/identity'
 import { initTimeDataOf, isvSvn, productIds } from '@sealward/local/parties'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { contactProvider } from './contact-provider.fixtures.ts'
 import { startTestStack, type TestStack } from './stack-fixture.ts'
 
 // Tokens as a thief would use them, against the running gateway and the running provider.
@@ -71,6 +72,36 @@ test('an attestation token is no access token, and nothing is no token', async (
   )
 })
 
+test('a purpose that is not theirs is refused by both', async () => {
+  const audience = (role: string): string => `${on.stack.agreement.deployment}:${role}`
+  const token = async (role: string, purpose: string): Promise<string> => {
+    const given = await platform.passport.accessToken(audience(role), purpose)
+    if (!given.ok) throw new Error(given.problem.code)
+    return given.value.token
+  }
+  const atProvider = await askProvider(platform.identity, await token('diagnostics', 'cache'))
+  expect(atProvider.body).toContain('wrong-purpose')
+  expect(
+    await authGateway(platform.identity, await token('cache-gateway', 'interpretation')),
+  ).toMatch(/^-WRONGPASS wrong-purpose /)
+})
+
+test('the running service publishes a deny list that its own pinned key signed, and challenges', async () => {
+  const { agreement, attestationUrl } = on.stack
+  const { issuer, signers } = agreement.attestation
+  const json = async (path: string, init?: RequestInit): Promise<Record<string, unknown>> =>
+    (await (await fetch(`${attestationUrl}${path}`, init)).json()) as Record<string, unknown>
+  const jwks = (await json('/certs')) as unknown as SigningKeys
+  const trust = { issuer, signers, jwks, at: clock.now(), clockSkewSeconds: 30 }
+  const list = await verifyDenyList(String((await json('/deny-list'))['token']), trust)
+  expect(list).toMatchObject({ ok: true, value: { denied: { measurement: new Set() } } })
+  const { challenge } = await json('/challenge', { method: 'POST' })
+  expect(await verifyChallenge(String(challenge), trust)).toMatchObject({ ok: true })
+  expect(await verifyDenyList(String(challenge), trust)).toMatchObject({
+    problem: { code: 'wrong-type' },
+  })
+})
+
 async function tokenFor(role: 'cache-gateway' | 'diagnostics'): Promise<string> {
   const audience = `${on.stack.agreement.deployment}:${role}`
   const purpose = role === 'diagnostics' ? 'interpretation' : 'cache'
@@ -103,34 +134,8 @@ function bytesOf(hex: string): Uint8Array {
   return bytes
 }
 
-function askProvider(
-  { tls }: Identity,
-  token: string | undefined,
-): Promise<{ readonly status: number; readonly body: string }> {
-  const port = Object.values(on.stack.enclaves.diagnostics.ports)[0] ?? 0
-  return new Promise((resolve, reject) => {
-    const request = httpsRequest(
-      {
-        host: '127.0.0.1',
-        port,
-        path: '/v2/models/chest-pneumonia',
-        key: tls.privateKeyPem,
-        cert: tls.certificatePem,
-        rejectUnauthorized: false,
-        agent: false,
-        headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
-      },
-      (response) => {
-        let body = ''
-        response.on('data', (chunk: Buffer) => {
-          body += chunk.toString()
-        })
-        response.on('end', () => resolve({ status: response.statusCode ?? 0, body }))
-      },
-    )
-    request.on('error', reject)
-    request.end()
-  })
+function askProvider(who: Identity, token: string | undefined): ReturnType<typeof contactProvider> {
+  return contactProvider(Object.values(on.stack.enclaves.diagnostics.ports)[0] ?? 0, who, token)
 }
 
 async function authGateway({ tls }: Identity, token: string): Promise<string> {

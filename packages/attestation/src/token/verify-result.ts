@@ -1,6 +1,7 @@
 import { ok, type Result, reading } from '../bytes/index.ts'
 import type { Verified } from '../verification/index.ts'
 import { deniableOf, deniableOfEar } from './deniable.ts'
+import { claimNames } from './names.ts'
 import { deniedProblem, digestOf, type TokenTrust } from './relying-party.ts'
 import type { TokenProblem } from './token.ts'
 import {
@@ -35,7 +36,13 @@ export async function verifyAttestationResult(
   const signed = await verifySignature(token, ['JWT', earType], trust)
   if (!signed.ok) return signed
   const { payload, signer, type } = signed.value
-  const read = reading(payload, '', (shape) => shape.object('ignored', readDated))
+  const read = reading(payload, '', (shape) =>
+    shape.object('ignored', (fields) => {
+      // The service signs other things of this type, too: which policy is in force, for one.
+      fields.required(type === earType ? 'eat_profile' : claimNames.attestationType)
+      return readDated(fields)
+    }),
+  )
   if (!read.ok) return misshapen(read.problem)
   const result: AttestationResult = { ...read.value, signer, claims: payload }
   const digest = await digestOf(token)
