@@ -2,7 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
 import { Pool } from 'pg'
-import { databaseConnectionsMax, databasePatienceSeconds } from './limits.ts'
+import {
+  databaseAnswerSecondsMax,
+  databaseConnectionsMax,
+  databasePatienceSeconds,
+} from './limits.ts'
 import { isUnavailable, withoutParameters } from './reaching.ts'
 
 /** Changes of a schema by name, applied in the order of their names. What has been released is never edited. */
@@ -14,6 +18,8 @@ export interface OpenDatabaseOptions {
   readonly schema: string
   readonly migrations: Migrations
   readonly connectionsMax?: number
+  /** For a connection, and for the answer to one statement; after that the database counts as away. */
+  readonly answerSecondsMax?: number | undefined
   /** Told of a lost connection; the pool opens a new one by itself. */
   readonly onConnectionLost?: (() => void) | undefined
 }
@@ -24,9 +30,13 @@ export interface OpenDatabaseOptions {
  * @throws when it cannot be reached within {@link databasePatienceSeconds}, or a migration fails.
  */
 export async function openDatabase<Tables>(options: OpenDatabaseOptions): Promise<Kysely<Tables>> {
+  const answerMsMax = (options.answerSecondsMax ?? databaseAnswerSecondsMax) * 1000
   const pool = new Pool({
     connectionString: options.url,
     max: options.connectionsMax ?? databaseConnectionsMax,
+    connectionTimeoutMillis: answerMsMax,
+    query_timeout: answerMsMax,
+    keepAlive: true,
   })
   pool.on('error', () => options.onConnectionLost?.())
   // A connection that is in use says so to whoever uses it; nobody listening would end the process.

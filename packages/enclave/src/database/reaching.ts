@@ -39,7 +39,10 @@ export function isUnavailable(error: unknown): boolean {
   return (
     unavailableStates.has(code) ||
     code.startsWith('08') ||
-    /Connection terminated|connection is closed/i.test(error.message)
+    // What the driver says without a code.
+    /Connection terminated|connection is closed|timeout exceeded when trying to connect|Query read timeout/i.test(
+      error.message,
+    )
   )
 }
 

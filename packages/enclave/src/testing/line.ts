@@ -6,6 +6,9 @@ export interface Line {
   /** Ends all connections, and takes no new one. */
   cut(): void
   mend(): void
+  /** Carries nothing, and ends nothing: a network that swallows. */
+  freeze(): void
+  thaw(): void
   close(): Promise<void>
 }
 
@@ -42,6 +45,12 @@ export async function startLine(target: number): Promise<Line> {
     },
     mend: () => {
       isCut = false
+    },
+    freeze: () => {
+      for (const socket of open) socket.pause()
+    },
+    thaw: () => {
+      for (const socket of open) socket.resume()
     },
     close: () =>
       new Promise((resolve) => {

@@ -1,6 +1,7 @@
 import { ok, refuse } from '@sealward/attestation/bytes'
 import { inTransaction, reaching } from '@sealward/enclave/database'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { startLine } from '../../../../packages/enclave/src/testing/line.ts'
 import {
   startTestPostgres,
   type TestPostgres,
@@ -43,6 +44,24 @@ test('a transaction that refuses leaves nothing behind, and one that ends well d
   expect(await insert('kept', false)).toEqual(ok('kept'))
   expect(await insert('undone', true)).toMatchObject({ ok: false, problem: { code: 'no' } })
   expect(await postgres.run('select name from attestation.instance')).toEqual([{ name: 'kept' }])
+})
+
+test('a database that answers nothing counts as away, and is there again when it answers', async () => {
+  const line = await startLine(Number(new URL(postgres.url).port))
+  const url = new URL(postgres.url)
+  url.port = String(line.port)
+  const remote = await openStore({ url: url.href, connectionsMax: 1, answerSecondsMax: 0.5 })
+  const read = () =>
+    reaching(async () => ok(await remote.selectFrom('attestation.instance').selectAll().execute()))
+  expect(await read()).toMatchObject({ ok: true })
+  line.freeze()
+  const since = performance.now()
+  expect(await read()).toMatchObject({ ok: false, problem: { code: 'store-unavailable' } })
+  expect(performance.now() - since).toBeLessThan(5000)
+  line.thaw()
+  expect(await read()).toMatchObject({ ok: true })
+  await remote.destroy()
+  await line.close()
 })
 
 test('an error of the database names its state and its table, and no value', async () => {

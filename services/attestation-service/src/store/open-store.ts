@@ -15,6 +15,7 @@ export type DatabaseTransaction = Transaction<Tables>
 export function openStore(options: {
   readonly url: string
   readonly connectionsMax?: number
+  readonly answerSecondsMax?: number
   /** Told of a lost connection; a new one is opened by itself. */
   readonly onConnectionLost?: () => void
 }): Promise<Database> {
