@@ -1,6 +1,6 @@
 import { configDefaults, defineConfig } from 'vitest/config'
 
-/** A whole deployment in one process, a model measured, processes launched, or much hostile input: left out of `npm run quick`, run by `npm test`. */
+/** A whole deployment in one process, a database, a model measured, processes launched, or much hostile input: left out of `npm run quick`, run by `npm test`. */
 const slow = [
   'services/platform/src/platform.test.ts',
   '**/trained-model.test.ts',
@@ -13,12 +13,22 @@ const slow = [
   'packages/imaging/src/pool.test.ts',
   'services/cache-gateway/src/gateway.test.ts',
   'services/diagnostics/src/inference/inference.test.ts',
+  'services/attestation-service/src/administration/*.test.ts',
+  'services/attestation-service/src/bad-requests.test.ts',
+  'services/attestation-service/src/conformance/*.test.ts',
+  'services/attestation-service/src/exchange/stored-assertions.test.ts',
   'services/attestation-service/src/in-tee.test.ts',
+  'services/attestation-service/src/keys/stored-key-ring.test.ts',
   'services/attestation-service/src/main.test.ts',
+  'services/attestation-service/src/policies/stored-policies.test.ts',
   'services/attestation-service/src/replicas.test.ts',
+  'services/attestation-service/src/revocation/*.test.ts',
+  'services/attestation-service/src/store/*.test.ts',
+  'services/platform/src/store/store.test.ts',
   'packages/enclave/src/server/run-service.test.ts',
   'packages/enclave/src/server/server.test.ts',
   'apps/cli/src/attestation/attestation.test.ts',
+  'apps/cli/src/attestation-policy/attestation-policy.test.ts',
   'apps/cli/src/diagnose.test.ts',
   'apps/cli/src/endorsements.test.ts',
 ]
@@ -37,7 +47,7 @@ export default defineConfig({
     ],
     exclude: [...configDefaults.exclude, ...(quick ? slow : [])],
     testTimeout: 20_000,
-    // Left to itself, Vitest keeps one of two cores free.
-    ...(quick ? { maxWorkers: 2 } : {}),
+    // Left to itself, Vitest keeps one of two cores free, and starts a process for each file.
+    ...(quick ? { maxWorkers: 2, isolate: false } : {}),
   },
 })

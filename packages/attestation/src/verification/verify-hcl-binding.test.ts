@@ -72,7 +72,7 @@ test.each<readonly [string, string, (input: HclBindingInput) => HclBindingInput]
       ...input,
       evidence: {
         ...input.evidence,
-        reportData: `00${input.evidence.reportData.slice(2)}`,
+        reportData: `${input.evidence.reportData.startsWith('00') ? 'ff' : '00'}${input.evidence.reportData.slice(2)}`,
       } as HclBindingInput['evidence'],
     }),
   ],
