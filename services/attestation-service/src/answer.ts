@@ -51,6 +51,7 @@ export type OAuthCode =
   | 'invalid_scope'
   | 'invalid_target'
   | 'unsupported_grant_type'
+  | 'unsupported_token_type'
   | 'temporarily_unavailable'
 
 /** A refusal as OAuth words it, with our own code beside it. */

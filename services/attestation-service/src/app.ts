@@ -25,6 +25,7 @@ import type { Instance } from './instance.ts'
 import { limits } from './limits.ts'
 import { openIdConfiguration } from './metadata.ts'
 import { publishDenyList } from './revocation/publish-deny-list.ts'
+import { revocationRefused } from './revocation/revocation-refused.ts'
 import { serviceVersion } from './version.ts'
 
 export type { Administration } from './administration/administration.ts'
@@ -129,6 +130,7 @@ function offer(
   const oauth: readonly (readonly [path: string, Handler])[] = [
     ['/token', (request) => exchangeToken({ instance, clock, random }, bodyOf(request))],
     ['/introspect', (request) => introspect({ instance, clock }, bodyOf(request))],
+    ['/revoke', () => revocationRefused],
   ]
 
   const inTurn = (request: FastifyRequest): Answer | undefined =>

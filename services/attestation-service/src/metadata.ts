@@ -10,6 +10,7 @@ export function openIdConfiguration({ issuer, keys }: Pick<Instance, 'issuer' | 
       issuer,
       jwks_uri: `${issuer}/certs`,
       token_endpoint: `${issuer}/token`,
+      revocation_endpoint: `${issuer}/revoke`,
       introspection_endpoint: `${issuer}/introspect`,
       deny_list_uri: `${issuer}/deny-list`,
       challenge_endpoint: `${issuer}/challenge`,

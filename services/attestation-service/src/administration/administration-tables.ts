@@ -3,49 +3,20 @@ import type { PolicyType } from '../policies/policy-type.ts'
 import type { Actor } from './actor.ts'
 
 export interface AdministrationTables {
-  readonly 'attestation.policy': PolicyTable
-  readonly 'attestation.policy_signer': PolicySignerTable
-  readonly 'attestation.policy_approval': PolicyApprovalTable
+  readonly 'attestation.policy_state': PolicyStateTable
   readonly 'attestation.policy_event': PolicyEventTable
 }
 
-/** The policy of a type that was ever set. */
-export interface PolicyTable {
+/** All that is in force in an instance, sealed whole. */
+export interface PolicyStateTable {
   readonly instance: string
-  readonly type: PolicyType
-  /** Counts sets and resets. */
-  readonly version: number
-  /** As it came; none: reset to the default. */
-  readonly jws: string | null
-}
-
-export interface PolicySignerTable {
-  readonly instance: string
-  readonly thumbprint: string
-  /** DER. */
-  readonly certificate: Buffer
+  /** Counts changes. */
+  readonly sequence: number
+  readonly sealed: Buffer
 }
 
 /** A change of policies or signers. */
 export type ChangeAction = 'set' | 'reset' | 'add' | 'remove'
-
-/** A change that waits for a second person, or waited. */
-export interface PolicyApprovalTable {
-  readonly instance: string
-  readonly id: string
-  readonly action: ChangeAction
-  /** None: a signer. */
-  readonly type: PolicyType | null
-  readonly jws: string
-  readonly token_hash: string
-  /** The version that the change was proposed upon; 0 where there was none. */
-  readonly base_version: number | null
-  readonly thumbprint: string | null
-  readonly proposer: JsonColumn<Actor>
-  readonly proposed_at: Int8
-  readonly expires_at: Int8
-  readonly state: 'pending' | 'approved' | 'withdrawn'
-}
 
 /** One thing that happened. Rows are never changed. */
 export interface PolicyEventTable {
@@ -61,8 +32,6 @@ export interface PolicyEventTable {
   /** Of what was signed: the JWS without its signature. */
   readonly content_hash: string | null
   readonly policy_hash: string | null
-  /** What the JWS itself says of when it was signed. */
-  readonly signed_at: Int8 | null
   readonly thumbprint: string | null
   readonly actor: JsonColumn<Actor>
   readonly approval: string | null

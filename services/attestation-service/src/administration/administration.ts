@@ -1,7 +1,7 @@
 import type { Problem, Result } from '@sealward/attestation/bytes'
 import type { Bearer, BearerCode } from '@sealward/enclave/identity-provider'
 import type { PolicyReader } from '../policies/policy-reader.ts'
-import type { Database } from '../store/open-store.ts'
+import type { PolicyStateStore } from './policy-state.ts'
 
 /** What somebody whom the identity provider names may do. Each may read. */
 export type AdministratorRole = 'reader' | 'contributor' | 'approver'
@@ -34,7 +34,7 @@ export interface ManagedAdministration {
   readonly mode: 'entra' | 'isolated'
   /** What an unset policy is appraised under. */
   readonly defaults: PolicyReader
-  readonly database: Database
+  readonly store: PolicyStateStore
   /** Always there in mode `entra`; without it, an isolated instance takes signatures and is read by nobody. */
   readonly people: People | undefined
   /** How long a change waits for a second person; `undefined`: it waits for nobody. */

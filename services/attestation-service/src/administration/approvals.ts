@@ -7,7 +7,7 @@
 import { ok, type Problem, type Result, refuse } from '@sealward/attestation/bytes'
 import { inTransaction, reaching } from '@sealward/enclave/database'
 import type { Answer } from '../answer.ts'
-import type { DatabaseTransaction } from '../store/open-store.ts'
+import type { Database, DatabaseTransaction } from '../store/open-store.ts'
 import { isSameActor, type Person } from './actor.ts'
 import type { ManagedAdministration } from './administration.ts'
 import type {
@@ -22,6 +22,7 @@ import {
   type ChangeDeps,
   type Content,
   contentOf,
+  pendingAt,
   signerActor,
   signersProblem,
   versionOf,
@@ -30,14 +31,8 @@ import { changeDepsOf, managedOf } from './managed.ts'
 import { policyChangeToken } from './policies.ts'
 import { readPolicyJws } from './policy-jws.ts'
 import { signerChangeToken } from './policy-signers.ts'
-import {
-  appendEvent,
-  decideApproval,
-  lockInstance,
-  readApproval,
-  readPending,
-  type StoredApproval,
-} from './records.ts'
+import type { PendingChange, PolicyState, PolicyStateProblem } from './policy-state.ts'
+import { appendEvent, lockInstance, readApprovalEvents, tokenHashOf } from './records.ts'
 import { administrationRefusal } from './refusal.ts'
 
 /** `GET /approvals`: what waits. */
@@ -47,12 +42,21 @@ export const listApprovals: AdministrationHandler = async (deps, { authorization
   if (!managed.ok) return administrationRefusal(managed.problem, issuer)
   const reader = await authorize(managed.value, authorization, 'reader')
   if (!reader.ok) return administrationRefusal(reader.problem, issuer)
-  const pending = await reaching(async () =>
-    ok(await readPending(managed.value.database, name, deps.clock.now())),
-  )
-  return pending.ok
-    ? { status: 200, body: { value: pending.value.map(shown) } }
-    : administrationRefusal(pending.problem, issuer)
+  const { store } = managed.value
+  const listed = await reaching(async () => {
+    const state = await store.read()
+    if (!state.ok) return state
+    const value: object[] = []
+    for (const change of pendingAt(state.value, deps.clock.now())) {
+      const jws = await proposedJws(store.database, name, change)
+      if (!jws.ok) return jws
+      value.push(shown(change, jws.value))
+    }
+    return ok({ value })
+  })
+  return listed.ok
+    ? { status: 200, body: listed.value }
+    : administrationRefusal(listed.problem, issuer)
 }
 
 /**
@@ -85,11 +89,10 @@ async function approve(
   if (!approver.ok) return approver
   const changeDeps = changeDepsOf(deps, administration)
   const approved = await inTransaction(
-    administration.database,
+    administration.store.database,
     async (transaction): Promise<Result<Approved, Problem>> => {
-      const waiting = await waitingApproval(transaction, changeDeps, id)
-      if (!waiting.ok) return waiting
-      return fulfil(transaction, changeDeps, waiting.value, approver.value)
+      const waiting = await waitingChange(transaction, changeDeps, id)
+      return waiting.ok ? fulfil(transaction, changeDeps, waiting.value, approver.value) : waiting
     },
   )
   if (!approved.ok) return approved
@@ -111,40 +114,55 @@ interface Approved {
 async function fulfil(
   transaction: DatabaseTransaction,
   deps: ChangeDeps,
-  approval: StoredApproval,
+  { state, pending }: Waiting,
   approver: Person,
 ): Promise<Result<Approved, Problem>> {
   const { administration, clock, instance } = deps
-  const { action, id, proposer } = approval
+  const { action, id, proposer } = pending
   if (isSameActor(proposer, approver)) {
     return refuse('approval-own', 'authorization', 'nobody approves what they proposed themselves')
   }
-  const type = approval.type ?? undefined
-  if ((await versionOf(transaction, deps, type)) !== approval.base_version) {
+  const type = pending.type ?? undefined
+  if (versionOf(state, type) !== pending.baseVersion) {
     return refuse('approval-stale', 'id', 'the policy was changed since: propose it again')
   }
-  const jws = readPolicyJws(approval.jws)
+  const text = await proposedJws(transaction, instance.name, pending)
+  if (!text.ok) return text
+  const jws = readPolicyJws(text.value)
   if (!jws.ok) return jws
   const change: Change = { action, type, jws: jws.value }
   const content = await contentOf(change)
   if (!content.ok) return content
   if (administration.mode === 'isolated') {
-    const signer = await signerActor(transaction, deps, jws.value.signer)
+    const signer = await signerActor(deps, jws.value.signer, state)
     if (!signer.ok) return signer
   }
-  const impossible = await signersProblem(transaction, deps, change, content.value)
-  if (impossible !== undefined) return { ok: false, problem: impossible }
   const at = clock.now()
-  await decideApproval(transaction, instance.name, id, 'approved')
+  const impossible = signersProblem(change, content.value, state, at)
+  if (impossible !== undefined) return { ok: false, problem: impossible }
   await appendEvent(transaction, instance.name, {
     action: 'approve',
     actor: approver,
     at,
-    type: approval.type,
+    type: pending.type,
     approval: id,
   })
-  await apply(transaction, deps, change, content.value, { actor: proposer, at, approval: id })
+  const by = { actor: proposer, at, approval: id }
+  await apply(transaction, deps, change, { content: content.value, state, by })
   return ok({ change, content: content.value })
+}
+
+/** The JWS that was proposed, as history has it: it is the one whose hash is in the sealed state, or none. */
+async function proposedJws(
+  database: Database | DatabaseTransaction,
+  instance: string,
+  { id, tokenHash }: PendingChange,
+): Promise<Result<string, PolicyStateProblem>> {
+  const events = await readApprovalEvents(database, instance, id)
+  const jws = events.find(({ action }) => action === 'propose')?.jws ?? ''
+  return tokenHashOf(jws) === tokenHash
+    ? ok(jws)
+    : refuse('policy-state-refused', 'database', 'what was proposed is not in history any more')
 }
 
 async function withdraw(
@@ -159,20 +177,23 @@ async function withdraw(
   const changeDeps = changeDepsOf(deps, administration)
   const { name } = deps.instance
   return inTransaction(
-    administration.database,
+    administration.store.database,
     async (transaction): Promise<Result<Answer, Problem>> => {
-      const waiting = await waitingApproval(transaction, changeDeps, id)
+      const waiting = await waitingChange(transaction, changeDeps, id)
       if (!waiting.ok) return waiting
-      const { proposer, type } = waiting.value
-      if (!isApprover && !isSameActor(proposer, person.value)) {
+      const { pending, state } = waiting.value
+      if (!isApprover && !isSameActor(pending.proposer, person.value)) {
         return refuse('role-insufficient', 'roles', 'this is for the role approver')
       }
-      await decideApproval(transaction, name, id, 'withdrawn')
+      await administration.store.write(transaction, state, {
+        ...state,
+        pending: state.pending.filter((one) => one.id !== id),
+      })
       await appendEvent(transaction, name, {
         action: 'withdraw',
         actor: person.value,
         at: deps.clock.now(),
-        type,
+        type: pending.type,
         approval: id,
       })
       return ok({ status: 200, body: { id, state: 'withdrawn' } })
@@ -180,35 +201,41 @@ async function withdraw(
   )
 }
 
+interface Waiting {
+  readonly state: PolicyState
+  readonly pending: PendingChange
+}
+
 /** A change that still waits, with its instance locked. */
-async function waitingApproval(
+async function waitingChange(
   transaction: DatabaseTransaction,
-  { clock, instance }: ChangeDeps,
+  { administration, clock, instance }: ChangeDeps,
   id: string,
-): Promise<Result<StoredApproval, Problem>> {
+): Promise<Result<Waiting, Problem>> {
   await lockInstance(transaction, instance.name)
-  const approval = await readApproval(transaction, instance.name, id)
-  if (approval === undefined) return approvalUnknown
-  if (approval.state !== 'pending') {
-    return refuse('approval-decided', 'id', `this change was ${approval.state} already`)
-  }
-  return clock.now() < Number(approval.expires_at)
-    ? ok(approval)
+  const state = await administration.store.read(transaction)
+  if (!state.ok) return state
+  const pending = pendingAt(state.value, clock.now()).find((one) => one.id === id)
+  if (pending !== undefined) return ok({ state: state.value, pending })
+  const events = await readApprovalEvents(transaction, instance.name, id)
+  if (events.length === 0) return approvalUnknown
+  return events.some(({ action }) => action === 'approve' || action === 'withdraw')
+    ? refuse('approval-decided', 'id', 'this change was approved or withdrawn already')
     : refuse('approval-expired', 'id', 'this change has waited for too long: propose it again')
 }
 
-function shown(approval: StoredApproval): object {
-  const { action, id, proposer, type, jws, thumbprint } = approval
+function shown(change: PendingChange, jws: string): object {
+  const { id, action, type, thumbprint, tokenHash, proposer, proposedAt, expiresAt } = change
   return {
     id,
     action,
     ...(type === null ? {} : { type }),
     ...(thumbprint === null ? {} : { certificateThumbprint: thumbprint }),
-    tokenHash: approval.token_hash,
+    tokenHash,
     jws,
     proposer,
-    proposedAt: Number(approval.proposed_at),
-    expiresAt: Number(approval.expires_at),
+    proposedAt,
+    expiresAt,
   }
 }
 

@@ -14,7 +14,7 @@ import {
   type UnixSeconds,
 } from '@sealward/attestation/bytes'
 import { policyHashOf } from '@sealward/attestation/policy'
-import { inTransaction, type StoreUnavailable } from '@sealward/enclave/database'
+import { inTransaction, reaching, type StoreUnavailable } from '@sealward/enclave/database'
 import type { Clock, Random } from '@sealward/enclave/server'
 import type { PolicyType } from '../policies/policy-type.ts'
 import type { DatabaseTransaction } from '../store/open-store.ts'
@@ -29,21 +29,14 @@ import {
   type Stated,
 } from './policy-document.ts'
 import type { JwsSigner, PolicyJws } from './policy-jws.ts'
+import type { PendingChange, PolicyState } from './policy-state.ts'
 import {
   appendEvent,
   contentHashOf,
-  deleteSigner,
   type EventDraft,
   lockInstance,
-  newestSignedAt,
-  readPending,
-  readPolicy,
-  readSigners,
   tokenHashOf,
   wasUsed,
-  writeApproval,
-  writePolicy,
-  writeSigner,
 } from './records.ts'
 import {
   namedSigner,
@@ -114,21 +107,32 @@ export async function change(
   petition: Petition,
 ): Promise<Result<Outcome, ChangeProblem>> {
   const { administration, clock, instance } = deps
-  const read = await contentOf(petition.change)
-  let known: Actor | undefined
-  const done = await inTransaction(
-    administration.database,
-    async (transaction): Promise<Result<Outcome, Problem>> => {
-      await lockInstance(transaction, instance.name)
-      const actor = await actorOf(transaction, deps, petition)
-      if (!actor.ok) return actor
-      known = actor.value
-      if (!read.ok) return read
-      return perform(transaction, deps, petition, actor.value, read.value)
-    },
-  )
-  if (!done.ok && known !== undefined && done.problem.code !== 'store-unavailable') {
-    await recordRefusal(deps, petition.change, known, done.problem, clock.now())
+  const { store } = administration
+  // Strangers are sent away before anything is locked or looked into for them.
+  const state = await reaching(() => store.read())
+  if (!state.ok) return state
+  const known = await actorOf(deps, petition, state.value)
+  if (!known.ok) return known
+  const content = await contentOf(petition.change)
+  const done = content.ok
+    ? await inTransaction(
+        store.database,
+        async (transaction): Promise<Result<Outcome, Problem>> => {
+          await lockInstance(transaction, instance.name)
+          const locked = await store.read(transaction)
+          if (!locked.ok) return locked
+          const actor = await actorOf(deps, petition, locked.value)
+          if (!actor.ok) return actor
+          return perform(transaction, deps, petition, {
+            actor: actor.value,
+            content: content.value,
+            state: locked.value,
+          })
+        },
+      )
+    : content
+  if (!done.ok && done.problem.code !== 'store-unavailable') {
+    await recordRefusal(deps, petition.change, known.value, done.problem, clock.now())
   }
   return done
 }
@@ -164,22 +168,22 @@ export async function contentOf({ action, jws }: Change): Promise<Result<Content
 
 /** Whoever asks: the person, or in an isolated instance the registered signer. */
 async function actorOf(
-  transaction: DatabaseTransaction,
   deps: ChangeDeps,
   { change: { jws }, person }: Petition,
+  state: PolicyState,
 ): Promise<Result<Actor, Problem>> {
   if (deps.administration.mode === 'entra') {
     if (person === undefined) throw new Error('a change of nobody')
     return ok(person)
   }
-  return signerActor(transaction, deps, jws.signer)
+  return signerActor(deps, jws.signer, state)
 }
 
 /** The registered signer behind a signature, as whoever did something. */
 export async function signerActor(
-  transaction: DatabaseTransaction,
-  { clock, instance }: ChangeDeps,
+  { clock }: ChangeDeps,
   signer: JwsSigner | undefined,
+  { signers }: PolicyState,
 ): Promise<Result<Actor, Problem<ChangeCode>>> {
   if (signer === undefined) {
     return refuse(
@@ -188,7 +192,6 @@ export async function signerActor(
       'this instance is isolated: only what a registered signer signed is taken',
     )
   }
-  const signers = await readSigners(transaction, instance.name)
   const registered = await registeredSigner(signer, signers, clock.now())
   return registered === undefined
     ? refuse(
@@ -199,114 +202,138 @@ export async function signerActor(
     : ok({ kind: 'signer', thumbprint: registered.thumbprint })
 }
 
+/** What is known of a change when it is judged. */
+interface Judged {
+  readonly actor: Actor
+  readonly content: Content
+  readonly state: PolicyState
+}
+
 async function perform(
   transaction: DatabaseTransaction,
   deps: ChangeDeps,
   petition: Petition,
-  actor: Actor,
-  content: Content,
+  { actor, content, state }: Judged,
 ): Promise<Result<Outcome, Problem>> {
   const { administration, clock, instance } = deps
   const { action, type, jws } = petition.change
   const at = clock.now()
   const tokenHash = tokenHashOf(jws.text)
+  const refused = (problem: Problem): Result<never, Problem> => ({ ok: false, problem })
 
   // 1. It is made for what is there.
-  const unwanted = await unmatched(transaction, deps, petition)
-  if (unwanted !== undefined) return unwanted
+  const unmatched = await unmatchedProblem(deps, petition, state)
+  if (unmatched !== undefined) return refused(unmatched)
   const outcome: Outcome = { kind: 'done', policyHash: content.policyHash, signer: content.signer }
-  if (await isSettled(transaction, deps, petition.change, content)) return ok(outcome)
-  const pending =
-    administration.approvalSeconds === undefined
-      ? []
-      : await readPending(transaction, instance.name, at)
+  if (isSettled(petition.change, content, state)) return ok(outcome)
+  const pending = pendingAt(state, at)
   const same = pending.find(
-    (one) => one.action === action && one.type === (type ?? null) && one.token_hash === tokenHash,
+    (one) => one.action === action && one.type === (type ?? null) && one.tokenHash === tokenHash,
   )
-  if (same !== undefined) {
-    return ok({ kind: 'pending', approval: same.id, expiresAt: Number(same.expires_at) })
+  if (administration.approvalSeconds !== undefined && same !== undefined) {
+    return ok({ kind: 'pending', approval: same.id, expiresAt: same.expiresAt })
   }
 
   // 2. It is for here, and is no old one.
-  const misplaced = statedProblem(deps, petition.change, content, at)
-  if (misplaced !== undefined) return { ok: false, problem: misplaced }
-  const old = await replayProblem(transaction, deps, petition, content)
-  if (old !== undefined) return { ok: false, problem: old }
+  const old =
+    statedProblem(deps, petition.change, content, state) ??
+    (await replayProblem(transaction, deps, petition))
+  if (old !== undefined) return refused(old)
 
   // 3. It may be done.
-  const impossible = await signersProblem(transaction, deps, petition.change, content)
-  if (impossible !== undefined) return { ok: false, problem: impossible }
+  const impossible = signersProblem(petition.change, content, state, at)
+  if (impossible !== undefined) return refused(impossible)
 
   // 4. It is done, or waits.
   if (administration.approvalSeconds === undefined) {
-    await apply(transaction, deps, petition.change, content, { actor, at })
+    await apply(transaction, deps, petition.change, { content, state, by: { actor, at } })
     return ok(outcome)
   }
   if (pending.length >= limits.pendingMax) {
     return refuse('approvals-too-many', '', 'too many changes wait for approval already')
   }
-  const id = hexOf(deps.random.bytes(16))
-  const expiresAt = at + administration.approvalSeconds
-  await writeApproval(transaction, {
-    instance: instance.name,
-    id,
+  const proposed: PendingChange = {
+    id: hexOf(deps.random.bytes(16)),
     action,
     type: type ?? null,
-    jws: jws.text,
-    token_hash: tokenHash,
-    base_version: await versionOf(transaction, deps, type),
+    tokenHash,
+    baseVersion: versionOf(state, type),
     thumbprint: content.signer?.thumbprint ?? null,
-    proposer: JSON.stringify(actor),
-    proposed_at: at,
-    expires_at: expiresAt,
-    state: 'pending',
+    proposer: actor,
+    proposedAt: at,
+    expiresAt: at + administration.approvalSeconds,
+  }
+  await administration.store.write(transaction, state, {
+    ...state,
+    signedAt: signedAtAfter(state, petition.change, content),
+    pending: [...pending, proposed],
   })
   await appendEvent(transaction, instance.name, {
     ...eventOf(petition.change, content),
     action: 'propose',
     actor,
     at,
-    approval: id,
+    approval: proposed.id,
   })
-  return ok({ kind: 'pending', approval: id, expiresAt })
+  return ok({ kind: 'pending', approval: proposed.id, expiresAt: proposed.expiresAt })
 }
 
 /** Does a change that may be done. The instance must be locked. */
 export async function apply(
   transaction: DatabaseTransaction,
-  deps: ChangeDeps,
+  { administration, instance }: ChangeDeps,
   { action, type, jws }: Change,
-  content: Content,
-  by: Pick<EventDraft, 'actor' | 'at' | 'approval'>,
+  decided: {
+    readonly content: Content
+    readonly state: PolicyState
+    readonly by: Pick<EventDraft, 'actor' | 'at' | 'approval'>
+  },
 ): Promise<void> {
-  const { name } = deps.instance
-  const event = { ...eventOf({ action, type, jws }, content), ...by, action }
-  if (type === undefined) {
-    const { signer } = content
-    if (signer === undefined) throw new Error('a change of no signer')
-    if (action === 'add') await writeSigner(transaction, name, signer)
-    else await deleteSigner(transaction, name, signer)
-    await appendEvent(transaction, name, event)
-    return
-  }
-  const version = (await versionOf(transaction, deps, type)) + 1
-  await writePolicy(transaction, {
-    instance: name,
-    type,
-    version,
-    jws: action === 'set' ? jws.text : null,
+  const { content, state, by } = decided
+  const version = type === undefined ? undefined : versionOf(state, type) + 1
+  await administration.store.write(transaction, state, {
+    policies:
+      type === undefined || version === undefined
+        ? state.policies
+        : { ...state.policies, [type]: { version, jws: action === 'set' ? jws.text : null } },
+    signers: signersAfter(state, action, content.signer),
+    signedAt: signedAtAfter(state, { action, type, jws }, content),
+    pending: pendingAt(state, by.at).filter(({ id }) => id !== by.approval),
   })
-  await appendEvent(transaction, name, { ...event, version })
+  await appendEvent(transaction, instance.name, {
+    ...eventOf({ action, type, jws }, content),
+    ...by,
+    action,
+    version: version ?? null,
+  })
 }
 
 /** The version of a type's policy; 0 before the first, and of signers. */
-export async function versionOf(
-  transaction: DatabaseTransaction,
-  { instance }: ChangeDeps,
-  type: PolicyType | undefined,
-): Promise<number> {
-  if (type === undefined) return 0
-  return (await readPolicy(transaction, instance.name, type))?.version ?? 0
+export function versionOf({ policies }: PolicyState, type: PolicyType | undefined): number {
+  return type === undefined ? 0 : (policies[type]?.version ?? 0)
+}
+
+/** What still waits. */
+export function pendingAt({ pending }: PolicyState, at: UnixSeconds): readonly PendingChange[] {
+  return pending.filter(({ expiresAt }) => at < expiresAt)
+}
+
+function signersAfter(
+  { signers }: PolicyState,
+  action: ChangeAction,
+  signer: PolicySigner | undefined,
+): readonly PolicySigner[] {
+  if (signer === undefined) return signers
+  const others = signers.filter(({ thumbprint }) => thumbprint !== signer.thumbprint)
+  return action === 'add' ? [...others, signer] : others
+}
+
+function signedAtAfter(
+  { signedAt }: PolicyState,
+  { type }: Change,
+  { issuedAt }: Content,
+): PolicyState['signedAt'] {
+  return issuedAt === undefined ? signedAt : { ...signedAt, [type ?? 'signers']: issuedAt }
 }
 
 function eventOf(
@@ -319,49 +346,45 @@ function eventOf(
     token_hash: tokenHashOf(jws.text),
     content_hash: contentHashOf(jws.text),
     policy_hash: content.policyHash ?? null,
-    signed_at: content.issuedAt ?? null,
     thumbprint: content.signer?.thumbprint ?? null,
   }
 }
 
-async function unmatched(
-  transaction: DatabaseTransaction,
-  deps: ChangeDeps,
+async function unmatchedProblem(
+  { administration }: ChangeDeps,
   { change: { type }, ifMatch }: Petition,
-): Promise<Result<never, Problem<ChangeCode>> | undefined> {
+  { policies }: PolicyState,
+): Promise<Problem<ChangeCode> | undefined> {
   if (ifMatch === undefined || type === undefined) return undefined
-  const { hash } = await shownPolicy(
-    await readPolicy(transaction, deps.instance.name, type),
-    type,
-    deps.administration.defaults,
-  )
+  const { hash } = await shownPolicy(policies[type], type, administration.defaults)
   return ifMatch.includes(hash)
     ? undefined
-    : refuse('policy-changed', 'if-match', 'another policy is in force than this is to replace')
+    : {
+        code: 'policy-changed',
+        at: 'if-match',
+        detail: 'another policy is in force than this is to replace',
+      }
 }
 
 /** Whether all is already as the change would have it. */
-async function isSettled(
-  transaction: DatabaseTransaction,
-  { instance }: ChangeDeps,
+function isSettled(
   { action, type, jws }: Change,
   { signer }: Content,
-): Promise<boolean> {
+  { policies, signers }: PolicyState,
+): boolean {
   if (type !== undefined) {
-    const policy = await readPolicy(transaction, instance.name, type)
-    return (policy?.jws ?? null) === (action === 'set' ? jws.text : null)
+    return (policies[type]?.jws ?? null) === (action === 'set' ? jws.text : null)
   }
-  const signers = await readSigners(transaction, instance.name)
   const isThere = signers.some(({ thumbprint }) => thumbprint === signer?.thumbprint)
   return isThere === (action === 'add')
 }
 
 /** Why what a payload says of itself does not fit. */
 function statedProblem(
-  { instance }: ChangeDeps,
+  { clock, instance }: ChangeDeps,
   { type }: Change,
   { audience, issuedAt }: Content,
-  at: UnixSeconds,
+  { signedAt }: PolicyState,
 ): Problem<ChangeCode> | undefined {
   if (audience !== undefined && audience !== audienceOf(instance.issuer, type)) {
     return {
@@ -370,13 +393,21 @@ function statedProblem(
       detail: `signed for another place than ${audienceOf(instance.issuer, type)}`,
     }
   }
-  return issuedAt !== undefined && issuedAt > at + limits.clockSkewSeconds
-    ? { code: 'policy-jws-early', at: 'payload.iat', detail: 'signed in the future' }
+  if (issuedAt === undefined) return undefined
+  if (issuedAt > clock.now() + limits.clockSkewSeconds) {
+    return { code: 'policy-jws-early', at: 'payload.iat', detail: 'signed in the future' }
+  }
+  return issuedAt < (signedAt[type ?? 'signers'] ?? 0)
+    ? {
+        code: 'policy-jws-outdated',
+        at: 'payload.iat',
+        detail: 'signed before what was accepted last: sign it again',
+      }
     : undefined
 }
 
 /** The address that `aud` has to name, where it is there. */
-export function audienceOf(issuer: string, type: PolicyType | undefined): string {
+function audienceOf(issuer: string, type: PolicyType | undefined): string {
   return type === undefined ? `${issuer}/certificates` : `${issuer}/policies/${type}`
 }
 
@@ -389,60 +420,45 @@ export function audienceOf(issuer: string, type: PolicyType | undefined): string
 async function replayProblem(
   transaction: DatabaseTransaction,
   { administration, instance }: ChangeDeps,
-  { change: { jws, type }, person }: Petition,
-  { issuedAt }: Content,
+  { change: { jws }, person }: Petition,
 ): Promise<Problem<ChangeCode> | undefined> {
-  if (issuedAt !== undefined) {
-    const newest = await newestSignedAt(transaction, instance.name, type)
-    if (newest !== undefined && issuedAt < newest) {
-      return {
-        code: 'policy-jws-outdated',
-        at: 'payload.iat',
-        detail: 'signed before what was accepted last: sign it again',
-      }
-    }
-  }
-  if (administration.mode === 'isolated' && person === undefined) {
-    if (await wasUsed(transaction, instance.name, jws.text)) {
-      return {
+  if (administration.mode !== 'isolated' || person !== undefined) return undefined
+  return (await wasUsed(transaction, instance.name, jws.text))
+    ? {
         code: 'policy-jws-replayed',
         at: '',
         detail: 'accepted once already: sign again with another iat, or send a contributor’s token',
       }
-    }
-  }
-  return undefined
+    : undefined
 }
 
 /** Why signers cannot be changed so. */
-export async function signersProblem(
-  transaction: DatabaseTransaction,
-  { clock, instance }: ChangeDeps,
+export function signersProblem(
   { action }: Change,
   { signer }: Content,
-): Promise<Problem<ChangeCode> | undefined> {
+  { signers }: PolicyState,
+  at: UnixSeconds,
+): Problem<ChangeCode> | undefined {
   if (signer === undefined) return undefined
-  const signers = await readSigners(transaction, instance.name)
   if (action === 'remove') {
     return signers.length > 1
       ? undefined
       : { code: 'signer-last', at: '', detail: 'the last signer cannot be removed' }
   }
-  if (signers.length >= limits.signersMax) {
-    return { code: 'signers-too-many', at: '', detail: `at most ${limits.signersMax} signers` }
-  }
-  return signerProblem(signer, clock.now())
+  return signers.length < limits.signersMax
+    ? signerProblem(signer, at)
+    : { code: 'signers-too-many', at: '', detail: `at most ${limits.signersMax} signers` }
 }
 
 /** Writes down that somebody known was refused. History that cannot be written changes nothing of that. */
-export async function recordRefusal(
+async function recordRefusal(
   { administration, instance }: ChangeDeps,
   { type, jws }: Change,
   actor: Actor,
   { code }: Problem,
   at: UnixSeconds,
 ): Promise<void> {
-  await inTransaction(administration.database, async (transaction) => {
+  await inTransaction(administration.store.database, async (transaction) => {
     await lockInstance(transaction, instance.name)
     await appendEvent(transaction, instance.name, {
       action: 'refuse',

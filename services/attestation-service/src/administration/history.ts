@@ -37,7 +37,7 @@ export const getPolicyVersion: AdministrationHandler = async (deps, request) => 
   const { issuer, name } = deps.instance
   const managed = managedOf(deps)
   if (!managed.ok) return administrationRefusal(managed.problem, issuer)
-  const { database } = managed.value
+  const { database } = managed.value.store
   const reader = await authorize(managed.value, request.authorization, 'reader')
   if (!reader.ok) return administrationRefusal(reader.problem, issuer)
   const type = policyTypeOf(request.parameters['type'] ?? '')
@@ -66,7 +66,7 @@ async function history(
   const { issuer, name } = deps.instance
   const managed = managedOf(deps)
   if (!managed.ok) return administrationRefusal(managed.problem, issuer)
-  const { database } = managed.value
+  const { database } = managed.value.store
   const reader = await authorize(managed.value, authorization, 'reader')
   if (!reader.ok) return administrationRefusal(reader.problem, issuer)
   const limit = pageNumber(query, 'limit', limits.pageMax, limits.pageDefault)

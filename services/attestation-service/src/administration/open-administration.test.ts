@@ -10,11 +10,12 @@ import { attestationConfig, type InstanceConfig } from '../config.ts'
 import { holdInstance } from '../instances/hold-instance.ts'
 import { builtInPolicies } from '../policies/built-in-policies.ts'
 import { type Database, openStore } from '../store/open-store.ts'
-import { provider } from '../testing/administered.fixtures.ts'
+import { provider, sealer } from '../testing/administered.fixtures.ts'
 import { movableClock, startOfTests } from '../testing/attester.fixtures.ts'
 import { createTestSigner, type TestSigner } from '../testing/policy-signer.fixtures.ts'
 import { openAdministration } from './open-administration.ts'
-import { readEvents, readSigners } from './records.ts'
+import { createPolicyStateStore } from './policy-state.ts'
+import { readEvents } from './records.ts'
 
 let postgres: TestPostgres
 let database: Database
@@ -59,7 +60,14 @@ async function opened(instance: object) {
   const config = instanceOf(instance)
   expect(await holdInstance(database, config)).toMatchObject({ ok: true })
   const defaults = await builtInPolicies({ development: false })
-  return openAdministration(config, { database, clock: movableClock(), defaults })
+  const store = createPolicyStateStore({ database, sealer, instance: config.name })
+  return openAdministration(config, { store, clock: movableClock(), defaults })
+}
+
+async function signersOf(instance: string): Promise<readonly string[]> {
+  const state = await createPolicyStateStore({ database, sealer, instance }).read()
+  if (!state.ok) throw new Error(state.problem.code)
+  return state.value.signers.map(({ thumbprint }) => thumbprint)
 }
 
 test('every mode has what it needs, and nothing that would do nothing in it', () => {
@@ -89,9 +97,8 @@ test('every mode has what it needs, and nothing that would do nothing in it', ()
 test('the first signers come from a file, once; after that those in the database decide', async () => {
   const both = await pemFile('both.pem', first.certificatePem, '\n', second.certificatePem, '\n')
   expect(await opened({ mode: 'isolated', policySignersFile: both })).toMatchObject({ ok: true })
-  const registered = async (): Promise<readonly string[]> =>
-    (await readSigners(database, 'clinic')).map(({ thumbprint }) => thumbprint)
-  const expected = [first.thumbprint, second.thumbprint].sort((a, b) => (a < b ? -1 : 1))
+  const registered = (): Promise<readonly string[]> => signersOf('clinic')
+  const expected = [first.thumbprint, second.thumbprint]
   expect(await registered()).toEqual(expected)
   const other = await createTestSigner('other')
   const file = await pemFile('other.pem', other.certificatePem)
@@ -126,7 +133,7 @@ test('a file that names no signer keeps the instance from starting, and says why
         detail: expect.stringMatching(detail),
       },
     })
-    expect(await readSigners(database, 'strict')).toEqual([])
+    expect(await signersOf('strict')).toEqual([])
   }
 })
 

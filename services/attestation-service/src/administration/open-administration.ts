@@ -6,14 +6,14 @@ import { createProviderKeys, verifyBearer } from '@sealward/enclave/identity-pro
 import type { Clock } from '@sealward/enclave/server'
 import type { InstanceConfig } from '../config.ts'
 import type { PolicyReader } from '../policies/policy-reader.ts'
-import type { Database } from '../store/open-store.ts'
 import { type Administration, administratorRoles, type People } from './administration.ts'
 import { limits } from './limits.ts'
-import { appendEvent, lockInstance, readSigners, writeSigner } from './records.ts'
+import type { PolicyStateStore } from './policy-state.ts'
+import { appendEvent, lockInstance } from './records.ts'
 import { type PolicySigner, policySignerOf, signerProblem } from './signers.ts'
 
 export interface AdministrationOptions {
-  readonly database: Database
+  readonly store: PolicyStateStore
   readonly clock: Clock
   readonly defaults: PolicyReader
 }
@@ -26,7 +26,7 @@ export interface AdministrationOptions {
  */
 export async function openAdministration(
   config: InstanceConfig,
-  { database, clock, defaults }: AdministrationOptions,
+  { store, clock, defaults }: AdministrationOptions,
 ): Promise<Result<Administration, Problem>> {
   const { approvalSeconds, mode, name, policySignersFile } = config
   if (mode === 'shared') return ok({ mode, defaults })
@@ -34,10 +34,10 @@ export async function openAdministration(
     const at = `instances.${name}.policySignersFile`
     const signers = await readSignersFile(policySignersFile, at)
     if (!signers.ok) return signers
-    const held = await holdSigners(database, clock, name, signers.value)
+    const held = await holdSigners(store, clock, signers.value)
     if (!held.ok) return { ok: false, problem: { ...held.problem, at } }
   }
-  return ok({ mode, defaults, database, people: peopleOf(config, clock), approvalSeconds })
+  return ok({ mode, defaults, store, people: peopleOf(config, clock), approvalSeconds })
 }
 
 function peopleOf(
@@ -72,31 +72,35 @@ async function readSignersFile(
 
 /** Registers the first signers. Where there are some already, they are who decides, and no file. */
 export function holdSigners(
-  database: Database,
+  store: PolicyStateStore,
   clock: Clock,
-  instance: string,
   signers: readonly PolicySigner[],
 ): Promise<Result<true, Problem>> {
+  const { database, instance } = store
   return inTransaction(database, async (transaction): Promise<Result<true, Problem>> => {
     await lockInstance(transaction, instance)
-    if ((await readSigners(transaction, instance)).length > 0) return ok(true)
+    const state = await store.read(transaction)
+    if (!state.ok) return state
+    if (state.value.signers.length > 0) return ok(true)
     const at = clock.now()
-    const named = new Map(signers.map((signer) => [signer.thumbprint, signer]))
-    if (named.size > limits.signersMax) {
+    const first = [...new Map(signers.map((signer) => [signer.thumbprint, signer])).values()]
+    if (first.length > limits.signersMax) {
       return refuse('policy-signers-refused', '', `at most ${limits.signersMax} signers`)
     }
-    for (const signer of named.values()) {
+    for (const signer of first) {
       const problem = signerProblem(signer, at)
       if (problem !== undefined) {
         return refuse('policy-signers-refused', '', `${problem.code}: ${problem.detail}`)
       }
-      await writeSigner(transaction, instance, signer)
       await appendEvent(transaction, instance, {
         action: 'add',
         actor: { kind: 'operator' },
         at,
         thumbprint: signer.thumbprint,
       })
+    }
+    if (first.length > 0) {
+      await store.write(transaction, state.value, { ...state.value, signers: first })
     }
     return ok(true)
   })

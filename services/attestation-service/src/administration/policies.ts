@@ -5,7 +5,7 @@
  * @module
  */
 
-import { ok, type Problem } from '@sealward/attestation/bytes'
+import type { Problem } from '@sealward/attestation/bytes'
 import { reaching } from '@sealward/enclave/database'
 import type { Answer } from '../answer.ts'
 import { type PolicyType, policyTypeOf } from '../policies/policy-type.ts'
@@ -19,14 +19,14 @@ import { change } from './change.ts'
 import { changeDepsOf, managedOf, personOf } from './managed.ts'
 import { pendingAnswer } from './pending-answer.ts'
 import { readJws } from './read-jws.ts'
-import { readPolicy, tokenHashOf } from './records.ts'
+import { tokenHashOf } from './records.ts'
 import { administrationRefusal } from './refusal.ts'
 import { resultToken } from './result-token.ts'
 import { shownPolicy } from './stored-policy.ts'
 
 /** `GET /policies/{type}`: the JWS that set it, byte for byte. */
 export const getPolicy: AdministrationHandler = async (deps, request) => {
-  const { administration, issuer, name } = deps.instance
+  const { administration, issuer } = deps.instance
   const type = policyTypeOf(request.parameters['type'] ?? '')
   if (type === undefined) return administrationRefusal(typeUnknown, issuer)
   const { defaults } = administration
@@ -35,12 +35,10 @@ export const getPolicy: AdministrationHandler = async (deps, request) => {
   }
   const reader = await authorize(administration, request.authorization, 'reader')
   if (!reader.ok) return administrationRefusal(reader.problem, issuer)
-  const stored = await reaching(async () =>
-    ok(await readPolicy(administration.database, name, type)),
-  )
-  return stored.ok
-    ? shown(deps, await shownPolicy(stored.value, type, defaults))
-    : administrationRefusal(stored.problem, issuer)
+  const state = await reaching(() => administration.store.read())
+  return state.ok
+    ? shown(deps, await shownPolicy(state.value.policies[type], type, defaults))
+    : administrationRefusal(state.problem, issuer)
 }
 
 /** `PUT /policies/{type}`. */

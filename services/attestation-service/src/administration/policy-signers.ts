@@ -5,7 +5,6 @@
  * @module
  */
 
-import { ok } from '@sealward/attestation/bytes'
 import { reaching } from '@sealward/enclave/database'
 import type { Answer } from '../answer.ts'
 import type {
@@ -18,20 +17,19 @@ import { change } from './change.ts'
 import { changeDepsOf, managedOf, personOf } from './managed.ts'
 import { pendingAnswer } from './pending-answer.ts'
 import { readJws } from './read-jws.ts'
-import { readSigners } from './records.ts'
 import { administrationRefusal } from './refusal.ts'
 import { resultToken } from './result-token.ts'
 import { jwkOfSigner, type PolicySigner } from './signers.ts'
 
 /** `GET /certificates`. Only an isolated instance has any. */
 export const getSigners: AdministrationHandler = async (deps, request) => {
-  const { administration, issuer, name } = deps.instance
+  const { administration, issuer } = deps.instance
   if (administration.mode === 'shared') return listed(deps, [])
   const reader = await authorize(administration, request.authorization, 'reader')
   if (!reader.ok) return administrationRefusal(reader.problem, issuer)
   if (administration.mode === 'entra') return listed(deps, [])
-  const signers = await reaching(async () => ok(await readSigners(administration.database, name)))
-  return signers.ok ? listed(deps, signers.value) : administrationRefusal(signers.problem, issuer)
+  const state = await reaching(() => administration.store.read())
+  return state.ok ? listed(deps, state.value.signers) : administrationRefusal(state.problem, issuer)
 }
 
 /** `POST /certificates:add`. */

@@ -114,6 +114,48 @@ describe.each(recordings)('$recording', ({ recording, exchanges }) => {
   })
 })
 
+test.runIf(hasSharedVectors)('metadata and keys have what was recorded', async () => {
+  const all = JSON.parse(readSharedText('maa/recordings-decoded.json')) as readonly {
+    readonly recording: string
+    readonly exchanges: readonly {
+      readonly path: string
+      readonly status: number
+      readonly body_keys?: readonly string[]
+    }[]
+  }[]
+  const exchanges = all
+    .filter(({ recording }) => recording.includes('MetadataTests'))
+    .flatMap((one) => one.exchanges)
+  expect(exchanges).toHaveLength(6)
+  const { ask, instance } = await administered(database, { mode: 'entra' })
+  for (const { path, status, body_keys: names } of exchanges) {
+    const answer = await ask('GET', path)
+    expect(answer.status).toBe(status)
+    if (names !== undefined) {
+      expect(Object.keys(answer.body)).toEqual(expect.arrayContaining([...names]))
+      continue
+    }
+    for (const key of answer.body['keys'] as readonly object[]) {
+      expect(key).toMatchObject({
+        kty: 'RSA',
+        kid: expect.any(String),
+        x5c: [expect.any(String)],
+      })
+    }
+  }
+  expect((await ask('GET', '/.well-known/openid-configuration')).body).toMatchObject({
+    revocation_endpoint: `${instance.issuer}/revoke`,
+  })
+  const revoked = await ask('POST', '/revoke', {
+    body: 'token=any',
+    contentType: 'application/x-www-form-urlencoded',
+  })
+  expect([revoked.status, revoked.body]).toMatchObject([
+    400,
+    { error: 'unsupported_token_type', code: 'revocation-unsupported' },
+  ])
+})
+
 /** Recordings keep answers only. What was set is what was got afterwards; a reset was asked for without a signature. */
 async function bodyOf(
   { method, path }: Exchange,

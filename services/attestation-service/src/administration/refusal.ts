@@ -13,6 +13,7 @@ type Status = Parameters<typeof azureRefusal>[0]
 /** What a problem is to Azure's clients. Whatever is not named is a parameter that is wrong. */
 const kinds: Readonly<Record<string, readonly [Status, AzureCode]>> = {
   'store-unavailable': [503, 'ServiceUnavailable'],
+  'policy-state-refused': [503, 'ServiceUnavailable'],
   'identity-provider-unavailable': [503, 'ServiceUnavailable'],
   'token-missing': [401, 'Unauthorized'],
   'token-malformed': [401, 'Unauthorized'],

@@ -8,9 +8,9 @@ import { type Policy, policyHashOf } from '@sealward/attestation/policy'
 import { attestationTypes } from '../attestation-type.ts'
 import type { PolicyReader } from '../policies/policy-reader.ts'
 import type { PolicyType } from '../policies/policy-type.ts'
-import type { PolicyTable } from './administration-tables.ts'
 import { readPolicyDocument, unsecuredPolicyJws, unsetPolicyJws } from './policy-document.ts'
 import { readPolicyJws } from './policy-jws.ts'
+import type { StoredPolicy } from './policy-state.ts'
 
 /**
  * The policy in a JWS that was accepted.
@@ -34,7 +34,7 @@ export interface ShownPolicy {
 
 /** What is in force for a type, by what is stored for it. */
 export async function shownPolicy(
-  stored: Pick<PolicyTable, 'jws'> | undefined,
+  stored: StoredPolicy | undefined,
   type: PolicyType,
   defaults: PolicyReader,
 ): Promise<ShownPolicy> {

@@ -91,7 +91,7 @@ export async function attest(deps: AttestDeps, question: AttestQuestion): Promis
   const policy =
     draftPolicy === undefined ? await instance.policies.inForce(type) : await readDraft(draftPolicy)
   if (!policy.ok) {
-    return policy.problem.code === 'store-unavailable'
+    return isOurs(policy.problem)
       ? unavailable(policy.problem)
       : azureRefusal(400, 'PolicyParsingError', azureMessageOf(policy.problem), policy.problem)
   }
@@ -133,6 +133,11 @@ export async function attest(deps: AttestDeps, question: AttestQuestion): Promis
     isDraft: draftPolicy !== undefined,
     format: format.value,
   })
+}
+
+/** Whether it is the service that has no policy to go by, and no policy that is wrong. */
+function isOurs({ code }: Problem): boolean {
+  return code === 'store-unavailable' || code === 'policy-state-refused'
 }
 
 /** A policy that its author tries out. */

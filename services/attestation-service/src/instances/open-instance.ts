@@ -4,6 +4,7 @@ import type { Tee } from '@sealward/enclave/evidence'
 import type { Sealer } from '@sealward/enclave/sealing'
 import type { Clock, Random } from '@sealward/enclave/server'
 import { openAdministration } from '../administration/open-administration.ts'
+import { createPolicyStateStore } from '../administration/policy-state.ts'
 import { type InstanceConfig, rootsOf } from '../config.ts'
 import { createStoredAssertions } from '../exchange/stored-assertions.ts'
 import type { Instance } from '../instance.ts'
@@ -56,7 +57,8 @@ export async function openInstance(
   })
   if (!keys.ok) return keys
   const defaults = await builtInPolicies({ development })
-  const administration = await openAdministration(config, { database, clock, defaults })
+  const store = createPolicyStateStore({ database, sealer, instance: name })
+  const administration = await openAdministration(config, { store, clock, defaults })
   if (!administration.ok) return administration
   const denials = createStoredDenials({
     database,
@@ -77,9 +79,7 @@ export async function openInstance(
     limits: config.limits,
     keys: keys.value,
     policies:
-      config.mode === 'shared'
-        ? defaults
-        : createStoredPolicies({ database, instance: name, defaults, clock }),
+      config.mode === 'shared' ? defaults : createStoredPolicies({ store, defaults, clock }),
     administration: administration.value,
     denials,
     assertions: createStoredAssertions({

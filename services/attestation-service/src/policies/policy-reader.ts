@@ -9,7 +9,10 @@ export interface PolicyInForce {
   readonly hash: string
 }
 
+/** `policy-state-refused`: what is stored was changed by somebody else than this service. Both are ours, not the caller's. */
+export type PolicyReaderProblem = Problem<'store-unavailable' | 'policy-state-refused'>
+
 export interface PolicyReader {
   /** The policy that evidence of this type is appraised under now. */
-  inForce(type: AttestationType): Promise<Result<PolicyInForce, Problem<'store-unavailable'>>>
+  inForce(type: AttestationType): Promise<Result<PolicyInForce, PolicyReaderProblem>>
 }

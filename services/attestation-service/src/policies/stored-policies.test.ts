@@ -5,8 +5,9 @@ import {
   startTestPostgres,
   type TestPostgres,
 } from '../../../../packages/enclave/src/testing/postgres.ts'
+import { createPolicyStateStore } from '../administration/policy-state.ts'
 import { type Database, openStore } from '../store/open-store.ts'
-import { administered, azure, bearerOf } from '../testing/administered.fixtures.ts'
+import { administered, azure, bearerOf, sealer } from '../testing/administered.fixtures.ts'
 import { movableClock } from '../testing/attester.fixtures.ts'
 import { permitAll, policyPayload, unsecured } from '../testing/policy-signer.fixtures.ts'
 import { builtInPolicies } from './built-in-policies.ts'
@@ -42,8 +43,7 @@ async function farDatabase(): Promise<{ readonly line: Line; readonly far: Datab
 test('a replica sees what another one set after five seconds at most', async () => {
   const { ask, clock, instance } = await administered(database, { mode: 'entra' })
   const replica = createStoredPolicies({
-    database,
-    instance: instance.name,
+    store: createPolicyStateStore({ database, sealer, instance: instance.name }),
     defaults: await builtInPolicies({ development: false }),
     clock,
   })
@@ -75,8 +75,7 @@ test('while the database is away the policy stays in force for five minutes, and
   const body = unsecured(policyPayload(permitAll))
   await ask('PUT', sgx, { authorization: contributor, body })
   const options = {
-    database: far,
-    instance: instance.name,
+    store: createPolicyStateStore({ database: far, sealer, instance: instance.name }),
     defaults: await builtInPolicies({ development: false }),
     clock,
   }

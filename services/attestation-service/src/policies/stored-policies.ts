@@ -7,14 +7,13 @@
 
 import { ok, type Result, type UnixSeconds } from '@sealward/attestation/bytes'
 import { policyHashOf } from '@sealward/attestation/policy'
-import { reaching, type StoreUnavailable } from '@sealward/enclave/database'
+import { reaching } from '@sealward/enclave/database'
 import type { Clock } from '@sealward/enclave/server'
-import { readPolicy } from '../administration/records.ts'
+import type { PolicyStateStore } from '../administration/policy-state.ts'
 import { policyIn } from '../administration/stored-policy.ts'
 import type { AttestationType } from '../attestation-type.ts'
-import type { Database } from '../store/open-store.ts'
 import { limits } from './limits.ts'
-import type { PolicyInForce, PolicyReader } from './policy-reader.ts'
+import type { PolicyInForce, PolicyReader, PolicyReaderProblem } from './policy-reader.ts'
 
 /**
  * What the database says is in force, and the default where it says that nothing is set.
@@ -24,22 +23,19 @@ import type { PolicyInForce, PolicyReader } from './policy-reader.ts'
  * cannot be read.
  */
 export function createStoredPolicies(options: {
-  readonly database: Database
-  readonly instance: string
+  readonly store: PolicyStateStore
   readonly defaults: PolicyReader
   readonly clock: Clock
 }): PolicyReader {
-  const { clock, database, defaults, instance } = options
+  const { clock, defaults, store } = options
   const known = new Map<AttestationType, Known>()
-  const running = new Map<AttestationType, Promise<Result<Known, StoreUnavailable>>>()
+  const running = new Map<AttestationType, Promise<Result<Known, PolicyReaderProblem>>>()
 
-  const read = async (type: AttestationType): Promise<Result<Known, StoreUnavailable>> => {
+  const read = async (type: AttestationType): Promise<Result<Known, PolicyReaderProblem>> => {
     const at = clock.now()
-    const stored = await reaching<Stored, StoreUnavailable>(async () =>
-      ok(await readPolicy(database, instance, type)),
-    )
-    if (!stored.ok) return stored
-    const { version = 0, jws = null } = stored.value ?? {}
+    const state = await reaching(() => store.read())
+    if (!state.ok) return state
+    const { version = 0, jws = null } = state.value.policies[type] ?? {}
     const before = known.get(type)
     const inForce =
       before?.version === version
@@ -61,14 +57,15 @@ export function createStoredPolicies(options: {
       running.set(type, reader)
       const fresh = await reader
       if (fresh.ok) return ok(fresh.value.inForce)
-      return held !== undefined && isYounger(held, limits.staleSecondsMax, clock.now())
+      // What was tampered with is no outage: it is not waited out.
+      return fresh.problem.code === 'store-unavailable' &&
+        held !== undefined &&
+        isYounger(held, limits.staleSecondsMax, clock.now())
         ? ok(held.inForce)
         : fresh
     },
   }
 }
-
-type Stored = Awaited<ReturnType<typeof readPolicy>>
 
 interface Known {
   readonly version: number
@@ -81,7 +78,7 @@ async function inForceOf(
   type: AttestationType,
   jws: string | null,
   defaults: PolicyReader,
-): Promise<Result<PolicyInForce, StoreUnavailable>> {
+): Promise<Result<PolicyInForce, PolicyReaderProblem>> {
   if (jws === null) return defaults.inForce(type)
   const policy = policyIn(jws)
   return ok({ policy, hash: await policyHashOf(policy.text) })

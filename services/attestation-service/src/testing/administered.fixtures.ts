@@ -12,6 +12,7 @@ import {
   type ManagedAdministration,
 } from '../administration/administration.ts'
 import { holdSigners } from '../administration/open-administration.ts'
+import { createPolicyStateStore } from '../administration/policy-state.ts'
 import type { PolicySigner } from '../administration/signers.ts'
 import { type AttestationServiceDeps, createAttestationService } from '../app.ts'
 import { createReplayMemory } from '../exchange/replay-memory.ts'
@@ -117,7 +118,8 @@ export async function administered(
   const { issuer = `https://${name}.example` } = options
   const held = await holdInstance(database, { name, issuer })
   if (!held.ok) throw new Error(held.problem.code)
-  const signers = await holdSigners(database, clock, name, options.signers ?? [])
+  const store = createPolicyStateStore({ database, sealer, instance: name })
+  const signers = await holdSigners(store, clock, options.signers ?? [])
   if (!signers.ok) throw new Error(signers.problem.code)
   const defaults = options.defaults ?? (await builtInPolicies({ development: false }))
   const expectation = { ...provider, roles: administratorRoles }
@@ -130,10 +132,7 @@ export async function administered(
     ...unremarkable,
     limits: { ...unremarkable.limits, requestsPerSecond: 1000, burst: 100_000 },
     keys: ringOf(key),
-    policies:
-      mode === 'shared'
-        ? defaults
-        : createStoredPolicies({ database, instance: name, defaults, clock }),
+    policies: mode === 'shared' ? defaults : createStoredPolicies({ store, defaults, clock }),
     denials:
       mode === 'shared'
         ? fixedDenials()
@@ -151,7 +150,7 @@ export async function administered(
         : {
             mode,
             defaults,
-            database,
+            store,
             people:
               options.withoutPeople === true
                 ? undefined

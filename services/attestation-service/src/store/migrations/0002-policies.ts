@@ -1,34 +1,11 @@
 import { type Kysely, sql } from 'kysely'
 
-/** Policies in force, policy signers, changes that wait for a second person, and the history of all of it. */
+/** What is in force and what waits, sealed; and the history of it. */
 export async function up(database: Kysely<unknown>): Promise<void> {
-  await sql`create table attestation.policy (
-    instance text not null references attestation.instance,
-    type text not null,
-    version integer not null,
-    jws text,
-    primary key (instance, type)
-  )`.execute(database)
-  await sql`create table attestation.policy_signer (
-    instance text not null references attestation.instance,
-    thumbprint text not null,
-    certificate bytea not null,
-    primary key (instance, thumbprint)
-  )`.execute(database)
-  await sql`create table attestation.policy_approval (
-    instance text not null references attestation.instance,
-    id text not null,
-    action text not null,
-    type text,
-    jws text not null,
-    token_hash text not null,
-    base_version integer,
-    thumbprint text,
-    proposer jsonb not null,
-    proposed_at bigint not null,
-    expires_at bigint not null,
-    state text not null,
-    primary key (instance, id)
+  await sql`create table attestation.policy_state (
+    instance text primary key references attestation.instance,
+    sequence integer not null,
+    sealed bytea not null
   )`.execute(database)
   await sql`create table attestation.policy_event (
     instance text not null references attestation.instance,
@@ -41,7 +18,6 @@ export async function up(database: Kysely<unknown>): Promise<void> {
     token_hash text,
     content_hash text,
     policy_hash text,
-    signed_at bigint,
     thumbprint text,
     actor jsonb not null,
     approval text,
@@ -49,6 +25,9 @@ export async function up(database: Kysely<unknown>): Promise<void> {
     primary key (instance, number)
   )`.execute(database)
   await sql`create index policy_event_content on attestation.policy_event (instance, content_hash)`.execute(
+    database,
+  )
+  await sql`create index policy_event_approval on attestation.policy_event (instance, approval)`.execute(
     database,
   )
   // History is written, and never written over.
