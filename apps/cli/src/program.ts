@@ -32,6 +32,7 @@ import {
 } from './problem.ts'
 import { openProgress } from './progress.ts'
 import { type ReceiptVerdict, verifyReceiptFiles } from './receipt.ts'
+import { addTokenCommands } from './token/commands.ts'
 
 /** Where a command writes, and what it is given beside its arguments. */
 export interface Surroundings {
@@ -113,6 +114,7 @@ function createProgram(surroundings: Surroundings, exit: (code: ExitCode) => voi
   addAttestationCommands(program, surroundings, exit)
   addPolicyCommands(program, surroundings, exit)
   addAttestCommand(program, surroundings, exit)
+  addTokenCommands(program, surroundings, exit)
   return program
 }
 
@@ -126,6 +128,7 @@ Examples:
   sealward evidence verify quote.bin --endorsements endorsements.json
   sealward policy check sgx.policy
   sealward attest quote.bin --service https://attest.example
+  sealward token inspect token.jwt
 
 Exit codes: 0 done, 1 refused by verification, 2 bad input or usage, 3 service unavailable.`
 

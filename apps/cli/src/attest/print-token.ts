@@ -94,7 +94,7 @@ function shown(value: unknown): string {
 }
 
 /** What somebody else wrote must not move the cursor of a terminal. */
-function plain(text: string): string {
+export function plain(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}]+/gu, ' ')
 }
 

@@ -59,10 +59,10 @@ export {
   deniablesOf,
   deniedProblem,
   digestOf,
-  readIssuedAccessToken,
   type TokenTrust,
   verifyAccessToken,
   verifyAttestationToken,
+  verifyIssuedAccessToken,
 } from './relying-party.ts'
 export { signerOf } from './signing-key.ts'
 export { isSimulated } from './simulated.ts'

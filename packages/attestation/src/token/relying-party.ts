@@ -115,7 +115,7 @@ export async function verifyAccessToken(
   token: string,
   trust: AccessTokenTrust,
 ): Promise<Result<Verified<AccessToken>, TokenProblem>> {
-  const issued = await readIssuedAccessToken(token, trust)
+  const issued = await verifyIssuedAccessToken(token, trust)
   if (!issued.ok) return issued
   const problem = holderProblem(issued.value, trust) ?? workloadsProblem(issued.value, trust)
   if (problem !== undefined) return problem
@@ -130,7 +130,7 @@ export async function verifyAccessToken(
  *
  * @returns the token, or a code that does not depend on who shows it to whom.
  */
-export async function readIssuedAccessToken(
+export async function verifyIssuedAccessToken(
   token: string,
   trust: TokenTrust,
 ): Promise<Result<Verified<AccessToken>, TokenProblem>> {

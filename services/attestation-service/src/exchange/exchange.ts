@@ -18,8 +18,8 @@ import {
   type AccessToken,
   type Appraised,
   deniablesOf,
-  readIssuedAccessToken,
   tokenLimits,
+  verifyIssuedAccessToken,
 } from '@sealward/attestation/token'
 import type { Clock, Random } from '@sealward/enclave/server'
 import { type Answer, oauthRefusal } from '../answer.ts'
@@ -157,7 +157,7 @@ async function readDelegation(
   actor: Workload,
   at: UnixSeconds,
 ): Promise<Result<Subject, Problem>> {
-  const token = await readIssuedAccessToken(subjectToken, {
+  const token = await verifyIssuedAccessToken(subjectToken, {
     ...ownTrust(instance, at),
     denyList: issuersOwn,
   })

@@ -10,7 +10,7 @@ import {
   type AccessToken,
   type AttestationToken,
   deniablesOf,
-  readIssuedAccessToken,
+  verifyIssuedAccessToken,
 } from '@sealward/attestation/token'
 import type { Clock } from '@sealward/enclave/server'
 import { type Answer, oauthRefusal } from '../answer.ts'
@@ -117,7 +117,7 @@ async function stateOf(
   at: UnixSeconds,
 ): Promise<Result<TokenState, Problem>> {
   const trust = { ...ownTrust(instance, at), denyList: issuersOwn }
-  const access = await readIssuedAccessToken(token, trust)
+  const access = await verifyIssuedAccessToken(token, trust)
   if (access.ok) {
     const denial = await denialIn(instance.denials, ...deniablesOf(access.value))
     if (denial !== undefined) return { ok: false, problem: denial }
