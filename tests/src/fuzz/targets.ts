@@ -40,6 +40,7 @@ import { attestParsers } from './attest-targets.ts'
 import { capturedFuzzSeeds, readFuzzSeeds } from './fuzz-seeds.ts'
 import { policyJwsParsers } from './policy-jws-targets.ts'
 import { policyEvaluation, policyQuery, policyText } from './policy-targets.ts'
+import { tokenParsers } from './token-targets.ts'
 
 /** A parser of what strangers send, and inputs to start from. */
 export interface FuzzTarget {
@@ -105,6 +106,7 @@ const parsers: Readonly<Record<string, FuzzTarget['run']>> = {
   'endorsements-bundle': parseBundle,
   'reference-values': (input) => parseReferenceValues(jsonIn(input)),
   ...attestParsers,
+  ...tokenParsers,
   ...policyJwsParsers,
   'policy-text': policyText,
   'policy-evaluation': policyEvaluation,

@@ -33,6 +33,7 @@ import { attestSeedsOf } from './attest-targets.ts'
 import { fuzzSeedsFile } from './fuzz-seeds.ts'
 import { policyJwsSeeds } from './policy-jws-targets.ts'
 import { policySeeds } from './policy-seeds.ts'
+import { tokenSeeds } from './token-targets.ts'
 
 const { quote, endorsements, endorsementsWith, verify } = await sampleWorld()
 const verified = await verify()
@@ -142,6 +143,7 @@ const seeds: Readonly<Record<string, readonly Uint8Array[]>> = {
   'reference-values': [json(skeletonOf(verified.value))],
   ...policySeeds,
   ...(await policyJwsSeeds()),
+  ...tokenSeeds(),
   ...attestSeedsOf({ quote, tdxQuote: tdxQuoteOf(quote), maaReport, runtimeData }),
   cbor: [Uint8Array.of(0xa2, 0x01, 0x83, 0x01, 0x20, 0x42, 0x01, 0x02, 0x61, 0x61, 0xf5)],
   json: [utf8Of(endorsements.tcb_info), json({ a: [1, 2.5e3, null, { b: 'é\n' }] })],

@@ -5,7 +5,15 @@
  * @module
  */
 
-import { ok, type Problem, type Result, reading, refuse, type Shape } from '../bytes/index.ts'
+import {
+  ok,
+  type Problem,
+  type Result,
+  reading,
+  refuse,
+  type Shape,
+  type ShapeCode,
+} from '../bytes/index.ts'
 import type { Verified } from '../verification/index.ts'
 import { type Deniable, type DenyKind, denyKinds, denyValueForms } from './deniable.ts'
 import { tokenLimits } from './limits.ts'
@@ -60,7 +68,7 @@ export async function verifyDenyList(
     charactersMax: tokenLimits.denyListCharactersMax,
   })
   if (!signed.ok) return signed
-  const read = reading(signed.value.payload, '', readDenyList)
+  const read = parseDenyListClaims(signed.value.payload)
   if (!read.ok) return misshapen(read.problem)
   const list: DenyList = { ...read.value, signer: signed.value.signer }
   const problem = issuerAndTimeProblem(list, trust)
@@ -70,6 +78,13 @@ export async function verifyDenyList(
     return refuse('deny-list-rolled-back', 'seq', 'an older list than one that was seen before')
   }
   return ok(list as Verified<DenyList>)
+}
+
+/** Reads the claims of a deny list. Believed by nobody yet. */
+export function parseDenyListClaims(
+  payload: unknown,
+): Result<Omit<DenyList, 'signer'>, Problem<ShapeCode>> {
+  return reading(payload, '', readDenyList)
 }
 
 /** Why nothing is believed by this list at this instant; `undefined`: it is new enough. */

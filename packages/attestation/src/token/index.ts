@@ -29,6 +29,7 @@ export {
   type Deniable,
   type DenyKind,
   deniableOf,
+  deniableOfEar,
   denyKinds,
   denyValueForms,
 } from './deniable.ts'

@@ -16,10 +16,12 @@
 import {
   base64UrlOf,
   ok,
+  type Problem,
   type Result,
   reading,
   refuse,
   type Shape,
+  type ShapeCode,
   sha256,
   utf8Of,
 } from '../bytes/index.ts'
@@ -85,7 +87,7 @@ export async function verifyAttestationToken(
 ): Promise<Result<Verified<AttestationToken>, TokenProblem>> {
   const signed = await verifySignature(token, ['JWT'], trust)
   if (!signed.ok) return signed
-  const read = reading(signed.value.payload, '', readAttestationToken)
+  const read = parseAttestationTokenClaims(signed.value.payload)
   if (!read.ok) return misshapen(read.problem)
   const { payload } = signed.value
   const runtimeData = parseRuntimeData(jsonBytesOf(payload[claimNames.runtime]))
@@ -136,7 +138,7 @@ export async function verifyIssuedAccessToken(
 ): Promise<Result<Verified<AccessToken>, TokenProblem>> {
   const signed = await verifySignature(token, ['at+jwt', 'application/at+jwt'], trust)
   if (!signed.ok) return signed
-  const read = reading(signed.value.payload, '', readAccessToken)
+  const read = parseAccessTokenClaims(signed.value.payload)
   if (!read.ok) return misshapen(read.problem)
   const result: AccessToken = {
     ...read.value,
@@ -146,6 +148,25 @@ export async function verifyIssuedAccessToken(
   const problem = issuerAndTimeProblem(result, trust) ?? deniedProblem(deniablesOf(result), trust)
   return problem ?? ok(result as Verified<AccessToken>)
 }
+
+/** Reads the claims of an attestation token. Believed by nobody yet. */
+export function parseAttestationTokenClaims(
+  payload: unknown,
+): Result<AttestationTokenClaims, Problem<ShapeCode>> {
+  return reading(payload, '', readAttestationToken)
+}
+
+/** Reads the claims of an access token. Believed by nobody yet. */
+export function parseAccessTokenClaims(
+  payload: unknown,
+): Result<Omit<AccessToken, 'signer' | 'digest'>, Problem<ShapeCode>> {
+  return reading(payload, '', readAccessToken)
+}
+
+type AttestationTokenClaims = Omit<
+  AttestationToken,
+  'signer' | 'digest' | 'claims' | 'runtimeData' | 'initTimeData'
+>
 
 /** What an access token that was let in can be denied by later: the holder's part, and each actor's. */
 export function deniablesOf(token: AccessToken): readonly Deniable[] {
@@ -190,9 +211,7 @@ function textFrom(shape: Shape): string {
   return shape.string(tokenLimits.textMax)
 }
 
-function readAttestationToken(
-  payload: Shape,
-): Omit<AttestationToken, 'signer' | 'digest' | 'claims' | 'runtimeData' | 'initTimeData'> {
+function readAttestationToken(payload: Shape): AttestationTokenClaims {
   return payload.object('ignored', (fields) => {
     const { required, optional } = fields
     required(claimNames.version).oneOf([claimSetVersion])
