@@ -2,13 +2,15 @@ import fc from 'fast-check'
 import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { base64UrlOf, bytesOfBase64Url, hexOf, sha256, utf8Of } from '../bytes/index.ts'
 import { defaultPolicyFor, policyHashOf } from '../policy/index.ts'
-import { claimNames } from '../token/index.ts'
+import { claimNames, denyListType } from '../token/index.ts'
 import {
   at,
   certificateSha256,
   createDeployment,
   createServiceKey,
   type Deployment,
+  denyListClaims,
+  denyListTrustOf,
   expectationOf,
   random,
   signToken,
@@ -278,6 +280,33 @@ describe('a peer whose evidence is right is refused for its token', () => {
   test('when no policy is accepted', async () => {
     const attestation = { ...trust.attestation, policyHashes: [] }
     expect(await outcome({ ...trust, attestation })).toBe('token-policy: token-policy')
+  })
+
+  test('when something of it is denied, or nobody knows what is', async () => {
+    const listed = async (entries: Parameters<typeof denyListClaims>[0], ageSecondsMax = 300) => {
+      const text = await signToken(world.service, denyListType, denyListClaims(entries))
+      return { ...trust, attestation: { ...trust.attestation, denyList: { text, ageSecondsMax } } }
+    }
+    const value = expectationOf('platform').mrEnclave[0] ?? ''
+    const denying = await listed([{ kind: 'measurement', value }])
+    expect(await outcome(denying)).toBe('not-denied: measurement-denied')
+    const others = await listed([{ kind: 'measurement', value: '00'.repeat(32) }])
+    expect(await outcome(others)).toBe('verified')
+    const { denyList } = denying.attestation
+    const text = denyList.text.replace(/[^.]*$/, '')
+    const unsigned = { ...denying.attestation, denyList: { ...denyList, text } }
+    expect(await outcome({ ...trust, attestation: unsigned })).toBe('not-denied: bad-signature')
+    const list = await denyListTrustOf(world.service)
+    const old = { ...trust.attestation, denyList: { ...list, ageSecondsMax: -1 } }
+    expect(await outcome({ ...trust, attestation: old })).toBe('not-denied: deny-list-stale')
+    const unchecked = { ...trust.attestation, denyList: { unchecked: 'a test says so' } }
+    expect(await verifyPeer({ ...trust, attestation: unchecked })).toMatchObject({
+      value: {
+        checks: expect.arrayContaining([
+          { id: 'not-denied', passed: true, detail: 'not asked: a test says so' },
+        ]),
+      },
+    })
   })
 
   test('when it is for other evidence of the same software', async () => {

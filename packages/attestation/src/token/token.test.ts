@@ -31,12 +31,14 @@ import {
   signToken,
   type Tee,
 } from '../channel/deployment.fixtures.ts'
+import type { TeeRole } from '../evidence/index.ts'
 import { evaluatePolicy, incomingClaims, parsePolicy } from '../policy/index.ts'
 import { verifySgxEvidence } from '../verification/index.ts'
 import {
   type AccessTokenTrust,
   attestationClaimsOf,
   claimNames,
+  type DenyKind,
   type SigningJwk,
   type SigningKeys,
   signerOf,
@@ -388,6 +390,10 @@ describe('an access token', () => {
     platforms: ['ab'.repeat(32), '00606a000000'],
     ...changes,
   })
+  const acting = (role: TeeRole, changes: Readonly<Record<string, unknown>> = {}): object => ({
+    sub: role,
+    sealward: sealward({ role, ...changes }),
+  })
   const accessTrust = (changes: Partial<AccessTokenTrust> = {}): AccessTokenTrust => ({
     ...trust,
     audience,
@@ -430,7 +436,15 @@ describe('an access token', () => {
     ['expired', { exp: at - 60, iat: at - 300, nbf: at - 300 }, {}],
     ['not-yet-valid', { nbf: at + 61 }, {}],
     ['token-malformed', { exp: at + 301 }, {}],
+    ['wrong-purpose', { purpose: 'curiosity' }, {}],
+    ['wrong-purpose', {}, { purposes: [] }],
     ['wrong-policy', { sealward: sealward({ policyHash: 'another' }) }, {}],
+    ['claim-missing', { sealward: sealward({ platforms: undefined }) }, {}],
+    ['claim-missing', { sealward: sealward({ attestationTokenId: undefined }) }, {}],
+    ['token-malformed', { may_act: { sub: 'somebody' } }, {}],
+    ['actor-not-accepted', { act: acting('cache-gateway') }, {}],
+    ['token-malformed', { act: { sub: 'cache-gateway', sealward: sealward({}) } }, {}],
+    ['claim-missing', { act: { sub: 'cache-gateway' } }, {}],
     ['wrong-policy', {}, { policyHashes: [] }],
     ['claim-missing', { sealward: sealward({ policyHash: undefined }) }, {}],
     ['wrong-deployment', {}, { deployment: 'urn:uuid:00000000-0000-4000-8000-000000000000' }],
@@ -483,6 +497,55 @@ describe('an access token', () => {
     ],
   ])('lets in %s', async (_, changes, trusting) => {
     expect(await accessOutcome(changes, trusting)).toBe('verified')
+  })
+
+  test('is of everybody who acts for its holder, each as they are expected', async () => {
+    const actors = [
+      { ...expectationOf('platform'), role: 'cache-gateway' as const },
+      { ...expectationOf('platform'), role: 'diagnostics' as const },
+    ]
+    const chain = (inner: object): object => ({ ...acting('cache-gateway'), act: inner })
+    const act = chain(acting('diagnostics'))
+    expect(await accessOutcome({ act }, { actors })).toBe('verified')
+    const token = await signToken(service, 'at+jwt', { ...claims(), act })
+    expect(await verifyAccessToken(token, accessTrust({ actors }))).toMatchObject({
+      value: { subject: 'platform', actors: [{ role: 'cache-gateway' }, { role: 'diagnostics' }] },
+    })
+    const changes = [
+      [{ debug: true }, 'debug'],
+      [{ deployment: 'urn:uuid:00000000-0000-4000-8000-000000000000' }, 'wrong-deployment'],
+      [{ policyHash: 'another' }, 'wrong-policy'],
+      [{ mrEnclave: '00'.repeat(32) }, 'wrong-measurement'],
+    ] as const
+    for (const [change, code] of changes) {
+      const inner = chain(acting('diagnostics', change))
+      const wrong = await signToken(service, 'at+jwt', { ...claims(), act: inner })
+      expect(await verifyAccessToken(wrong, accessTrust({ actors }))).toMatchObject({
+        problem: { code, at: expect.stringMatching(/^act\.act\./) },
+      })
+    }
+    const four = chain(chain(chain(acting('diagnostics'))))
+    expect(await accessOutcome({ act: chain(chain(acting('diagnostics'))) }, { actors })).toBe(
+      'verified',
+    )
+    expect(await accessOutcome({ act: four }, { actors })).toBe('token-malformed')
+  })
+
+  test('is denied with any of those who act', async () => {
+    const actors = [{ ...expectationOf('platform'), role: 'cache-gateway' as const }]
+    const act = acting('cache-gateway', { platforms: ['77'.repeat(32)] })
+    const denying = (kind: DenyKind, value: string) => denyListTrustOf(service, [{ kind, value }])
+    const cases = [
+      [await denying('platform', '77'.repeat(32)), 'platform-denied'],
+      [await denying('platform', 'ab'.repeat(32)), 'platform-denied'],
+      [await denying('token', 'access-1'), 'token-denied'],
+      [await denying('token', 'token-1'), 'token-denied'],
+      [await denying('token', base64UrlOf(new Uint8Array(32))), 'token-denied'],
+      [await denying('token', 'access-2'), 'verified'],
+    ] as const
+    for (const [denyList, code] of cases) {
+      expect(await accessOutcome({ act }, { actors, denyList })).toBe(code)
+    }
   })
 
   test('is not an attestation token, nor an identity token', async () => {
