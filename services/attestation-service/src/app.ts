@@ -129,7 +129,10 @@ function offer(
   ]
   const oauth: readonly (readonly [path: string, Handler])[] = [
     ['/token', (request) => exchangeToken({ instance, clock, random }, bodyOf(request))],
-    ['/introspect', (request) => introspect({ instance, clock }, bodyOf(request))],
+    [
+      '/introspect',
+      (request) => introspect({ instance, clock }, bodyOf(request), request.headers.authorization),
+    ],
     ['/revoke', () => revocationRefused],
   ]
 

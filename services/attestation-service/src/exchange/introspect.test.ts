@@ -1,3 +1,4 @@
+import { ok, refuse } from '@sealward/attestation/bytes'
 import type { Identity } from '@sealward/enclave/identity'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Answer } from '../answer.ts'
@@ -106,6 +107,38 @@ test('what has expired or is denied is not active', async () => {
   attester.clock.move(300)
   expect(await ask(token, gateway)).toEqual(inactive)
   attester.clock.move(-300)
+})
+
+test('an administrator is told about every token, and needs a role', async () => {
+  const nothing = undefined as never
+  const people = {
+    issuer: 'https://identity.example',
+    verify: async (authorization: string | undefined) =>
+      authorization === 'Bearer reader'
+        ? ok({ subject: 'alice', name: 'Alice', roles: ['reader'] as const })
+        : refuse('token-refused', 'authorization', 'The access token is not genuine.'),
+  }
+  const defaults = attester.deps.instance.policies
+  const managed = {
+    mode: 'entra',
+    defaults,
+    store: nothing,
+    people,
+    approvalSeconds: undefined,
+  } as const
+  const instance = { ...attester.deps.instance, administration: managed }
+  const as = (
+    authorization: string,
+    about: string,
+    deps: IntrospectDeps = { ...attester.deps, instance },
+  ) => introspect(deps, formOf({ token: about }), authorization)
+  expect(await as('Bearer reader', token)).toMatchObject({ body: { active: true } })
+  expect(await as('Bearer reader', 'a.b.c')).toEqual(inactive)
+  expect(await as('Bearer else', token)).toMatchObject({ status: 401 })
+  expect(await as('Bearer reader', token, attester.deps)).toMatchObject({
+    status: 400,
+    problem: { code: 'instance-shared' },
+  })
 })
 
 test('who asks proves who they are, once, for this endpoint', async () => {

@@ -5,7 +5,13 @@
  * @module
  */
 
-import { ok, type Problem, type Result, type UnixSeconds } from '@sealward/attestation/bytes'
+import {
+  ok,
+  type Problem,
+  type Result,
+  refuse,
+  type UnixSeconds,
+} from '@sealward/attestation/bytes'
 import {
   type AccessToken,
   type AttestationToken,
@@ -13,6 +19,8 @@ import {
   verifyIssuedAccessToken,
 } from '@sealward/attestation/token'
 import type { Clock } from '@sealward/enclave/server'
+import { authorize } from '../administration/authorize.ts'
+import { administrationRefusal } from '../administration/refusal.ts'
 import { type Answer, oauthRefusal } from '../answer.ts'
 import type { Instance } from '../instance.ts'
 import { denialIn, isStoreProblem } from '../revocation/denials.ts'
@@ -21,7 +29,7 @@ import { assertionType, parseParameters, requiredIn } from './parameters.ts'
 import { issuersOwn, ownTrust, readWorkload, type Workload } from './workload.ts'
 
 export interface IntrospectDeps {
-  readonly instance: Pick<Instance, 'issuer' | 'keys' | 'denials' | 'assertions'>
+  readonly instance: Pick<Instance, 'issuer' | 'keys' | 'denials' | 'assertions' | 'administration'>
   readonly clock: Clock
 }
 
@@ -30,8 +38,14 @@ export interface IntrospectDeps {
  * the answer is `{"active": false}`: it tells nobody whether there is such a token.
  *
  * @param body - `token`, and who asks: `client_attestation`, its attestation token, with `client_assertion` by the key in it.
+ * @param authorization - of an administrator, who is answered about every token, and needs none of that.
  */
-export async function introspect(deps: IntrospectDeps, body: Uint8Array): Promise<Answer> {
+export async function introspect(
+  deps: IntrospectDeps,
+  body: Uint8Array,
+  authorization?: string,
+): Promise<Answer> {
+  if (authorization !== undefined) return introspectFor(deps, body, authorization)
   const { instance } = deps
   const at = deps.clock.now()
   const parameters = parseParameters(body)
@@ -61,11 +75,17 @@ export async function introspect(deps: IntrospectDeps, body: Uint8Array): Promis
   return concerns(state.value, client.value) ? { status: 200, body: state.value } : inactive
 }
 
-/** Administrators are answered about every token. */
-export async function introspectForAdministrator(
+async function introspectFor(
   deps: IntrospectDeps,
   body: Uint8Array,
+  authorization: string,
 ): Promise<Answer> {
+  const { administration, issuer } = deps.instance
+  const administrator =
+    administration.mode === 'shared'
+      ? refuse('instance-shared', 'authorization', 'nobody administers a shared instance')
+      : await authorize(administration, authorization, 'reader')
+  if (!administrator.ok) return administrationRefusal(administrator.problem, issuer)
   const parameters = parseParameters(body)
   if (!parameters.ok) return oauthRefusal('invalid_request', parameters.problem)
   const given = requiredIn(parameters.value, ['token'])
