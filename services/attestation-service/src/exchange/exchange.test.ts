@@ -7,6 +7,7 @@ import fc from 'fast-check'
 import { decodeJwt, decodeProtectedHeader } from 'jose'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Answer } from '../answer.ts'
+import type { Instance } from '../instance.ts'
 import { limits } from '../limits.ts'
 import {
   type Attester,
@@ -17,64 +18,35 @@ import {
   issuer,
   startOfTests,
 } from '../testing/attester.fixtures.ts'
-import { type ExchangeDeps, exchangeToken } from './exchange.ts'
+import { assertionOf, attestationOf, exchangeFor, type FormChanges } from './client.fixtures.ts'
+import { exchangeToken } from './exchange.ts'
 import { createReplayMemory } from './replay-memory.ts'
 
 let attester: Attester
 let workload: Identity
 let subjectToken: string
-let deps: ExchangeDeps
 beforeAll(async () => {
   attester = await createAttester()
   workload = await attester.workload()
-  const body = utf8Of(JSON.stringify(await attestBodyOf(workload)))
-  const answer = await attestSgx(attester.deps, body)
-  subjectToken = (answer.body as { readonly token: string }).token
-  deps = attester.deps
+  subjectToken = await attestationOf(attester, workload)
 })
 afterAll(() => attester.close())
 
 const audience = `${deployment}:cache-gateway`
-let assertionsMade = 0
-
-function assertion(
+const assertion = (
   claims: Readonly<Record<string, unknown>> = {},
   by: Identity = workload,
-): Promise<string> {
-  const now = attester.clock.now()
-  return by.signJws(
-    {
-      iss: by.kid,
-      sub: by.kid,
-      aud: `${issuer}/token`,
-      iat: now,
-      exp: now + 60,
-      jti: `assertion-${++assertionsMade}`,
-      ...claims,
-    },
-    'JWT',
-  )
-}
+): Promise<string> => assertionOf(attester, by, claims)
 
-async function exchange(
-  change: Readonly<Record<string, string | undefined>> = {},
-  with_: ExchangeDeps = deps,
-): Promise<Answer> {
-  const parameters = {
-    grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+/** Asks with the one attestation token that all these tests have. */
+const exchange = (
+  change: FormChanges = {},
+  instance: Instance = attester.deps.instance,
+): Promise<Answer> =>
+  exchangeFor({ ...attester, deps: { ...attester.deps, instance } }, workload, {
     subject_token: subjectToken,
-    subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
-    client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
-    client_assertion: change['client_assertion'] ?? (await assertion()),
-    audience,
-    purpose: 'cache',
     ...change,
-  }
-  const given = Object.entries(parameters).flatMap(([name, value]) =>
-    value === undefined ? [] : [[name, value] as [string, string]],
-  )
-  return exchangeToken(with_, utf8Of(new URLSearchParams(given).toString()))
-}
+  })
 
 function refused(error: string, code: string): object {
   const status = error === 'invalid_client' ? 401 : error === 'temporarily_unavailable' ? 503 : 400
@@ -219,8 +191,7 @@ test('an assertion is for us, of the key that it names, and of the last minute',
 })
 
 test('when no more assertions can be remembered, none is let in', async () => {
-  const instance = { ...deps.instance, assertions: createReplayMemory(2) }
-  const small = { ...deps, instance }
+  const small = { ...attester.deps.instance, assertions: createReplayMemory(2) }
   expect(await exchange({}, small)).toMatchObject({ status: 200 })
   expect(await exchange({}, small)).toMatchObject({ status: 200 })
   expect(await exchange({}, small)).toMatchObject(
@@ -273,7 +244,7 @@ test('parameters are asked for by name, once each', async () => {
       refused('invalid_request', 'parameter-malformed'),
     )
   }
-  expect(await exchangeToken(deps, utf8Of('audience=a&audience=b'))).toMatchObject(
+  expect(await exchangeToken(attester.deps, utf8Of('audience=a&audience=b'))).toMatchObject(
     refused('invalid_request', 'parameters-malformed'),
   )
 })
@@ -283,7 +254,7 @@ test('no bytes make it throw', async () => {
     fc.asyncProperty(
       fc.oneof(fc.uint8Array(), fc.webQueryParameters().map(utf8Of)),
       async (bytes) => {
-        expect((await exchangeToken(deps, bytes)).status).toBe(400)
+        expect((await exchangeToken(attester.deps, bytes)).status).toBe(400)
       },
     ),
   )
