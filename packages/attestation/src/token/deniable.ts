@@ -24,7 +24,7 @@ export const denyValueForms: Readonly<Record<DenyKind, RegExp>> = {
   signer: /^(?:[0-9a-f]{64}|[0-9a-f]{96})$/,
   // One machine, or with an FMSPC all of its family.
   platform: /^(?:[0-9a-f]{64}|[0-9a-f]{12})$/,
-  // `jti`, or the digest of a whole token.
+  // `jti`, or the digest of what was signed.
   token: /^[A-Za-z0-9._~-]{1,128}$/,
   policy: /^[A-Za-z0-9_-]{43}$/,
 }
@@ -32,7 +32,7 @@ export const denyValueForms: Readonly<Record<DenyKind, RegExp>> = {
 /**
  * What the claims of an attestation token, of whichever TEE, can be denied by.
  *
- * @param digest - of the whole token, where there is one already.
+ * @param digest - of what was signed, where there is a token already.
  */
 export function deniableOf(claims: AttestationClaims, digest?: string): Deniable {
   return {

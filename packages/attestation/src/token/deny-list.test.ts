@@ -1,5 +1,7 @@
 import fc from 'fast-check'
+import { CompactSign, exportJWK, generateKeyPair } from 'jose'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { base64UrlOf, bytesOfBase64Url, concat, hexOf } from '../bytes/index.ts'
 import {
   at,
   createDeployment,
@@ -23,6 +25,8 @@ import {
   denyKinds,
   denyListType,
   type SignatureTrust,
+  type SigningJwk,
+  signerOf,
   verifyAttestationResult,
   verifyAttestationToken,
   verifyDenyList,
@@ -167,6 +171,48 @@ describe('whoever is on the list', () => {
     }
   })
 
+  test('is refused by its digest however its signature is written: what was signed is denied', async () => {
+    const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true })
+    const jwk = { ...(await exportJWK(publicKey)), kid: 'curve', alg: 'ES256' } as SigningJwk
+    const signers = [(await signerOf(jwk)) ?? '']
+    const payload = bytesOfBase64Url(token.split('.')[1] ?? '') ?? none
+    const signed = await new CompactSign(payload)
+      .setProtectedHeader({ alg: 'ES256', typ: 'JWT', kid: 'curve' })
+      .sign(privateKey)
+    const byCurve = { ...trust, jwks: { keys: [jwk] }, signers }
+    const unchecked = { ...byCurve, denyList: { unchecked: 'to see that it is genuine' } }
+    const [verified, twin] = await Promise.all(
+      [signed, twinOf(signed)].map((text) => verifyAttestationToken(text, unchecked)),
+    )
+    if (!verified?.ok || !twin?.ok) throw new Error('both verify, or this shows nothing')
+    const denyList = await denyListTrustOf(service, [
+      { kind: 'token', value: verified.value.digest },
+    ])
+    expect(await verifyAttestationToken(twinOf(signed), { ...byCurve, denyList })).toMatchObject({
+      problem: { code: 'token-denied' },
+    })
+  })
+
+  test('whose signature carries bits that mean nothing is refused: one token has one text', async () => {
+    const signature = token.slice(token.lastIndexOf('.') + 1)
+    const last = base64UrlAlphabet.indexOf(signature.at(-1) ?? '')
+    const others = [...base64UrlAlphabet.slice(last + 1, (last | 0xf) + 1)]
+    const texts = others.map((letter) => `${token.slice(0, -1)}${letter}`)
+    expect(texts.length).toBeGreaterThan(0)
+    for (const text of [
+      ...texts,
+      `${token}==`,
+      `${token} `,
+      `${token.slice(0, -9)}\n${token.slice(-9)}`,
+    ]) {
+      const result = await verifyAttestationToken(text, {
+        ...trust,
+        denyList: { unchecked: 'not asked' },
+      })
+      expect(result).toMatchObject({ problem: { code: 'token-malformed', at: 'signature' } })
+    }
+  })
+
   test('is told apart from others: no other value, and no value of another kind, denies', async () => {
     const entries: Entries = [
       { kind: 'measurement', value: '00'.repeat(32) },
@@ -215,6 +261,21 @@ describe('whoever is on the list', () => {
     )
   })
 })
+
+/** Another signature over the same, which anybody can make of one by ECDSA: `n - s` in the place of `s`. */
+function twinOf(jws: string): string {
+  const end = jws.lastIndexOf('.') + 1
+  const signature = bytesOfBase64Url(jws.slice(end)) ?? none
+  const s = BigInt(`0x${hexOf(signature.subarray(32))}`)
+  const mirrored = Uint8Array.from({ length: 32 }, (_, index) =>
+    Number(((orderOfP256 - s) >> BigInt(8 * (31 - index))) & 0xffn),
+  )
+  return jws.slice(0, end) + base64UrlOf(concat(signature.subarray(0, 32), mirrored))
+}
+
+const orderOfP256 = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n
+const base64UrlAlphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+const none = new Uint8Array()
 
 function fullDenied(): Record<DenyKind, readonly string[]> {
   return { measurement: [], signer: [], platform: [], token: [], policy: [] }

@@ -194,9 +194,13 @@ export function deniedProblem(
   return undefined
 }
 
-/** Base64url SHA-256 of a token as it came: what a deny list can name it by. */
+/**
+ * Base64url SHA-256 of a token up to the dot before its signature: what a deny list can name it by.
+ *
+ * Of one signature of ECDSA anybody can make another; a digest with it would name only one of the two.
+ */
 export async function digestOf(token: string): Promise<string> {
-  return base64UrlOf(await sha256(utf8Of(token)))
+  return base64UrlOf(await sha256(utf8Of(token.slice(0, token.lastIndexOf('.')))))
 }
 
 function jsonBytesOf(value: unknown): Uint8Array {

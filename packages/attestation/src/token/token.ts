@@ -36,7 +36,7 @@ export interface AttestationToken {
   readonly id: string
   /** Base64url SHA-256 of the SPKI of the key that signed it. */
   readonly signer: string
-  /** Base64url SHA-256 of the token's ASCII bytes. */
+  /** Base64url SHA-256 of what was signed: the token's ASCII bytes up to the dot before the signature. */
   readonly digest: string
   readonly policyHash: string
   readonly mrEnclave: string
@@ -93,7 +93,7 @@ export interface AccessToken extends Appraised {
   readonly expiresAt: UnixSeconds
   readonly id: string
   readonly signer: string
-  /** Base64url SHA-256 of the token's ASCII bytes. */
+  /** Base64url SHA-256 of what was signed: the token's ASCII bytes up to the dot before the signature. */
   readonly digest: string
   /** Base64url SHA-256 of the DER of the only certificate that may show it: the last actor's, where there is one. */
   readonly certificateSha256: string

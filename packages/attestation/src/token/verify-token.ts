@@ -72,6 +72,10 @@ export async function verifySignature(
   }
   const header = jsonPartOf(encodedHeader)
   if (header === undefined) return refuse('token-malformed', 'header', 'not a JSON object')
+  // The library takes white space, padding and bits that mean nothing: one signature would have many texts.
+  if (bytesOfBase64Url(signature) === undefined) {
+    return refuse('token-malformed', 'signature', 'not base64url')
+  }
   const { alg, kid, typ, crit } = header
   if (typeof alg === 'string' && alg.toLowerCase() === 'none') {
     return refuse('unsecured', 'header.alg', 'a token without a signature proves nothing')

@@ -15,6 +15,7 @@ import {
   type DenyKind,
   deniedOf,
   denyListType,
+  digestOf,
   encodeDenyList,
   type SigningJwk,
 } from '@sealward/attestation/token'
@@ -140,7 +141,7 @@ export async function startAttestationService(
             deployment,
             simulated: true,
             policyHash,
-            attestationToken: createHash('sha256').update(subject).digest('base64url'),
+            attestationToken: await digestOf(subject),
             attestationTokenId: payload.jti,
           },
         },
