@@ -16,6 +16,7 @@ import {
   signToken,
   type Tee,
 } from '../channel/deployment.fixtures.ts'
+import { denyListProblem } from './deny-list.ts'
 import {
   challengeType,
   type DenyKind,
@@ -228,6 +229,13 @@ describe('whoever is on the list', () => {
     expect(await outcomeWith([], 301)).toBe('deny-list-stale')
     const [value = ''] = await deniableIn('policy')
     expect(await outcomeWith([{ kind: 'policy', value }], 300)).toBe('policy-denied')
+  })
+
+  test('is believed by no list from the future: a clock that was set back makes none young', async () => {
+    const denyList = await denyListTrustOf(service)
+    const outcomeAt = (instant: number) => denyListProblem(denyList, { issuer, at: instant })
+    expect(outcomeAt(at - 300)).toBeUndefined()
+    expect(outcomeAt(at - 301)).toMatchObject({ problem: { code: 'deny-list-stale' } })
   })
 
   test('is not looked for on another issuer’s list', async () => {

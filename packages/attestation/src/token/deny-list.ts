@@ -95,7 +95,9 @@ export function denyListProblem(
   if ('unchecked' in trust) return undefined
   const { list, ageSecondsMax } = trust
   if (list.issuer !== issuer) return refuse('wrong-issuer', 'denyList.iss', 'another issuer')
-  return at - list.issuedAt > ageSecondsMax || at >= list.expiresAt ? stale : undefined
+  // A clock that was set back makes no list young.
+  const isEarly = list.issuedAt - at > tokenLimits.clockSkewSecondsMax
+  return isEarly || at - list.issuedAt > ageSecondsMax || at >= list.expiresAt ? stale : undefined
 }
 
 /** Why somebody is denied; `undefined` where nothing that they are is on the list. */

@@ -48,6 +48,14 @@ test('keys come by the metadata of the pinned issuer, and are kept for an hour',
   expect(it.asked).toHaveLength(4)
 })
 
+test('a clock that was set back makes no keys young', async () => {
+  const it = world()
+  await it.keys(stale)
+  it.answers = {}
+  it.now -= 3600
+  expect(await it.keys(stale)).toMatchObject({ ok: false })
+})
+
 test('an unknown key asks again, but not more often than every half minute', async () => {
   const it = world()
   await it.keys(stale)

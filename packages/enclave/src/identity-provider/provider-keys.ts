@@ -51,7 +51,8 @@ export function createProviderKeys(options: {
   }
 
   return ({ fresh }) => {
-    const age = held === undefined ? Number.POSITIVE_INFINITY : options.now() - held.at
+    // A clock that was set back makes nothing young.
+    const age = held === undefined ? Number.POSITIVE_INFINITY : Math.abs(options.now() - held.at)
     if (
       held !== undefined &&
       age < (fresh ? limits.freshKeysEverySeconds : limits.keysLifetimeSeconds)

@@ -74,6 +74,13 @@ test('the list that is known is given with its maximum age, which whoever verifi
   expect(first).toMatchObject({ value: { ageSecondsMax: 300, list: { issuedAt: start } } })
 })
 
+test('a clock that was set back makes no list young: it is asked for again', async () => {
+  expect(await sequence()).toBe(1)
+  service.sequence = 2
+  at = start - 3600
+  expect(await sequence()).toBe(2)
+})
+
 test('a list with a smaller sequence is not used', async () => {
   service.sequence = 9
   expect(await sequence()).toBe(9)

@@ -84,13 +84,15 @@ export function createDenyListKeeper(options: DenyListKeeperOptions): DenyListKe
     return isUnknown ? verify(await signerKeys.refresh()) : first
   }
 
-  const isStale = (): boolean => known === undefined || clock.now() - known.issuedAt > ageSecondsMax
+  // A clock that was set back makes nothing young.
+  const isStale = (): boolean =>
+    known === undefined || Math.abs(clock.now() - known.issuedAt) > ageSecondsMax
   const timer = setInterval(() => void ask().catch(() => {}), pollSeconds * 1000)
   timer.unref()
   return {
     async trust() {
       const waitSeconds = isStale() ? Math.min(retrySeconds, pollSeconds) : pollSeconds
-      const isDue = clock.now() - askedAt >= waitSeconds
+      const isDue = Math.abs(clock.now() - askedAt) >= waitSeconds
       // Whoever comes while the first list is on its way waits for it, too.
       if (isDue || (isAsking && isStale())) await ask()
       return known === undefined

@@ -43,6 +43,15 @@ test('known keys are used for an hour while the service is down, and no longer',
   expect(await signerKeys.keys()).toMatchObject({ problem: { code: 'attestation-unavailable' } })
 })
 
+test('a clock that was set back makes no keys young', async () => {
+  await signerKeys.keys()
+  service.failing = 503
+  at = start - 3601
+  expect(await signerKeys.keys()).toMatchObject({ problem: { code: 'attestation-unavailable' } })
+  at = start - 3600
+  expect(await signerKeys.keys()).toMatchObject({ ok: true })
+})
+
 test('unknown keys are asked for at most every ten seconds', async () => {
   const before = await signerKeys.keys()
   service.rotate()

@@ -1,4 +1,11 @@
-import { ok, type Problem, type Result, refuse, textOf } from '@sealward/attestation/bytes'
+import {
+  ok,
+  type Problem,
+  type Result,
+  refuse,
+  textOf,
+  type UnixSeconds,
+} from '@sealward/attestation/bytes'
 import type { SigningJwk, SigningKeys } from '@sealward/attestation/token'
 import * as z from 'zod'
 import type { Clock } from '../effects/index.ts'
@@ -46,19 +53,21 @@ export function createSignerKeys(options: SignerKeysOptions): SignerKeys {
     const keys = answer.ok && answer.value.status === 200 ? keysOf(answer.value.body) : undefined
     if (keys !== undefined) known = { keys, at: clock.now() }
   })
+  /** A clock that was set back makes nothing young. */
+  const secondsSince = (instant: UnixSeconds): number => Math.abs(clock.now() - instant)
   const usable = (): Result<SigningKeys, Problem<'attestation-unavailable'>> =>
-    known !== undefined && clock.now() - known.at <= staleSecondsMax
+    known !== undefined && secondsSince(known.at) <= staleSecondsMax
       ? ok(known.keys)
       : refuse('attestation-unavailable', 'certs', 'signing keys could not be fetched')
 
   return {
     async keys() {
-      const fresh = known !== undefined && clock.now() - known.at < freshSeconds
+      const fresh = known !== undefined && secondsSince(known.at) < freshSeconds
       if (!fresh) await ask()
       return usable()
     },
     async refresh() {
-      if (clock.now() - askedAt >= 10) await ask()
+      if (secondsSince(askedAt) >= 10) await ask()
       return usable()
     },
     close: () => http.close(),

@@ -87,20 +87,22 @@ export function createPolicyStateStore(options: {
     database,
     instance,
     async read(from = database) {
+      // What others read meanwhile is newer, and says nothing of this answer.
+      const before = known
       const row = await from
         .selectFrom('attestation.policy_state')
         .select('sequence')
         .where('instance', '=', instance)
         .executeTakeFirst()
       const sequence = row?.sequence ?? 0
-      if (sequence < known.sequence) return stateRefused
-      if (sequence === known.sequence) return ok(known)
+      if (sequence < before.sequence) return stateRefused
+      if (sequence === before.sequence) return ok(before)
       const stored = await from
         .selectFrom('attestation.policy_state')
         .select(['sequence', 'sealed'])
         .where('instance', '=', instance)
         .executeTakeFirst()
-      if (stored === undefined || stored.sequence < known.sequence) return stateRefused
+      if (stored === undefined || stored.sequence < before.sequence) return stateRefused
       const opened = sealer.open(addressOf(instance, stored.sequence), stored.sealed)
       if (!opened.ok) return stateRefused
       const state = stateIn(stored.sequence, opened.value)

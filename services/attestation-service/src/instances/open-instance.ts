@@ -65,7 +65,6 @@ export async function openInstance(
     sealer,
     instance: name,
     clock,
-    tokenLifetimeSeconds: attestationLifetimeSeconds,
   })
   const known = await denials.current()
   if (!known.ok) return known

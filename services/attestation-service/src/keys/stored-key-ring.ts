@@ -101,7 +101,8 @@ export async function openStoredKeyRing(
       const states = statesOf(known, rotation, clock.now())
       return known.filter((_, index) => states[index] !== 'gone').map(({ key }) => key)
     },
-    isFresh: () => clock.now() < readAt + rotation.publishedAheadSeconds,
+    // A clock that was set back makes nothing young.
+    isFresh: () => Math.abs(clock.now() - readAt) < rotation.publishedAheadSeconds,
     cacheSeconds: Math.min(cacheSecondsMax, Math.floor(rotation.publishedAheadSeconds / 2)),
     refresh: () => refresh(false),
     rotate: () => refresh(true),

@@ -1,5 +1,5 @@
 import { utf8Of } from '@sealward/attestation/bytes'
-import { verifyDenyList } from '@sealward/attestation/token'
+import { tokenLimits, verifyDenyList } from '@sealward/attestation/token'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   startTestPostgres,
@@ -14,7 +14,7 @@ import {
   provider,
   sealer,
 } from '../testing/administered.fixtures.ts'
-import { startOfTests, unremarkable } from '../testing/attester.fixtures.ts'
+import { startOfTests } from '../testing/attester.fixtures.ts'
 import type { DenyRequest } from './deny-entry.ts'
 import { createStoredDenials, type StoredDenials } from './stored-denials.ts'
 
@@ -50,17 +50,8 @@ async function published({ ask, clock, instance, key }: Administered) {
 }
 
 /** Another replica of the instance, with its own memory. */
-function replicaOf(
-  { instance, clock }: Administered,
-  tokenLifetimeSeconds?: number,
-): StoredDenials {
-  return createStoredDenials({
-    database,
-    sealer,
-    instance: instance.name,
-    clock,
-    tokenLifetimeSeconds: tokenLifetimeSeconds ?? unremarkable.attestationLifetimeSeconds,
-  })
+function replicaOf({ instance, clock }: Administered): StoredDenials {
+  return createStoredDenials({ database, sealer, instance: instance.name, clock })
 }
 
 describe('administrators', () => {
@@ -219,6 +210,23 @@ describe('replicas', () => {
     expect(await measurementsOf(other)).toBe(1)
   })
 
+  test('whose clock is set back ask again, and go by nothing that was read at another time', async () => {
+    const own = await startTestPostgres()
+    const away = await openStore({ url: own.url })
+    const it = await administered(away, { mode: 'entra' })
+    const replica = () =>
+      createStoredDenials({ database: away, sealer, instance: it.instance.name, clock: it.clock })
+    const [one, other] = [replica(), replica()]
+    expect(await other.current()).toMatchObject({ value: { sequence: 0 } })
+    await one.deny(alice, software)
+    it.clock.move(-3600)
+    expect(await other.current()).toMatchObject({ value: { sequence: startOfTests } })
+    await own.stop()
+    it.clock.move(-limits.denialsStaleSecondsMax - 1)
+    expect(await other.current()).toMatchObject({ problem: { code: 'store-unavailable' } })
+    await away.destroy()
+  }, 60_000)
+
   test('that change it at once lose no entry', async () => {
     const it = await administered(database, { mode: 'entra' })
     const requests = Array.from(
@@ -251,6 +259,21 @@ describe('replicas', () => {
     expect([refused.status, refused.code]).toEqual([503, 'store-unavailable'])
     await away.destroy()
   }, 60_000)
+})
+
+test('answers that cross are no rollback: the newer list stays', async () => {
+  const it = await administered(database, { mode: 'entra' })
+  const denials = replicaOf(it)
+  for (let index = 0; index < 8; index++) {
+    const request = { kind: 'token', value: `crossing-${index}`, reason: 'stolen' } as const
+    const [changed, ...read] = await Promise.all([
+      denials.deny(alice, request),
+      ...Array.from({ length: 8 }, () => denials.entries()),
+    ])
+    expect([changed, ...read].every((one) => one.ok)).toBe(true)
+    const state = await denials.current()
+    expect(state.ok && state.value.denied.token.size).toBe(index + 1)
+  }
 })
 
 describe('whoever holds the database', () => {
@@ -306,9 +329,9 @@ describe('whoever holds the database', () => {
   })
 })
 
-test('a revoked token leaves the list when it has expired, and its denial stays in the history', async () => {
+test('a revoked token leaves the list when nobody can believe it any more, however long tokens may live, and its denial stays in the history', async () => {
   const it = await administered(database, { mode: 'entra' })
-  const denials = replicaOf(it, 100)
+  const denials = replicaOf(it)
   const token = { kind: 'token', value: 'a-token-that-was-stolen', reason: 'stolen' } as const
   await denials.deny(alice, token)
   await denials.deny(alice, software)
@@ -316,7 +339,7 @@ test('a revoked token leaves the list when it has expired, and its denial stays 
     const state = await denials.current()
     return state.ok ? state.value.denied.token.size : state.problem.code
   }
-  it.clock.move(100 + limits.clockSkewSeconds - 1)
+  it.clock.move(limits.attestationLifetimeSecondsMax + tokenLimits.clockSkewSecondsMax - 1)
   expect(await tokens()).toBe(1)
   it.clock.move(1)
   expect(await tokens()).toBe(0)

@@ -15,7 +15,7 @@ import {
   type UnixSeconds,
   utf8Of,
 } from '@sealward/attestation/bytes'
-import { deniedOf } from '@sealward/attestation/token'
+import { deniedOf, tokenLimits } from '@sealward/attestation/token'
 import { inTransaction, reaching } from '@sealward/enclave/database'
 import type { Sealer } from '@sealward/enclave/sealing'
 import type { Clock } from '@sealward/enclave/server'
@@ -56,13 +56,11 @@ export interface StoredDenialsOptions {
   readonly sealer: Sealer
   readonly instance: string
   readonly clock: Clock
-  /** How long a token lives at most, and so has to be denied. */
-  readonly tokenLifetimeSeconds: number
 }
 
 /** Opens the deny list of an instance. */
 export function createStoredDenials(options: StoredDenialsOptions): StoredDenials {
-  const { database, sealer, instance, clock, tokenLifetimeSeconds } = options
+  const { database, sealer, instance, clock } = options
   let known: (DenyEntries & { readonly readAt: UnixSeconds }) | undefined
 
   const open = (sequence: number, sealed: Uint8Array): Result<DenyEntries, RefusedProblem> => {
@@ -79,15 +77,22 @@ export function createStoredDenials(options: StoredDenialsOptions): StoredDenial
       .selectFrom('attestation.deny_list')
       .select(['sequence', 'sealed'])
       .where('instance', '=', instance)
+    const before = known?.sequence ?? 0
     const row = await (isToBeChanged ? query.forUpdate() : query).executeTakeFirst()
     const list = row === undefined ? ok(empty) : open(Number(row.sequence), row.sealed)
-    // An older list than was seen before: somebody has put it back.
-    return list.ok && list.value.sequence < (known?.sequence ?? 0) ? refused : list
+    // An older list than was seen before it was asked for: somebody has put it back.
+    return list.ok && list.value.sequence < before ? refused : list
+  }
+
+  /** Of two answers that cross, the newer list stays. */
+  const keep = (list: DenyEntries, readAt: UnixSeconds): void => {
+    if (list.sequence >= (known?.sequence ?? 0)) known = { ...list, readAt }
   }
 
   const renew = async (): Promise<Result<DenyEntries, Problem<DenyStoreCode>>> => {
+    const at = clock.now()
     const list = await reaching(() => read(database, false))
-    if (list.ok) known = { ...list.value, readAt: clock.now() }
+    if (list.ok) keep(list.value, at)
     return list
   }
 
@@ -101,7 +106,7 @@ export function createStoredDenials(options: StoredDenialsOptions): StoredDenial
       const before = await read(transaction, true)
       if (!before.ok) return before
       const at = clock.now()
-      const until = at + tokenLifetimeSeconds + limits.clockSkewSeconds
+      const until = at + tokenDeniedSeconds
       const entry: DenyEntry = { ...what, at, by, ...(what.kind === 'token' ? { until } : {}) }
       const after = withChange(currentOf(before.value.entries, at), entry, action)
       if (!after.ok) return after
@@ -120,7 +125,7 @@ export function createStoredDenials(options: StoredDenialsOptions): StoredDenial
         .execute()
       return ok(list)
     })
-    if (done.ok) known = { ...done.value, readAt: clock.now() }
+    if (done.ok) keep(done.value, clock.now())
     return done
   }
 
@@ -145,10 +150,11 @@ export function createStoredDenials(options: StoredDenialsOptions): StoredDenial
     entries: renew,
     async current() {
       const at = clock.now()
-      const age = known === undefined ? Number.POSITIVE_INFINITY : at - known.readAt
+      // A clock that was set back makes nothing young.
+      const age = known === undefined ? Number.POSITIVE_INFINITY : Math.abs(at - known.readAt)
       if (age < limits.denialsFreshSeconds && known !== undefined) return stateOf(known, at)
       const list = await renew()
-      if (list.ok) return stateOf(list.value, at)
+      if (list.ok) return stateOf(known ?? list.value, at)
       const isBearable =
         list.problem.code === 'store-unavailable' && age <= limits.denialsStaleSecondsMax
       return isBearable && known !== undefined ? stateOf(known, at) : list
@@ -217,6 +223,9 @@ function entriesIn(bytes: Uint8Array): readonly DenyEntry[] | undefined {
 }
 
 const storedBytesMax = 16_777_216
+
+/** The longest that any token can be believed: whatever an instance was configured to, when it was made. */
+const tokenDeniedSeconds = limits.attestationLifetimeSecondsMax + tokenLimits.clockSkewSecondsMax
 
 function addressOf(type: string, instance: string, version: number) {
   return { type, id: instance, version }

@@ -141,7 +141,6 @@ export async function administered(
             sealer,
             instance: name,
             clock,
-            tokenLifetimeSeconds: unremarkable.attestationLifetimeSeconds,
           }),
     assertions: createReplayMemory(8),
     administration:
