@@ -16,7 +16,13 @@ import {
 } from '../limits.ts'
 import type { SealedCache } from '../store/store.ts'
 import type { PeerStatus } from './diagnostics.ts'
-import { failure, type PeerFailure, type PeerTrust, verifyAttested } from './verify-attested.ts'
+import {
+  failure,
+  type PeerFailure,
+  type PeerTrust,
+  standingProblem,
+  verifyAttested,
+} from './verify-attested.ts'
 
 export interface CacheStatus extends PeerStatus {
   readonly store: 'redis' | 'in-process' | undefined
@@ -144,7 +150,17 @@ export function createCache(options: {
   }
 
   const connected = async (): Promise<Result<Redis, PeerFailure>> => {
-    if (redis !== undefined && known !== undefined && clock.now() < known.until) return ok(redis)
+    if (redis !== undefined && known !== undefined && clock.now() < known.until) {
+      const client = redis
+      const fallen = await standingProblem(trust, known.peer)
+      if (fallen === undefined) return ok(client)
+      if (fallen.problem.kind === 'refused' && redis === client) {
+        known = undefined
+        client.disconnect()
+        rest(fallen.problem.code)
+      }
+      return fallen
+    }
     if (clock.now() < restUntil) {
       return failure(
         'unavailable',

@@ -23,7 +23,13 @@ import {
   refusalCode,
   type StatementSalts,
 } from './inference.ts'
-import { failure, type PeerFailure, type PeerTrust, verifyAttested } from './verify-attested.ts'
+import {
+  failure,
+  type PeerFailure,
+  type PeerTrust,
+  standingProblem,
+  verifyAttested,
+} from './verify-attested.ts'
 
 const model = '/v2/models/chest-pneumonia'
 /** `typ` of a statement, so that nothing else that the provider signs passes for one. */
@@ -142,7 +148,16 @@ export function createDiagnostics(options: {
   }
 
   const present = async (): Promise<Result<Contacted, PeerFailure>> => {
-    if (contacted !== undefined && clock.now() < contacted.until) return ok(contacted)
+    if (contacted !== undefined && clock.now() < contacted.until) {
+      const known = contacted
+      const fallen = await standingProblem(trust, known.peer)
+      if (fallen === undefined) return ok(known)
+      if (fallen.problem.kind === 'refused' && contacted === known) {
+        contacted = undefined
+        void known.client.close()
+      }
+      return fallen
+    }
     contacting ??= contact().finally(() => {
       contacting = undefined
     })

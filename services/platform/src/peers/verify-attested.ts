@@ -6,7 +6,7 @@ import {
   parseEvidenceDocument,
   type TeeRole,
 } from '@sealward/attestation/evidence'
-import type { SigningKeys } from '@sealward/attestation/token'
+import { deniableOf, deniedProblem, type SigningKeys } from '@sealward/attestation/token'
 import type { DenyListKeeper, SignerKeys } from '@sealward/enclave/identity'
 import type { Clock, Random } from '@sealward/enclave/server'
 import { request } from 'undici'
@@ -91,6 +91,21 @@ export async function verifyAttested(
   return !token.ok && peer.problem.code === 'token-missing'
     ? token
     : failureOf(kindOf(peer.problem), peer.problem)
+}
+
+/** Why a peer that was verified before is spoken to no longer: it was denied since, or nobody knows who was. */
+export async function standingProblem(
+  { clock, denyList, initTimeData }: PeerTrust,
+  { token }: VerifiedPeer,
+): Promise<{ readonly ok: false; readonly problem: PeerFailure } | undefined> {
+  const list = await denyList.trust()
+  if (!list.ok) return failureOf('unavailable', list.problem)
+  const denied = deniedProblem([deniableOf(token.claims, token.digest)], {
+    denyList: list.value,
+    issuer: initTimeData.attestation.issuer,
+    at: clock.now(),
+  })
+  return denied && failureOf(kindOf(denied.problem), denied.problem)
 }
 
 /** That nobody knows who has been denied is the world's fault, and not the peer's. */

@@ -70,6 +70,8 @@ export interface Deployment {
   readonly rootSpkiSha256: string
   /** Makes the cache go away. */
   stopGateway(): Promise<void>
+  /** Has the attestation service deny these, and nobody else, from now on. */
+  deny(entries: Parameters<typeof fixedDenials>[0]): void
   /** Ends the provider, and has somebody else answer at its address: itself anew, or an impostor. */
   replaceProvider(by: Replacement): Promise<void>
   /** Verifies the platform as the portal does, and opens a channel to it. */
@@ -143,6 +145,8 @@ async function start(
   const signingKey = await signingKeyOf(
     await makeSigningKey({ kind, issuer, at: clock.now(), random }),
   )
+  let denialsSequence = 1
+  let denials = fixedDenials()
   const attestation = createAttestationService({
     instances: [
       {
@@ -155,7 +159,7 @@ async function start(
         keys: ringOf(signingKey),
         policies: fixedPolicy(policy.value),
         administration: { mode: 'shared', defaults: fixedPolicy(policy.value) },
-        denials: fixedDenials(),
+        denials: { current: () => denials.current() },
         assertions: createReplayMemory(1000),
       },
     ],
@@ -401,6 +405,9 @@ async function start(
     platformUrl,
     rootSpkiSha256: vendor.rootSpkiSha256,
     stopGateway: () => gateway.close(),
+    deny(entries) {
+      denials = fixedDenials(entries, ++denialsSequence)
+    },
     async replaceProvider(by) {
       const { port } = new URL(diagnostics.url)
       await diagnostics.stop()
