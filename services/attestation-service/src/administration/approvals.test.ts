@@ -224,3 +224,19 @@ test('in an isolated instance a signer proposes and a person approves, while the
   expect((await decide(world, idOf(proposed), 'withdraw', bob)).status).toBe(200)
   expect((await ask('PUT', sgx, { body })).code).toBe('policy-jws-replayed')
 })
+
+test('what was proposed before something newer was accepted opens the door to nothing older', async () => {
+  const [first, second] = [await createTestSigner('first'), await createTestSigner('second')]
+  const [third, fourth] = [await createTestSigner('third'), await createTestSigner('fourth')]
+  const world = await ofTwo({ mode: 'isolated', signers: [first] })
+  const add = async (signer: typeof first, iat: number): Promise<TestAnswer> =>
+    world.ask('POST', azure('/certificates:add'), {
+      body: await signed({ ...signerPayload(signer), iat }, first),
+    })
+  const earlier = await add(second, startOfTests - 20)
+  const later = await add(third, startOfTests)
+  for (const proposed of [later, earlier]) {
+    expect((await decide(world, idOf(proposed), 'approve', bob)).status).toBe(200)
+  }
+  expect((await add(fourth, startOfTests - 10)).code).toBe('policy-jws-outdated')
+})

@@ -36,6 +36,7 @@ import {
   type EventDraft,
   lockInstance,
   tokenHashOf,
+  wasRefused,
   wasUsed,
 } from './records.ts'
 import {
@@ -132,7 +133,7 @@ export async function change(
       )
     : content
   if (!done.ok && done.problem.code !== 'store-unavailable') {
-    await recordRefusal(deps, petition.change, known.value, done.problem, clock.now())
+    await recordRefusal(deps, petition, known.value, done.problem, clock.now())
   }
   return done
 }
@@ -333,7 +334,10 @@ function signedAtAfter(
   { type }: Change,
   { issuedAt }: Content,
 ): PolicyState['signedAt'] {
-  return issuedAt === undefined ? signedAt : { ...signedAt, [type ?? 'signers']: issuedAt }
+  if (issuedAt === undefined) return signedAt
+  // What waited may be approved after something newer was accepted.
+  const about = type ?? 'signers'
+  return { ...signedAt, [about]: Math.max(issuedAt, signedAt[about] ?? 0) }
 }
 
 function eventOf(
@@ -450,22 +454,30 @@ export function signersProblem(
     : { code: 'signers-too-many', at: '', detail: `at most ${limits.signersMax} signers` }
 }
 
-/** Writes down that somebody known was refused. History that cannot be written changes nothing of that. */
+/**
+ * Writes down that somebody known was refused. History that cannot be written changes nothing of that.
+ *
+ * Whoever saw a signed JWS can send it as often as they like: where no person asks, each is written down once.
+ */
 async function recordRefusal(
   { administration, instance }: ChangeDeps,
-  { type, jws }: Change,
+  { change: { type, jws }, person }: Petition,
   actor: Actor,
   { code }: Problem,
   at: UnixSeconds,
 ): Promise<void> {
   await inTransaction(administration.store.database, async (transaction) => {
     await lockInstance(transaction, instance.name)
+    const isOld =
+      person === undefined && (await wasRefused(transaction, instance.name, jws.text, code))
+    if (isOld) return ok(true)
     await appendEvent(transaction, instance.name, {
       action: 'refuse',
       actor,
       at,
       type: type ?? null,
       token_hash: tokenHashOf(jws.text),
+      content_hash: contentHashOf(jws.text),
       problem: code,
     })
     return ok(true)

@@ -309,6 +309,30 @@ test('another signature of ECDSA, which anybody can make of one, makes no new re
   expect((await ask('PUT', sgx, { body: twin })).code).toBe('policy-jws-replayed')
 })
 
+test('whoever sends a signed request again and again does not fill history', async () => {
+  const { ask } = await isolated([first])
+  const old = await policyOf(permitAll, first)
+  const elsewhere = await signed(
+    { ...policyPayload(permitAll), aud: 'https://else.example/policies/SgxEnclave' },
+    first,
+  )
+  expect((await ask('PUT', sgx, { body: old })).status).toBe(200)
+  expect((await ask('PUT', sgx, { body: await policyOf(`${permitAll} `, first) })).status).toBe(200)
+  for (let count = 0; count < 5; count++) {
+    expect((await ask('PUT', sgx, { body: old })).code).toBe('policy-jws-replayed')
+    expect((await ask('PUT', sgx, { body: elsewhere })).code).toBe('policy-jws-audience')
+  }
+  const authorization = await bearerOf(['reader'])
+  const { body } = await ask('GET', '/policies/SgxEnclave/history', { authorization })
+  const events = body['value'] as readonly { readonly action: string; readonly problem?: string }[]
+  expect(events.map(({ action, problem }) => problem ?? action)).toEqual([
+    'policy-jws-audience',
+    'policy-jws-replayed',
+    'set',
+    'set',
+  ])
+})
+
 const orderOfP256 = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n
 
 test('without an identity provider an isolated instance takes signatures, and nobody reads it', async () => {

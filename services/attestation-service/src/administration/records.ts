@@ -98,6 +98,25 @@ export async function wasUsed(
   return found !== undefined
 }
 
+/** Whether it is in history that what a JWS says was refused for this. */
+export async function wasRefused(
+  transaction: DatabaseTransaction,
+  instance: string,
+  jws: string,
+  problem: string,
+): Promise<boolean> {
+  const found = await transaction
+    .selectFrom('attestation.policy_event')
+    .select('number')
+    .where('instance', '=', instance)
+    .where('content_hash', '=', contentHashOf(jws))
+    .where('action', '=', 'refuse')
+    .where('problem', '=', problem)
+    .limit(1)
+    .executeTakeFirst()
+  return found !== undefined
+}
+
 export type StoredEvent = Selectable<PolicyEventTable>
 
 /** Newest first, those with a number below `before`. */
