@@ -87,9 +87,25 @@ test('a token of an unsecured algorithm is refused', async () => {
   expect(await verify(`${header}.${payload}.`)).toMatchObject({ ok: false })
 })
 
-test('an identity token is not an access token', async () => {
-  expect(await verify(await token({}, { typ: 'logout+jwt' }))).toMatchObject({
-    problem: { code: 'token-refused' },
+test.each([
+  [{}, 'logout+jwt'],
+  [{ at_hash: 'MTIzNDU2Nzg5MDEyMzQ1Ng' }, 'JWT'],
+  [{ c_hash: 'MTIzNDU2Nzg5MDEyMzQ1Ng' }, 'JWT'],
+  [{ events: { 'http://schemas.openid.net/event/backchannel-logout': {} } }, 'JWT'],
+  [{ typ: 'ID' }, 'JWT'],
+  [{ typ: 'Refresh' }, 'JWT'],
+])(
+  'another token of the provider for the same audience is not an access token: %j',
+  async (claims, typ) => {
+    expect(await verify(await token(claims, { typ }))).toMatchObject({
+      problem: { code: 'token-refused' },
+    })
+  },
+)
+
+test('an access token as Keycloak writes it is one', async () => {
+  expect(await verify(await token({ typ: 'Bearer', nonce: 'n' }, { typ: 'JWT' }))).toMatchObject({
+    ok: true,
   })
 })
 

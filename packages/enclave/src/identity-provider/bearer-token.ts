@@ -102,6 +102,10 @@ async function verifyWith(
     if (type !== undefined && type !== 'at+jwt' && type !== 'jwt') {
       return refuse('token-refused', 'typ', 'The token is not an access token.')
     }
+    const other = ['at_hash', 'c_hash', 'events'].find((name) => payload[name] !== undefined)
+    if (other !== undefined || otherTypes.has(String(payload['typ']))) {
+      return refuse('token-refused', other ?? 'typ', 'The token is not an access token.')
+    }
     return ok(payload)
   } catch (error) {
     if (error instanceof errors.JWKSNoMatchingKey) return 'unknown-key'
@@ -121,6 +125,15 @@ async function verifyWith(
     throw error
   }
 }
+
+/**
+ * Keycloak says it in a claim, its header has `JWT` for all of them. Other providers' identity tokens carry hashes of what
+ * they were issued with, and logout tokens events: an application with one name for itself and its service gets those
+ * with the audience of the service.
+ *
+ * @see OpenID Connect Core 1.0, section 3.3.2.11; Back-Channel Logout 1.0, section 2.4
+ */
+const otherTypes: ReadonlySet<string> = new Set(['ID', 'Refresh', 'Offline', 'Logout'])
 
 function rolesIn<Role extends string>(
   claims: JWTPayload,
