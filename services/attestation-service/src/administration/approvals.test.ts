@@ -240,3 +240,14 @@ test('what was proposed before something newer was accepted opens the door to no
   }
   expect((await add(fourth, startOfTests - 10)).code).toBe('policy-jws-outdated')
 })
+
+test('whose token came with a signed proposal does not approve it', async () => {
+  const first = await createTestSigner('first')
+  const world = await ofTwo({ mode: 'isolated', signers: [first] })
+  const body = await signed(policyPayload(permitAll), first)
+  const proposed = await world.ask('PUT', sgx, { authorization: alice, body })
+  expect(proposed.status).toBe(202)
+  const own = await decide(world, idOf(proposed), 'approve', alice)
+  expect([own.status, own.code]).toEqual([403, 'approval-own'])
+  expect((await decide(world, idOf(proposed), 'approve', bob)).status).toBe(200)
+})

@@ -118,8 +118,8 @@ async function fulfil(
   approver: Person,
 ): Promise<Result<Approved, Problem>> {
   const { administration, clock, instance } = deps
-  const { action, id, proposer } = pending
-  if (isSameActor(proposer, approver)) {
+  const { action, id, proposer, sentBy } = pending
+  if ([proposer, sentBy].some((one) => one !== null && isSameActor(one, approver))) {
     return refuse('approval-own', 'authorization', 'nobody approves what they proposed themselves')
   }
   const type = pending.type ?? undefined

@@ -261,6 +261,7 @@ async function perform(
     baseVersion: versionOf(state, type),
     thumbprint: content.signer?.thumbprint ?? null,
     proposer: actor,
+    sentBy: petition.person ?? null,
     proposedAt: at,
     expiresAt: at + administration.approvalSeconds,
   }

@@ -56,6 +56,8 @@ export interface PendingChange {
   readonly baseVersion: number
   readonly thumbprint: string | null
   readonly proposer: Actor
+  /** The person whose token came with a signer's proposal. */
+  readonly sentBy: Actor | null
   readonly proposedAt: UnixSeconds
   readonly expiresAt: UnixSeconds
 }
