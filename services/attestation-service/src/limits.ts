@@ -30,6 +30,8 @@ export const limits = {
   assertionLifetimeSecondsMax: 60,
   /** Seconds by which an attester's clock may differ. */
   clockSkewSeconds: 30,
+  /** Seconds by which the clocks of two replicas may differ. */
+  replicaSkewSeconds: 5,
   /** Signing keys of one instance that are read: a rotation a minute, by hand, for an hour. */
   signingKeysMax: 64,
   /** Bytes of one signing key with its certificate and the evidence in it. */

@@ -7,6 +7,7 @@ import {
   verifyChallenge,
 } from '@sealward/attestation/token'
 import type { Instance } from '../instance.ts'
+import { limits } from '../limits.ts'
 
 /**
  * Whether the evidence was made for a challenge of this instance: `x-sealward-challenge`, for a policy to ask for.
@@ -33,15 +34,13 @@ export async function challengeClaims(input: {
     jwks: { keys: published.map(({ jwk }) => jwk) },
     signers: published.map(({ signer }) => signer),
     at,
-    clockSkewSeconds: replicaSkewSeconds,
+    // One replica may be shown what another has made a moment later.
+    clockSkewSeconds: limits.replicaSkewSeconds,
   })
   return verified.ok
     ? { [claimNames.challenge]: true }
     : { [claimNames.challenge]: false, [claimNames.challengeProblem]: verified.problem.code }
 }
-
-/** Replicas have clocks of their own: one may be shown what another has made a moment later. */
-const replicaSkewSeconds = 5
 
 async function boundChallenge(
   runtimeData: unknown,

@@ -47,8 +47,11 @@ test('an assertion is remembered through a restart, until it has expired', async
   const instance = await newInstance()
   expect(await replica(instance).admit('key one', 200, 100)).toMatchObject({ ok: true })
   expect(await replica(instance).admit('key one', 200, 200)).toMatchObject(again)
-  expect(await replica(instance).admit('key two', 300, 201)).toMatchObject({ ok: true })
-  expect(await rows(instance)).toHaveLength(1)
+  // Another replica's clock may be ahead: it forgets nothing that this one would take again.
+  expect(await replica(instance).admit('key two', 300, 205)).toMatchObject({ ok: true })
+  expect(await replica(instance).admit('key one', 200, 200)).toMatchObject(again)
+  expect(await replica(instance).admit('key three', 300, 206)).toMatchObject({ ok: true })
+  expect(await rows(instance)).toHaveLength(2)
 })
 
 test('instances do not share what they remember', async () => {
@@ -66,7 +69,7 @@ test('when no more can be remembered nobody is let in, until some have expired',
   expect(await memory.admit('d', 150, 101)).toMatchObject(full)
   // A replica that starts now counts what is there.
   expect(await replica(instance, 3).admit('d', 150, 101)).toMatchObject(full)
-  expect(await memory.admit('d', 250, 151)).toMatchObject({ ok: true })
+  expect(await memory.admit('d', 250, 156)).toMatchObject({ ok: true })
   expect(await rows(instance)).toHaveLength(1)
 })
 

@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto'
 import { ok, type Problem, type UnixSeconds } from '@sealward/attestation/bytes'
 import { reaching } from '@sealward/enclave/database'
 import { sql } from 'kysely'
+import { limits } from '../limits.ts'
 import type { Database } from '../store/open-store.ts'
 import type { AssertionMemory, AssertionMemoryCode } from './assertion-memory.ts'
 import { full, replayed } from './replay-memory.ts'
@@ -32,7 +33,8 @@ export function createStoredAssertions(options: {
     await database
       .deleteFrom('attestation.client_assertion')
       .where('instance', '=', instance)
-      .where('expires_at', '<', String(at))
+      // A replica whose clock is behind would take once more what this one forgot.
+      .where('expires_at', '<', String(at - limits.replicaSkewSeconds))
       .execute()
     const rows = await sql<{ readonly count: string }>`
       select count(*) as count from attestation.client_assertion where instance = ${instance}
