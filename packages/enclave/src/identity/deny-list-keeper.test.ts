@@ -81,6 +81,13 @@ test('a clock that was set back makes no list young: it is asked for again', asy
   expect(await sequence()).toBe(2)
 })
 
+test('a clock that was ahead and is right again is caught up with by the next list', async () => {
+  at = start + 3600
+  expect(await sequence()).toBe(1)
+  at = start
+  expect(await keeper.trust()).toMatchObject({ value: { list: { issuedAt: start } } })
+})
+
 test('a list with a smaller sequence is not used', async () => {
   service.sequence = 9
   expect(await sequence()).toBe(9)

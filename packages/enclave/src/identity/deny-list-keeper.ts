@@ -59,7 +59,7 @@ export function createDenyListKeeper(options: DenyListKeeperOptions): DenyListKe
       isAsking = false
     })
     if (!list.ok) return options.onProblem?.(list.problem)
-    if (known === undefined || isNewer(list.value, known)) known = list.value
+    if (known === undefined || isStale() || isNewer(list.value, known)) known = list.value
   })
 
   const fetchList = async (): Promise<Result<Verified<DenyList>, Problem>> => {
