@@ -5,7 +5,9 @@
  */
 
 /** What evidence is of, as Azure names it in paths. */
-export type AttestationType = 'SgxEnclave' | 'OpenEnclave' | 'SevSnpVm' | 'TdxVm'
+export const attestationTypes = ['SgxEnclave', 'OpenEnclave', 'SevSnpVm', 'TdxVm'] as const
+
+export type AttestationType = (typeof attestationTypes)[number]
 
 /**
  * The policy of an instance that is not told otherwise.

@@ -7,7 +7,7 @@
 
 export { azureMessageOf } from './azure-message.ts'
 export { configurationOf, type PolicyConfiguration } from './configuration.ts'
-export { type AttestationType, defaultPolicyFor } from './defaults.ts'
+export { type AttestationType, attestationTypes, defaultPolicyFor } from './defaults.ts'
 export { describeExplanation, headlineOf } from './describe.ts'
 export {
   type DecisionDiff,

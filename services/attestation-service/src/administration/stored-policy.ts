@@ -4,8 +4,7 @@
  * @module
  */
 
-import { type Policy, policyHashOf } from '@sealward/attestation/policy'
-import { attestationTypes } from '../attestation-type.ts'
+import { attestationTypes, type Policy, policyHashOf } from '@sealward/attestation/policy'
 import type { PolicyReader } from '../policies/policy-reader.ts'
 import type { PolicyType } from '../policies/policy-type.ts'
 import { readPolicyDocument, unsecuredPolicyJws, unsetPolicyJws } from './policy-document.ts'

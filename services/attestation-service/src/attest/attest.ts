@@ -8,6 +8,8 @@
 import { hexOf, ok, type Problem, type Result } from '@sealward/attestation/bytes'
 import type { Claim } from '@sealward/attestation/claims'
 import {
+  type AttestationType,
+  attestationTypes,
   azureMessageOf,
   evaluatePolicy,
   incomingClaims,
@@ -29,14 +31,13 @@ import { mayBeRetried } from '@sealward/enclave/endorsements'
 import type { Random } from '@sealward/enclave/server'
 import { type Answer, azureRefusal } from '../answer.ts'
 import type { ApiVersion } from '../api-version.ts'
-import { type AttestationType, attestationTypes } from '../attestation-type.ts'
 import type { Instance } from '../instance.ts'
 import { draftToken, signToken } from '../keys/sign-token.ts'
 import type { PolicyInForce } from '../policies/policy-reader.ts'
 import { denialIn, isStoreProblem } from '../revocation/denials.ts'
 import { serviceVersion } from '../version.ts'
 import { parseAttestRequest } from './attest-request.ts'
-import type { EvidenceDeps, EvidenceType, VerifiedReceipt } from './evidence-type.ts'
+import type { EvidenceDeps, EvidenceType, HeldEvidence } from './evidence-type.ts'
 import { evidenceTypes } from './evidence-types.ts'
 import { contentTypeOf, type ResultFormat, resultFormatOf } from './result-format.ts'
 import { baselineOf } from './tcb-baseline.ts'
@@ -126,7 +127,7 @@ export async function attest(deps: AttestDeps, question: AttestQuestion): Promis
 
   // 4. Nothing but the instance's own policy makes a result that is signed.
   return resultOf(deps, {
-    receipt: verified.value,
+    held: verified.value,
     claims: claims.value,
     issued: issued.value,
     policyHash: policy.value.hash,
@@ -149,7 +150,7 @@ async function readDraft(text: string): Promise<Result<PolicyInForce>> {
 async function claimsOf(
   { instance, verification, additionalClaims }: AttestDeps,
   type: AttestationType,
-  receipt: VerifiedReceipt,
+  held: HeldEvidence,
   sent: {
     readonly runtimeData: BoundData | undefined
     readonly initTimeData: BoundData | undefined
@@ -157,7 +158,7 @@ async function claimsOf(
   },
 ): Promise<Result<AttestationClaims, Problem>> {
   const claims = await attestationClaimsOf({
-    ...receipt,
+    ...held,
     ...sent,
     digest: verification.cryptography,
   })
@@ -173,7 +174,7 @@ async function claimsOf(
 }
 
 interface Appraised {
-  readonly receipt: VerifiedReceipt
+  readonly held: HeldEvidence
   readonly claims: AttestationClaims
   readonly issued: readonly Claim[]
   readonly policyHash: string
@@ -182,8 +183,8 @@ interface Appraised {
 }
 
 async function resultOf({ instance, random }: AttestDeps, appraised: Appraised): Promise<Answer> {
-  const { receipt, claims, issued, policyHash, isDraft, format } = appraised
-  const { evidence, at } = receipt
+  const { held, claims, issued, policyHash, isDraft, format } = appraised
+  const { evidence, at } = held
   const life = {
     issuedAt: at,
     expiresAt: Math.min(at + instance.attestationLifetimeSeconds, evidence.earliestExpiry),

@@ -21,7 +21,7 @@ export interface EvidenceType {
     received: Uint8Array,
     terms: VerificationTerms,
     deps: EvidenceDeps,
-  ): Promise<Result<VerifiedReceipt, Problem>>
+  ): Promise<Result<HeldEvidence, Problem>>
 }
 
 /** What a policy and an instance ask of verification. */
@@ -41,7 +41,7 @@ export interface EvidenceDeps {
 }
 
 /** Evidence that holds, and the instant at which it was held against its endorsements. */
-export interface VerifiedReceipt
+export interface HeldEvidence
   extends Pick<AttestationClaimsInput, 'receivedSha256' | 'complianceStatus'> {
   readonly evidence: AttestedEvidence
   readonly at: UnixSeconds

@@ -1,7 +1,7 @@
 /** What every kind of evidence has in common, and what each has of its own. */
 
 import { base64UrlOf, ok, refuse, sha256, utf8Of } from '@sealward/attestation/bytes'
-import { parsePolicy } from '@sealward/attestation/policy'
+import { type AttestationType, attestationTypes, parsePolicy } from '@sealward/attestation/policy'
 import {
   verifyAccessToken,
   verifyAttestationResult,
@@ -19,7 +19,6 @@ import {
 } from '../../../../packages/attestation/src/verification/amd-world.fixtures.ts'
 import type { Answer } from '../answer.ts'
 import type { ApiVersion } from '../api-version.ts'
-import { type AttestationType, attestationTypes } from '../attestation-type.ts'
 import { exchangeToken } from '../exchange/exchange.ts'
 import { limits } from '../limits.ts'
 import { fixedPolicy } from '../policies/fixed-policy.ts'

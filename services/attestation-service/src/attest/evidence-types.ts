@@ -1,4 +1,4 @@
-import type { AttestationType } from '../attestation-type.ts'
+import type { AttestationType } from '@sealward/attestation/policy'
 import type { EvidenceType } from './evidence-type.ts'
 import { openEnclave } from './open-enclave.ts'
 import { sevSnpVm } from './sev-snp-vm.ts'

@@ -20,7 +20,7 @@ import {
 } from '@sealward/attestation/verification'
 import { type Certificate, parseAmdExtensions } from '@sealward/attestation/x509'
 import { limits } from '../limits.ts'
-import type { EvidenceDeps, EvidenceType, VerifiedReceipt } from './evidence-type.ts'
+import type { EvidenceDeps, EvidenceType, HeldEvidence } from './evidence-type.ts'
 
 /** `{SnpReport, VcekCertChain, Endorsements}` as JSON. */
 export const sevSnpVm: EvidenceType = {
@@ -53,7 +53,7 @@ export const sevSnpVm: EvidenceType = {
       evidence: evidence.value,
       at,
       complianceStatus: complianceStatus.value,
-    } satisfies VerifiedReceipt)
+    } satisfies HeldEvidence)
   },
 }
 
@@ -98,7 +98,7 @@ function productIn(certificates: readonly Certificate[]): SnpProduct | undefined
 async function complianceOf(
   evidence: Verified<SnpEvidence>,
   endorsements: readonly Uint8Array[],
-): Promise<Result<VerifiedReceipt['complianceStatus'], Problem>> {
+): Promise<Result<HeldEvidence['complianceStatus'], Problem>> {
   let isEndorsed = false
   for (const endorsement of endorsements) {
     const uvm = await verifyUvmEndorsement({

@@ -6,7 +6,7 @@ import {
   verifySgxEvidence,
   verifyTdxEvidence,
 } from '@sealward/attestation/verification'
-import type { EvidenceDeps, VerificationTerms, VerifiedReceipt } from './evidence-type.ts'
+import type { EvidenceDeps, HeldEvidence, VerificationTerms } from './evidence-type.ts'
 
 const verifiers = { sgx: verifySgxEvidence, tdx: verifyTdxEvidence } as const
 
@@ -16,7 +16,7 @@ export async function verifyQuote(
   quote: Uint8Array,
   { roots, baseline }: VerificationTerms,
   { endorsements: client, verification, clock }: EvidenceDeps,
-): Promise<Result<VerifiedReceipt, Problem>> {
+): Promise<Result<HeldEvidence, Problem>> {
   const endorsements = await client.endorsementsFor(quote, baseline)
   if (!endorsements.ok) return endorsements
   const at = clock.now()

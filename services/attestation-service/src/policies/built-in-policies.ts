@@ -1,11 +1,11 @@
 import { ok } from '@sealward/attestation/bytes'
 import {
   type AttestationType,
+  attestationTypes,
   defaultPolicyFor,
   parsePolicy,
   policyHashOf,
 } from '@sealward/attestation/policy'
-import { attestationTypes } from '../attestation-type.ts'
 import type { PolicyInForce, PolicyReader } from './policy-reader.ts'
 
 /** The policy that each type is appraised under while nobody has set another. */

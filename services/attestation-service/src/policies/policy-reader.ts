@@ -1,6 +1,5 @@
 import type { Problem, Result } from '@sealward/attestation/bytes'
-import type { Policy } from '@sealward/attestation/policy'
-import type { AttestationType } from '../attestation-type.ts'
+import type { AttestationType, Policy } from '@sealward/attestation/policy'
 
 /** A policy and the hash that tokens name it by. */
 export interface PolicyInForce {

@@ -1,4 +1,4 @@
-import { type AttestationType, attestationTypes } from '../attestation-type.ts'
+import { type AttestationType, attestationTypes } from '@sealward/attestation/policy'
 
 /** Types that have a policy. Evidence of the last two is not appraised here; their policies are kept as Azure keeps them. */
 export const policyTypes: readonly PolicyType[] = [...attestationTypes, 'Tpm', 'AzureGuest']

@@ -6,12 +6,12 @@
  */
 
 import { ok, type Result, type UnixSeconds } from '@sealward/attestation/bytes'
+import type { AttestationType } from '@sealward/attestation/policy'
 import { policyHashOf } from '@sealward/attestation/policy'
 import { reaching } from '@sealward/enclave/database'
 import type { Clock } from '@sealward/enclave/server'
 import type { PolicyStateStore } from '../administration/policy-state.ts'
 import { policyIn } from '../administration/stored-policy.ts'
-import type { AttestationType } from '../attestation-type.ts'
 import { limits } from './limits.ts'
 import type { PolicyInForce, PolicyReader, PolicyReaderProblem } from './policy-reader.ts'
 
