@@ -68,7 +68,7 @@ async function measureState(
 ): Promise<StateFigures> {
   const load = (connections: number, requests: number): Promise<Load> =>
     loadAttest({ url: server.url, bodies, connections, requests, status: 200 })
-  await load(8, 4000)
+  await load(8, 20_000)
   const limitBefore = await server.limit()
   const alone = await load(1, 2000)
   const before = await server.usage()
