@@ -93,8 +93,8 @@ export function createDenyListKeeper(options: DenyListKeeperOptions): DenyListKe
     async trust() {
       const waitSeconds = isStale() ? Math.min(retrySeconds, pollSeconds) : pollSeconds
       const isDue = Math.abs(clock.now() - askedAt) >= waitSeconds
-      // Whoever comes while the first list is on its way waits for it, too.
-      if (isDue || (isAsking && isStale())) await ask()
+      // Whoever comes while a newer list is on its way waits for it, too.
+      if (isDue || isAsking) await ask()
       return known === undefined
         ? refuse('deny-list-stale', 'denyList', 'no deny list could be fetched yet')
         : ok({ list: known, ageSecondsMax })
