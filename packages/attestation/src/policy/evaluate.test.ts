@@ -149,6 +149,21 @@ describe('limits', () => {
     expect(evaluatePolicy(parsed(text), many, { stepsMax: 350 })).toMatchObject({ ok: true })
   })
 
+  test('each way to fire costs by the names that are bound in it', () => {
+    const many = Array.from({ length: 20 }, (_, index) => ({ type: 'a', value: `a${index}` }))
+    const firing = (names: number): unknown => {
+      const bound = Array.from({ length: names }, (_, index) => `n${index}:[type=="z"] && `)
+      const text = authorizing(
+        `${bound.join('')}a:[type=="a"] && b:[type=="a"] => add(type=a.value, value=b.value); => permit();`,
+      )
+      const claims = [...many, { type: 'z', value: 1 }]
+      const result = evaluatePolicy(parsed(text), claims, { stepsMax: 3000 })
+      return result.ok || result.problem.code
+    }
+    expect(firing(0)).toBe(true)
+    expect(firing(14)).toBe('policy-steps')
+  })
+
   test('a claim too many is refused, the last that fits is not', () => {
     const claims = (count: number): PolicyClaim[] =>
       Array.from({ length: count }, (_, value) => ({ type: 'a', value }))

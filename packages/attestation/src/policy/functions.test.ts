@@ -197,6 +197,45 @@ describe('every function takes steps', () => {
     expect(performance.now() - started).toBeLessThan(2000)
   })
 
+  const names = Object.fromEntries(Array.from({ length: 3000 }, (_, index) => [`n${index}`, 0]))
+  const copies = `[${Array(20).fill('@').join()}][]`
+
+  test.each([
+    ['whether an object has any name', '!@'],
+    ['whether an object is any other', '@ == `{}`'],
+    ['whether any other is an object', '`{}` == @'],
+    ['what else there is where an object has no name', '@ && a'],
+  ])('%s costs by its names', (_, query) => {
+    const all = `JmesPath(c.value, "${copies}.[${Array(10).fill(query).join()}] | length(@)")`
+    const few = claims('j', '{"n0": 0}')
+    expect(stopped(all, few, 'c:[type=="j"]')).toBe(true)
+    const many = claims('j', JSON.stringify(names))
+    expect(stopped(all, many, 'c:[type=="j"]')).toBe('policy-steps')
+  })
+
+  test('text that is compared in sets costs by its length', () => {
+    const text = 'x'.repeat(300_000)
+    const given = [...claims('a', text), ...claims('b', text)]
+    const conditions = 'a:[type=="a"] && b:[type=="b"]'
+    for (const name of ['IsSubsetOf', 'ContainsOnlyValue']) {
+      const call = `${name}(a.value, b.value)`
+      const rules = `${conditions} => issue(type="r", value=${call});`.repeat(20)
+      expect(stopped(call, given, conditions)).toBe(true)
+      expect(outcome(permitting(rules, '1.2'), given)).toBe('policy-steps')
+    }
+  })
+
+  test('a query costs by its length, and is read once', () => {
+    const query = `${'('.repeat(1900)}a${')'.repeat(1900)}`
+    const rules = `=> add(type="r", value=JmesPath("{}", "${query}"));`.repeat(10)
+    const within = (stepsMax: number): unknown => {
+      const result = evaluatePolicy(parsed(permitting(rules, '1.2')), [], { stepsMax })
+      return result.ok || result.problem.code
+    }
+    expect(within(900)).toBe('policy-steps')
+    expect(within(2000)).toBe(true)
+  })
+
   test('a claim of much JSON costs by its length, and is read once', () => {
     const json = JSON.stringify({ list: 'x'.repeat(policyLimits.valueCharactersMax - 20) })
     expect(stopped('JmesPath(c.value, "a")', claims('j', json), 'c:[type=="j"]')).toBe(true)

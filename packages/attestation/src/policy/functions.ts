@@ -6,7 +6,7 @@
  */
 
 import { jsonOfText } from '../bytes/index.ts'
-import { compileQuery, searched } from './json-query.ts'
+import { compileQuery, type Query, searched } from './json-query.ts'
 import type { JsonValue } from './json-value.ts'
 import { jsonTextOf } from './json-value.ts'
 import { policyLimits } from './limits.ts'
@@ -25,22 +25,35 @@ export const parameterCounts: Readonly<Record<FunctionName, 1 | 2>> = {
   ContainsOnlyValue: 2,
 }
 
-/** Reads JSON text; what it read once it need not read again. */
-export type JsonReader = (text: string, meter: Meter) => JsonValue
+/** Reads text; what it read once it need not read again. */
+export interface Readers {
+  json(text: string, meter: Meter): JsonValue
+  query(text: string, meter: Meter): Query
+}
 
-export function createJsonReader(): JsonReader {
-  const known = new Map<string, JsonValue>()
+export function createReaders(): Readers {
+  return { json: remembering(readJson), query: remembering(compileQuery) }
+}
+
+function remembering<T>(
+  read: (text: string, meter: Meter) => T,
+): (text: string, meter: Meter) => T {
+  const known = new Map<string, T>()
   return (text, meter) => {
     const before = known.get(text)
     if (before !== undefined) return before
-    meter.read(text.length)
-    const json = jsonOfText(text, policyLimits.jsonDepthMax)
-    if (!json.ok) {
-      return meter.fail('policy-argument', `JSON expected: ${json.problem.code}`)
-    }
-    known.set(text, json.value as JsonValue)
-    return json.value as JsonValue
+    const value = read(text, meter)
+    known.set(text, value)
+    return value
   }
+}
+
+function readJson(text: string, meter: Meter): JsonValue {
+  meter.read(text.length)
+  const json = jsonOfText(text, policyLimits.jsonDepthMax)
+  return json.ok
+    ? (json.value as JsonValue)
+    : meter.fail('policy-argument', `JSON expected: ${json.problem.code}`)
 }
 
 /**
@@ -53,19 +66,21 @@ export function called(
   name: FunctionName,
   parameters: readonly ValueSet[],
   meter: Meter,
-  json: JsonReader,
+  readers: Readers,
 ): ValueSet {
   const [first = [], second = []] = parameters
   meter.step(1 + first.length + second.length)
   switch (name) {
     case 'JmesPath': {
       const [text, query] = [textOf(name, first, meter), textOf(name, second, meter)]
-      const value = searched(compileQuery(query, meter), json(text, meter), meter)
+      const value = searched(readers.query(query, meter), readers.json(text, meter), meter)
       return [jsonTextOf(value, meter)]
     }
     case 'JsonToClaimValue':
-      return claimValuesOf(json(textOf(name, first, meter), meter), meter)
+      return claimValuesOf(readers.json(textOf(name, first, meter), meter), meter)
     case 'IsSubsetOf': {
+      readTexts(first, meter)
+      readTexts(second, meter)
       const whole = new Set(second)
       return [first.every((value) => whole.has(value))]
     }
@@ -80,6 +95,7 @@ export function called(
     }
     case 'ContainsOnlyValue': {
       const only = single(name, second, meter)
+      readTexts(first, meter)
       return [first.length > 0 && first.every((value) => value === only)]
     }
   }
@@ -106,6 +122,11 @@ function primitiveOf(json: JsonValue, meter: Meter): ValueSet {
     return meter.fail('policy-argument', 'JsonToClaimValue: an integer within 53 bits expected')
   }
   return [typeof json === 'number' ? json + 0 : json]
+}
+
+/** Text that is compared is gone through to its end where it is the same. */
+function readTexts(values: ValueSet, meter: Meter): void {
+  for (const value of values) if (typeof value === 'string') meter.read(value.length)
 }
 
 function textOf(name: FunctionName, values: ValueSet, meter: Meter): string {

@@ -12,6 +12,7 @@ import {
   type JsonObject,
   type JsonValue,
   jsonTextOf,
+  namesOf,
 } from './json-value.ts'
 import type { Meter } from './meter.ts'
 
@@ -91,7 +92,7 @@ function argumentsOf(name: string, given: readonly QueryArgument[], meter: Meter
     object: (index) => {
       const one = value(index)
       if (!isObject(one)) return fail('an object')
-      meter.step(Object.keys(one).length)
+      namesOf(one, meter)
       return one
     },
     numbers: (index) => numbers(list(index)),
@@ -159,7 +160,7 @@ const functions: Readonly<Record<string, Definition>> = {
     1,
     (given) => {
       const value = given.value(0)
-      if (typeof value === 'string') return Array.from(given.text(0)).length
+      if (typeof value === 'string') return codePointsIn(given.text(0))
       return Array.isArray(value) ? given.list(0).length : Object.keys(given.object(0)).length
     },
   ],
@@ -242,6 +243,13 @@ const functions: Readonly<Record<string, Definition>> = {
 
 /** The functions that a query may call. */
 export const queryFunctions: readonly string[] = Object.keys(functions)
+
+/** Without a list of them. */
+function codePointsIn(text: string): number {
+  let count = 0
+  for (const _ of text) count++
+  return count
+}
 
 function sum(items: readonly number[]): number {
   return items.reduce((total, item) => total + item, 0)

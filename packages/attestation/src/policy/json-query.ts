@@ -12,7 +12,7 @@
 import { compile } from '@jmespath-community/jmespath'
 import { jsonOfText } from '../bytes/index.ts'
 import { calledInQuery, queryFunctions } from './json-query-functions.ts'
-import { exact, isObject, isSame, type JsonValue } from './json-value.ts'
+import { exact, isObject, isSame, type JsonValue, namesOf } from './json-value.ts'
 import { policyLimits } from './limits.ts'
 import type { Meter } from './meter.ts'
 
@@ -21,12 +21,9 @@ export type Query = ReturnType<typeof compile>
 
 /** Parses a query. Fails by `meter` with `policy-query`. */
 export function compileQuery(text: string, meter: Meter): Query {
+  meter.step(1 + Math.ceil(text.length / policyLimits.queryCharactersPerStep))
   const problem = queryProblem(text)
-  if (typeof problem !== 'string') {
-    meter.step(1 + Math.floor(text.length / policyLimits.charactersPerStep))
-    return problem.query
-  }
-  return meter.fail('policy-query', problem)
+  return typeof problem === 'string' ? meter.fail('policy-query', problem) : problem.query
 }
 
 /** Why text is no query; the query when it is one. */
@@ -87,7 +84,7 @@ export function searched(query: Query, value: JsonValue, meter: Meter): JsonValu
       const base = found(query.left)
       if (!Array.isArray(base)) return null
       return projected(
-        base.filter((item: JsonValue) => !isFalse(found(query.condition, item))),
+        base.filter((item: JsonValue) => !isFalse(found(query.condition, item), meter)),
         query.right,
       )
     }
@@ -105,14 +102,14 @@ export function searched(query: Query, value: JsonValue, meter: Meter): JsonValu
       return compared(query.name, found(query.left), found(query.right), meter)
     case 'AndExpression': {
       const left = found(query.left)
-      return isFalse(left) ? left : found(query.right)
+      return isFalse(left, meter) ? left : found(query.right)
     }
     case 'OrExpression': {
       const left = found(query.left)
-      return isFalse(left) ? found(query.right) : left
+      return isFalse(left, meter) ? found(query.right) : left
     }
     case 'NotExpression':
-      return isFalse(found(query.child))
+      return isFalse(found(query.child), meter)
     case 'MultiSelectList':
       return value === null ? null : query.children.map((child) => found(child))
     case 'MultiSelectHash':
@@ -185,9 +182,10 @@ function sliced(list: readonly JsonValue[], slice: Slice, meter: Meter): readonl
   return result
 }
 
-function isFalse(value: JsonValue): boolean {
+function isFalse(value: JsonValue, meter: Meter): boolean {
   if (value === null || value === false || value === '') return true
-  return typeof value === 'object' && Object.keys(value).length === 0
+  if (Array.isArray(value)) return value.length === 0
+  return isObject(value) && namesOf(value, meter).length === 0
 }
 
 /** Of the JMESPath specification; what else the grammar knows is an extension. */

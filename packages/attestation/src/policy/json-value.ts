@@ -21,6 +21,13 @@ export function isObject(value: JsonValue): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+/** The names in an object. An engine lists all of them, whatever is asked: each is a step. */
+export function namesOf(value: JsonObject, meter: Meter): readonly string[] {
+  const names = Object.keys(value)
+  meter.step(names.length)
+  return names
+}
+
 /** The text of a value. Fails by `meter` before it is too long. */
 export function jsonTextOf(value: JsonValue, meter: Meter): string {
   charge(value, meter)
@@ -49,9 +56,9 @@ export function isSame(left: JsonValue, right: JsonValue, meter: Meter): boolean
   }
   if (isObject(left)) {
     if (!isObject(right)) return false
-    const names = Object.keys(left)
+    const names = namesOf(left, meter)
     return (
-      names.length === Object.keys(right).length &&
+      names.length === namesOf(right, meter).length &&
       names.every(
         (name) =>
           Object.hasOwn(right, name) &&

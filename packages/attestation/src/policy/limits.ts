@@ -18,10 +18,12 @@ export const policyLimits = {
   /** Characters of a JMESPath query, and how deep its expressions nest. */
   queryCharactersMax: 4096,
   queryDepthMax: 128,
+  /** Characters of a query that one step parses. */
+  queryCharactersPerStep: 4,
   /** Characters of text that one step reads, compares or makes. */
   charactersPerStep: 64,
   /** What {@link evaluatePolicy} may be given as `stepsMax` when a caller has no reason to differ. */
-  stepsMax: 200_000,
+  stepsMax: 50_000,
   /** Characters of a value that an explanation shows, and claims that it names for one condition. */
   shownCharactersMax: 128,
   shownClaimsMax: 16,

@@ -6,7 +6,7 @@
 
 import { type Problem, type Result, unreachable } from '../bytes/index.ts'
 import type { Claim } from '../claims/index.ts'
-import { called, createJsonReader, type JsonReader, type ValueSet } from './functions.ts'
+import { called, createReaders, type Readers, type ValueSet } from './functions.ts'
 import { policyLimits } from './limits.ts'
 import { createMeter, type Meter, Refused } from './meter.ts'
 import type {
@@ -34,6 +34,8 @@ export interface Seen {
   readonly type: string
   readonly value: PolicyValue
   readonly issuer: ClaimIssuer
+  /** How many came into play before it. */
+  readonly index: number
 }
 
 /** Which claim each name stands for. */
@@ -83,14 +85,14 @@ export function runOver(claims: readonly PolicyClaim[], meter: Meter): Run {
   const seen: Seen[] = []
   const byType = new Map<string, Seen[]>()
   const put = ({ type, value }: Claim, issuer: ClaimIssuer): void => {
-    const claim = { type, value, issuer }
+    const claim = { type, value, issuer, index: seen.length }
     seen.push(claim)
     const same = byType.get(type)
     if (same === undefined) byType.set(type, [claim])
     else same.push(claim)
   }
   for (const claim of claims) put(claim, claim.issuer ?? 'AttestationService')
-  const tools: Tools = { seen, byType, meter, json: createJsonReader() }
+  const tools: Tools = { seen, byType, meter, readers: createReaders() }
   return {
     seen,
     fire: (rule) => {
@@ -114,7 +116,7 @@ interface Tools {
   readonly seen: readonly Seen[]
   readonly byType: ReadonlyMap<string, readonly Seen[]>
   readonly meter: Meter
-  readonly json: JsonReader
+  readonly readers: Readers
 }
 
 /** One way in which all conditions of a rule hold. */
@@ -149,7 +151,8 @@ function firingsOf(rule: Rule, tools: Tools): readonly Firing[] {
     if (planOf(condition).independent) independent.set(condition, found)
     return found
   }
-  const descend = (index: number, bound: Bound, key: string): void => {
+  const bound = new Map<string, Seen>()
+  const descend = (index: number, key: string): void => {
     tools.meter.step()
     const condition = rule.conditions[index]
     if (condition === undefined) {
@@ -157,12 +160,15 @@ function firingsOf(rule: Rule, tools: Tools): readonly Firing[] {
         const claim = bound.get(name)
         if (claim !== undefined) set.add(claim)
       }
-      if (!firings.has(key)) firings.set(key, { bound, sets })
+      if (!firings.has(key)) {
+        tools.meter.step(bound.size)
+        firings.set(key, { bound: new Map(bound), sets })
+      }
       return
     }
     const found = candidates(condition, bound)
     if (condition.negated) {
-      if (found.length === 0) descend(index + 1, bound, key)
+      if (found.length === 0) descend(index + 1, key)
       return
     }
     const { name } = condition
@@ -172,14 +178,14 @@ function firingsOf(rule: Rule, tools: Tools): readonly Firing[] {
     for (const claim of isNeeded ? found : found.slice(0, 1)) {
       // Nothing that is still unbound can change what the action makes: one way is enough.
       if (isAnyEnough && firings.size > 0) return
-      if (name === undefined) descend(index + 1, bound, key)
-      else {
-        const part = needs.ones.has(name) ? `${name}=${tools.seen.indexOf(claim)};` : ''
-        descend(index + 1, new Map([...bound, [name, claim]]), key + part)
-      }
+      if (name !== undefined) bound.set(name, claim)
+      // In the order of conditions: which name it is need not be said.
+      const part = name !== undefined && needs.ones.has(name) ? `${claim.index};` : ''
+      descend(index + 1, key + part)
     }
+    if (name !== undefined) bound.delete(name)
   }
-  descend(0, new Map(), '')
+  descend(0, '')
   return [...firings.values()]
 }
 
@@ -386,7 +392,7 @@ function valuesOf(
         operand.name,
         operand.parameters.map((parameter) => valuesOf(parameter, claimsNamed, tools)),
         tools.meter,
-        tools.json,
+        tools.readers,
       )
     default:
       return unreachable(operand)
