@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, truncate, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { ok, refuse } from '@sealward/attestation/bytes'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { startSamplePcs } from '../evidence/index.ts'
 import { createCachedSource } from './cached-source.ts'
@@ -10,6 +11,7 @@ import { openPieceFolder, type PieceFolderOptions } from './piece-folder.ts'
 import { createRemoteSource } from './remote-source.ts'
 import { generateKdsBytes, startSampleKds } from './sample-kds.fixtures.ts'
 import type { EndorsementSource } from './source.ts'
+import { targetOf } from './target.ts'
 import { day, openWorld, start, type World } from './world.fixtures.ts'
 
 let world: World
@@ -23,7 +25,7 @@ afterEach(async () => {
   await rm(path, { recursive: true, force: true })
 })
 
-const qeIdentity: EndorsementItem = { kind: 'qe-identity', tee: 'sgx', baseline: 'standard' }
+const qeIdentity = { kind: 'qe-identity', tee: 'sgx', baseline: 'standard' } as const
 const pckCrl: EndorsementItem = { kind: 'pck-crl', ca: 'platform' }
 
 /** A cache as a process makes it when it starts. */
@@ -160,16 +162,70 @@ test('failures are remembered for a moment; what is not known, for longer', asyn
 })
 
 test('memory holds a bounded number of endorsements', async () => {
-  const { proxy } = world
-  const source = cacheOf()
-  await source.get(qeIdentity)
-  for (let number = 0; number < endorsementsLimits.slotsMax; number++) {
-    await source.get({ kind: 'qe-identity', tee: 'sgx', baseline: number })
-  }
-  const asked = proxy.targets.length
-  await source.get(qeIdentity)
-  expect(proxy.targets).toHaveLength(asked + 1)
+  const made: string[] = []
+  const source = createCachedSource({ source: fakeSource(made), clock: world.clock })
+  const numbered = (baseline: number) => source.get({ ...qeIdentity, baseline })
+  for (let number = 0; number <= endorsementsLimits.slotsMax; number++) await numbered(number)
+  const asked = made.length
+  await numbered(endorsementsLimits.slotsMax)
+  expect(made).toHaveLength(asked)
+  await numbered(0)
+  expect(made).toHaveLength(asked + 1)
 })
+
+test('what strangers can name any number of pushes out nothing that everybody needs', async () => {
+  const made: string[] = []
+  const source = createCachedSource({ source: fakeSource(made), clock: world.clock })
+  await source.get(qeIdentity)
+  for (let number = 0; number < 2 * endorsementsLimits.slotsMax; number++) {
+    await source.get({ ...qeIdentity, baseline: number })
+    await source.get({
+      kind: 'vcek',
+      product: 'milan',
+      chipId: 'ab'.repeat(64),
+      tcb: { fmc: undefined, bootloader: 4, tee: 0, snp: number >> 8, microcode: number & 0xff },
+    })
+  }
+  const asked = made.length
+  await source.get(qeIdentity)
+  expect(made).toHaveLength(asked)
+})
+
+test('what does not exist is forgotten before what does', async () => {
+  const made: string[] = []
+  const source = createCachedSource({
+    source: fakeSource(made, (address) => !address.includes('fmspc=ff')),
+    clock: world.clock,
+  })
+  const family = (fmspc: string) =>
+    source.get({ kind: 'tcb-info', tee: 'sgx', fmspc, baseline: 'standard' })
+  expect(await family('00906ed50000')).toMatchObject({ ok: true })
+  for (let number = 0; number < 2 * endorsementsLimits.slotsMax; number++) {
+    const madeUp = `ff${number.toString(16).padStart(10, '0')}`
+    expect(await family(madeUp)).toMatchObject({ problem: { code: 'platform-unknown' } })
+  }
+  const asked = made.length
+  await family('00906ed50000')
+  expect(made).toHaveLength(asked)
+})
+
+/** Has everything that is there, for a week, and writes down what it was asked for. */
+function fakeSource(
+  asked: string[],
+  isThere: (address: string) => boolean = () => true,
+): EndorsementSource {
+  return {
+    addressOf: targetOf,
+    async get(item) {
+      const address = targetOf(item)
+      asked.push(address)
+      return isThere(address)
+        ? ok({ body: new Uint8Array(), issuedAt: start, endsAt: start + 7 * day })
+        : refuse('platform-unknown', '', 'not there')
+    },
+    close: async () => {},
+  }
+}
 
 test('a folder outlives the process, and drafts are not left in it', async () => {
   const { proxy } = world

@@ -9,6 +9,7 @@ import type { Problem, Result, UnixSeconds } from '@sealward/attestation/bytes'
 import type { Clock } from '../effects/index.ts'
 import { singleFlight } from '../http/single-flight.ts'
 import type { EndorsementItem, EndorsementPiece } from './item.ts'
+import { type ItemScope, scopeOf } from './item-scope.ts'
 import { endorsementsLimits } from './limits.ts'
 import type { KeptPiece, PieceFolder } from './piece-folder.ts'
 import type { SourceCode } from './problems.ts'
@@ -28,19 +29,24 @@ export interface CachedSourceOptions {
  */
 export function createCachedSource(options: CachedSourceOptions): EndorsementSource {
   const { source } = options
-  const slots = new Map<string, Slot>()
+  // What strangers can name any number of pushes out nothing but its like.
+  const scopes: Readonly<Record<ItemScope, Map<string, Slot>>> = {
+    common: new Map(),
+    chip: new Map(),
+    numbered: new Map(),
+  }
   const slotOf = (item: EndorsementItem): Slot => {
+    const slots = scopes[scopeOf(item)]
     const address = source.addressOf(item)
     const slot = slots.get(address) ?? createSlot(options, item, address)
-    // Asked for last, forgotten last.
     slots.delete(address)
+    if (slots.size >= endorsementsLimits.slotsMax) forgetOne(slots)
+    // Asked for last, forgotten last.
     slots.set(address, slot)
-    const oldest = slots.keys().next().value
-    if (slots.size > endorsementsLimits.slotsMax && oldest !== undefined) slots.delete(oldest)
     return slot
   }
   return {
-    get: (item) => slotOf(item)(),
+    get: (item) => slotOf(item).get(),
     addressOf: (item) => source.addressOf(item),
     close: () => source.close(),
   }
@@ -48,7 +54,19 @@ export function createCachedSource(options: CachedSourceOptions): EndorsementSou
 
 type Outcome = Result<EndorsementPiece, Problem<SourceCode>>
 
-type Slot = () => Promise<Outcome>
+interface Slot {
+  get(): Promise<Outcome>
+  /** Whether nothing is kept: it was not found, or is not there yet. */
+  isEmpty(): boolean
+}
+
+/** What does not exist first: anybody can ask for any amount of that. */
+function forgetOne(slots: Map<string, Slot>): void {
+  const [oldest] = slots.keys()
+  const [empty] = [...slots].find(([, slot]) => slot.isEmpty()) ?? []
+  const address = empty ?? oldest
+  if (address !== undefined) slots.delete(address)
+}
 
 /** What is known about one endorsement. */
 function createSlot(
@@ -85,7 +103,7 @@ function createSlot(
     return { ok: true, value: piece }
   })
 
-  return async () => {
+  const get = async (): Promise<Outcome> => {
     if (!isLoaded) await load()
     const now = clock.now()
     const valid = kept !== undefined && now < kept.piece.endsAt ? kept : undefined
@@ -101,6 +119,7 @@ function createSlot(
     const refreshed = refresh()
     return keptOutcome ?? (await refreshed)
   }
+  return { get, isEmpty: () => kept === undefined }
 }
 
 /** What never changes is fresh until it runs out. */

@@ -18,7 +18,7 @@ export const endorsementsLimits = {
 
   /** Platforms whose PCK certificate was read before; about 5 kB each. */
   platformsMax: 1024,
-  /** Endorsements in memory, failures included. */
+  /** Endorsements of one scope in memory, failures included. */
   slotsMax: 256,
   /** How long TCB info, identities and revocation lists are used without asking for newer ones. */
   freshSeconds: 43_200,

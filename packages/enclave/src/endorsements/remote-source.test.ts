@@ -235,20 +235,35 @@ test('a service that says when to come again is waited for, by everybody', async
 })
 
 test('a host is asked no oftener than its rate, however many ask', async () => {
-  const kds = await kdsOf()
-  const source = sourceOf({
-    kds: { baseUrl: kds.url },
-    rates: { kds: { burst: 2, perSecond: 0.5 } },
+  const source = sourceOf({ rates: { pcs: { burst: 2, perSecond: 0.5 } } })
+  const families = [1, 2, 3, 4, 5].map((family): EndorsementItem => {
+    return { kind: 'tcb-info', tee: 'sgx', fmspc: `00000000000${family}`, baseline: 'standard' }
   })
-  const levels = [1, 2, 3, 4, 5]
-  const answers = await Promise.all(
-    levels.map((snp) => source.get({ ...vcek, tcb: { ...vcek.tcb, snp } })),
-  )
+  const answers = await Promise.all(families.map((item) => source.get(item)))
   for (const answer of answers) {
     expect(answer).toMatchObject({ problem: { code: 'platform-unknown' } })
   }
   // Sleeping moves this clock, so each of the three beyond the burst waits for its own turn only.
   expect(world.slept).toEqual([2000, 2000, 2000])
+})
+
+test('whoever names ever more chips, or numbers, leaves turns for what everybody needs', async () => {
+  const kds = await kdsOf()
+  const rate = { burst: 8, perSecond: 0.01 }
+  const source = sourceOf({ kds: { baseUrl: kds.url }, rates: { kds: rate, pcs: rate } })
+  const levels = Array.from({ length: 20 }, (_, level) => level)
+  const chips = await Promise.all(
+    levels.map((snp) => source.get({ ...vcek, tcb: { ...vcek.tcb, snp } })),
+  )
+  const numbered = await Promise.all(
+    levels.map((baseline) => source.get({ kind: 'qe-identity', tee: 'sgx', baseline })),
+  )
+  const limited = { problem: { code: 'endorsements-rate-limited' } }
+  expect(chips.at(-1)).toMatchObject(limited)
+  expect(numbered.at(-1)).toMatchObject(limited)
+  const crl: EndorsementItem = { kind: 'amd-crl', key: 'vcek', product: 'milan' }
+  expect(await source.get(crl)).toMatchObject({ ok: true })
+  expect(await source.get(tcbInfo())).toMatchObject({ ok: true })
 })
 
 test('closing ends what waits', async () => {

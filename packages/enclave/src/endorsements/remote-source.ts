@@ -5,11 +5,12 @@
  * @module
  */
 
-import { type Problem, type Result, refuse } from '@sealward/attestation/bytes'
+import { type Problem, type Result, refuse, type UnixSeconds } from '@sealward/attestation/bytes'
 import { type Clock, type Random, systemRandom } from '../effects/index.ts'
 import { createHttpClient, type HttpAnswer, type HttpClient } from '../http/http-client.ts'
 import { createTokenBucket, type RateLimit, type TokenBucket } from '../rates/token-bucket.ts'
 import type { EndorsementItem, EndorsementPiece } from './item.ts'
+import { type ItemScope, scopeOf } from './item-scope.ts'
 import { endorsementsLimits } from './limits.ts'
 import { pauseOf, type Sleep, systemSleep } from './pause.ts'
 import type { SourceCode } from './problems.ts'
@@ -55,17 +56,17 @@ export function createRemoteSource(options: RemoteSourceOptions): EndorsementSou
     secondsMax: answerSecondsMax,
     answerBytesMax: endorsementsLimits.answerBytesMax,
   })
-  const buckets = new Map<string, TokenBucket>()
+  const hosts = new Map<string, Turns>()
   const closing = new AbortController()
 
-  const bucketOf = (item: EndorsementItem, url: string): TokenBucket => {
+  const turnsOf = (item: EndorsementItem, url: string): Turns => {
     const { origin } = new URL(url)
-    const known = buckets.get(origin)
+    const known = hosts.get(origin)
     if (known !== undefined) return known
     const vendor = vendorOf(item)
-    const bucket = createTokenBucket(options.rates?.[vendor] ?? defaultRates[vendor])
-    buckets.set(origin, bucket)
-    return bucket
+    const turns = createTurns(options.rates?.[vendor] ?? defaultRates[vendor])
+    hosts.set(origin, turns)
+    return turns
   }
 
   const urlOf = (item: EndorsementItem): string | undefined => {
@@ -77,9 +78,9 @@ export function createRemoteSource(options: RemoteSourceOptions): EndorsementSou
   }
 
   const ask = async (item: EndorsementItem, url: string): Promise<Outcome> => {
-    const bucket = bucketOf(item, url)
+    const turns = turnsOf(item, url)
     for (let tries = 1; ; tries++) {
-      const wait = bucket.take(clock.now(), waitSecondsMax)
+      const wait = turns.take(scopeOf(item), clock.now(), waitSecondsMax)
       if (wait === undefined) {
         return refuse('endorsements-rate-limited', pathOf(url), 'it is asked too often')
       }
@@ -89,7 +90,7 @@ export function createRemoteSource(options: RemoteSourceOptions): EndorsementSou
       const now = clock.now()
       const told = retryAfterOf(again.retryAfter, now)
       // Others that ask this host wait as well.
-      if (told !== undefined) bucket.block(now, told)
+      if (told !== undefined) turns.block(now, told)
       if (tries >= triesMax) return outcome
       await sleep(pauseOf(tries, random), closing.signal)
     }
@@ -131,6 +132,30 @@ export function createRemoteSource(options: RemoteSourceOptions): EndorsementSou
 const defaultRates: { readonly pcs: RateLimit; readonly kds: RateLimit } = {
   pcs: { burst: 40, perSecond: 10 },
   kds: { burst: 10, perSecond: 0.5 },
+}
+
+/** The turns of one host. */
+interface Turns {
+  take(scope: ItemScope, now: UnixSeconds, waitSecondsMax: number): number | undefined
+  block(now: UnixSeconds, seconds: number): void
+}
+
+/** What strangers can name any number of has a share only: something is left for what everybody needs. */
+function createTurns(rate: RateLimit): Turns {
+  const all = createTokenBucket(rate)
+  const share = (part: number): TokenBucket =>
+    createTokenBucket({ burst: Math.max(1, rate.burst * part), perSecond: rate.perSecond * part })
+  const shares = { chip: share(0.75), numbered: share(0.25) }
+  return {
+    take(scope, now, waitSecondsMax) {
+      if (scope === 'common') return all.take(now, waitSecondsMax)
+      const ofShare = shares[scope].take(now, waitSecondsMax)
+      if (ofShare === undefined) return undefined
+      const ofAll = all.take(now, waitSecondsMax)
+      return ofAll === undefined ? undefined : Math.max(ofShare, ofAll)
+    },
+    block: (now, seconds) => all.block(now, seconds),
+  }
 }
 
 type Outcome = Result<EndorsementPiece, Problem<SourceCode>>

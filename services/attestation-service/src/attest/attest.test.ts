@@ -292,3 +292,24 @@ test('the nonce of a request is not mistaken for freshness: it is beside the evi
     nonce: Buffer.from(nonce).toString('base64url'),
   })
 })
+
+test('drafts that ask for ever more baselines hold up nobody who asks for none', async () => {
+  const own = await createAttester()
+  const body = await attestBodyOf(await own.workload())
+  const good = utf8Of(JSON.stringify(body))
+  expect(await attestSgx(own.deps, good)).toMatchObject({ status: 200 })
+  const drafts = Array.from({ length: 400 }, (_, index) => {
+    const draftPolicyForAttestation = `version=1.1;
+configurationrules { => issueproperty(type="x-ms-sgx-tcbidentifier", value="${1000 + index}"); };
+authorizationrules { => permit(); };`
+    return attestSgx(own.deps, utf8Of(JSON.stringify({ ...body, draftPolicyForAttestation })))
+  })
+  // Who comes last is refused at once: all turns have been asked for by then.
+  expect(await drafts.at(-1)).toMatchObject({
+    status: 503,
+    body: { error: { innererror: { code: 'endorsements-rate-limited' } } },
+  })
+  expect(await attestSgx(own.deps, good)).toMatchObject({ status: 200 })
+  await own.close()
+  await Promise.all(drafts)
+})
