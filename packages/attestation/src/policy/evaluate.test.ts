@@ -149,6 +149,22 @@ describe('limits', () => {
     expect(evaluatePolicy(parsed(text), many, { stepsMax: 350 })).toMatchObject({ ok: true })
   })
 
+  test('what is issued is bounded, however often it is copied', () => {
+    const copying = (times: number): string =>
+      permitting('c:[type=="a"] => issue(claim=c);'.repeat(times))
+    const halfOfAll = policyLimits.issuedCharactersMax / 2
+    // Each copy is in play, too: of the second rule, one claim becomes two more.
+    const fits = [{ type: 'a', value: 'x'.repeat(halfOfAll / 2 - 1) }]
+    expect(outcome(copying(2), fits)).toHaveLength(3)
+    expect(outcome(copying(1), [{ type: 'a', value: 'x'.repeat(2 * halfOfAll - 1) }])).toHaveLength(
+      1,
+    )
+    expect(outcome(copying(1), [{ type: 'a', value: 'x'.repeat(2 * halfOfAll) }])).toBe(
+      'policy-value-too-long',
+    )
+    expect(outcome(copying(3), fits)).toBe('policy-value-too-long')
+  })
+
   test('each way to fire costs by the names that are bound in it', () => {
     const many = Array.from({ length: 20 }, (_, index) => ({ type: 'a', value: `a${index}` }))
     const firing = (names: number): unknown => {

@@ -6,6 +6,7 @@
 
 import type { Problem, Result } from '../bytes/index.ts'
 import type { Claim } from '../claims/index.ts'
+import { policyLimits } from './limits.ts'
 import type { Meter } from './meter.ts'
 import type { Action, Policy, PolicyClaim, PolicyEvaluationCode, Rule } from './policy.ts'
 import { type EvaluationLimits, type Fired, running } from './run.ts'
@@ -54,9 +55,18 @@ export function evaluated(
     meter.at = 'authorizationrules'
     meter.fail('not-permitted', 'no rule of authorizationrules permits')
   }
+  let characters = 0
   return policy.issuance.flatMap((rule) => {
     const { made } = fire(rule)
-    return verbOf(rule.action) === 'issue' ? made : []
+    if (verbOf(rule.action) !== 'issue') return []
+    for (const { type, value } of made) {
+      characters += type.length + (typeof value === 'string' ? value.length : 0)
+    }
+    if (characters > policyLimits.issuedCharactersMax) {
+      const detail = `more than ${policyLimits.issuedCharactersMax} characters in issued claims`
+      meter.fail('policy-value-too-long', detail)
+    }
+    return made
   })
 }
 

@@ -13,6 +13,8 @@ export const policyLimits = {
   claimsMax: 1024,
   /** Characters of a claim's text that a function reads or makes. */
   valueCharactersMax: 1_048_576,
+  /** Characters of the types and values of all issued claims: copies cost nothing, and a token holds each twice. */
+  issuedCharactersMax: 65_536,
   /** Nested arrays and objects of JSON that a function reads. */
   jsonDepthMax: 32,
   /** Characters of a JMESPath query, and how deep its expressions nest. */
