@@ -13,7 +13,8 @@ import { badInput, type Outcome } from '../problem.ts'
  */
 export async function bytesIn(file: string, option: string): Promise<Outcome<Uint8Array>> {
   const unreadable = badInput('file-unreadable', option, `${file} cannot be read`)
-  if (file === '-') return streamed(createReadStream('', { fd: 0, autoClose: false }), option)
+  // Not as a file: a pipe whose other end is slow has nothing yet, which is no end and no error.
+  if (file === '-') return streamed(process.stdin, option)
   const stats = await stat(file).catch(() => undefined)
   if (stats === undefined) return unreadable
   if (stats.isDirectory()) return badInput('file-unreadable', option, `${file} is a folder`)
