@@ -34,6 +34,8 @@ export interface StartOptions {
   readonly log: Logger
   /** Where it runs in one: signing keys are sealed under its key, and certified with its evidence. */
   readonly tee?: Tee | undefined
+  /** Ends the wait for a database. */
+  readonly signal?: AbortSignal
 }
 
 /**
@@ -91,7 +93,7 @@ export async function startAttestationService(options: StartOptions): Promise<Ru
  *
  * @throws StartRefusal
  */
-export async function openState({ config, databaseUrl, log, tee }: StartOptions): Promise<{
+export async function openState({ config, databaseUrl, log, tee, signal }: StartOptions): Promise<{
   readonly database: Database
   readonly sealer: Sealer
 }> {
@@ -102,8 +104,10 @@ export async function openState({ config, databaseUrl, log, tee }: StartOptions)
   const sealer = createSealer(masterKey, { random })
   const database = await openStore({
     url: databaseUrl,
+    ...(signal === undefined ? {} : { signal }),
     onConnectionLost: () => log.warn('database-connection-lost'),
   }).catch((error: unknown) => {
+    if (signal?.aborted === true) throw error
     log.thrown('database-not-opened', error)
     throw new StartRefusal({
       code: 'store-unavailable',

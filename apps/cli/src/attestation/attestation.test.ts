@@ -85,7 +85,14 @@ test('it serves from an empty folder, ends in order, and is the same service aga
   const url = await service.url
   const metadata = await (await fetch(`${url}/.well-known/openid-configuration`)).json()
   expect(metadata).toMatchObject({ issuer: 'https://attest.example' })
-  for (const word of ['https://attest.example', url, 'production', '.sealward-attestation']) {
+  const words = [
+    'https://attest.example',
+    url,
+    'production',
+    'mode shared',
+    '.sealward-attestation',
+  ]
+  for (const word of words) {
     expect(service.said()).toContain(word)
   }
   const [kid] = await kidsAt(url)
@@ -123,6 +130,19 @@ test('it serves from an empty folder, ends in order, and is the same service aga
   expect(await renamed.ended).toBe(2)
   expect(renamed.said()).toContain('This database holds the instance as https://attest.example.')
 }, 90_000)
+
+test('while a database is waited for, that is said, and Ctrl-C ends it', async () => {
+  const database = 'postgres://somebody:hunter2-canary@127.0.0.1:9/attestation'
+  const waiting = start('serve', '--port', '0', '--database', database)
+  await expect.poll(() => waiting.said(), { timeout: 20_000 }).toContain('at 127.0.0.1:9 …')
+  waiting.child.kill('SIGINT')
+  const asked = performance.now()
+  expect(await waiting.ended).toBe(130)
+  // Nobody waits for the half minute that a database is given.
+  expect(performance.now() - asked).toBeLessThan(10_000)
+  expect(waiting.said()).toContain('Stopped before it was ready.')
+  expect(waiting.said()).not.toContain('hunter2-canary')
+}, 60_000)
 
 test('the configuration that is printed is one, and says of everything what is assumed', async () => {
   const { code, out } = await sealward('attestation', 'serve', '--print-config')

@@ -45,9 +45,16 @@ export async function runServe(surroundings: Surroundings, flags: ServeFlags): P
     if (named === undefined) {
       err('Starting PostgreSQL …\n')
       postgres = await startOwnPostgres(config.value.stateFolder)
+    } else {
+      err(`Opening the database${placeOf(named)} …\n`)
     }
     const databaseUrl = named ?? postgres?.url ?? ''
-    running = await startAttestationService({ config: config.value, databaseUrl, log })
+    running = await startAttestationService({
+      config: config.value,
+      databaseUrl,
+      log,
+      signal: interrupted,
+    })
     out(welcomeOf(config.value, running, postgres))
     if (!interrupted.aborted) {
       await new Promise((done) => interrupted.addEventListener('abort', done, { once: true }))
@@ -55,6 +62,10 @@ export async function runServe(surroundings: Surroundings, flags: ServeFlags): P
     err('Stopping …\n')
     return 0
   } catch (error) {
+    if (interrupted.aborted) {
+      err('Stopped before it was ready.\n')
+      return 130
+    }
     const problem = startProblemOf(error, config.value)
     if (problem === undefined) throw error
     return failed(surroundings, problem)
@@ -96,6 +107,12 @@ export function startProblemOf(
   }
 }
 
+/** Which database, without its user and password. */
+function placeOf(databaseUrl: string): string {
+  const host = URL.parse(databaseUrl)?.host ?? ''
+  return host === '' ? '' : ` at ${host}`
+}
+
 function welcomeOf(
   config: AttestationConfig,
   { ports }: Running,
@@ -104,12 +121,12 @@ function welcomeOf(
   const host = config.address.includes(':') ? `[${config.address}]` : config.address
   const url = `http://${host}:${ports['http']}`
   const instances = config.instances.map((instance, index) => {
-    const { name, issuer, development } = instance
+    const { name, issuer, development, mode } = instance
     const roots =
       instance.roots === undefined ? 'Intel’s and AMD’s roots' : rootsIn(rootsOf(instance))
     const kind = development ? 'development: simulated evidence may be let in' : 'production'
     const place = index === 0 ? url : `${url}/instances/${name}`
-    return `  ${name}\n    issuer   ${issuer}\n    address  ${place}\n    trusts   ${roots} (${kind})\n`
+    return `  ${name}\n    issuer   ${issuer}\n    address  ${place}\n    trusts   ${roots} (${kind})\n    policies ${modeWords[mode]}\n`
   })
   const database =
     postgres === undefined
@@ -121,6 +138,13 @@ ${instances.join('\n')}
   State: ${resolve(config.stateFolder)} (key-encryption-key), ${database}
   Stop: Ctrl-C
 `
+}
+
+/** Who changes policies. */
+const modeWords: Readonly<Record<AttestationConfig['instances'][number]['mode'], string>> = {
+  shared: 'the built-in ones; nobody changes them (mode shared)',
+  entra: 'changed by contributors of the identity provider (mode entra)',
+  isolated: 'changed by what a registered signer signed (mode isolated)',
 }
 
 function rootsIn(roots: readonly string[]): string {

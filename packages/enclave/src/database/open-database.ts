@@ -20,6 +20,8 @@ export interface OpenDatabaseOptions {
   readonly connectionsMax?: number
   /** For a connection, and for the answer to one statement; after that the database counts as away. */
   readonly answerSecondsMax?: number | undefined
+  /** Ends the wait for one that cannot be reached yet. */
+  readonly signal?: AbortSignal | undefined
   /** Told of a lost connection; the pool opens a new one by itself. */
   readonly onConnectionLost?: (() => void) | undefined
 }
@@ -43,7 +45,7 @@ export async function openDatabase<Tables>(options: OpenDatabaseOptions): Promis
   pool.on('connect', (client) => client.on('error', () => {}))
   const database = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
   try {
-    await untilReachable(database)
+    await untilReachable(database, options.signal)
     await migrate(database, options)
     return database
   } catch (error) {
@@ -53,7 +55,10 @@ export async function openDatabase<Tables>(options: OpenDatabaseOptions): Promis
 }
 
 /** A database that is about to start answers, but takes no connection yet: it is waited for. */
-async function untilReachable<Tables>(database: Kysely<Tables>): Promise<void> {
+async function untilReachable<Tables>(
+  database: Kysely<Tables>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const patientUntil = performance.now() + databasePatienceSeconds * 1000
   for (;;) {
     try {
@@ -61,7 +66,7 @@ async function untilReachable<Tables>(database: Kysely<Tables>): Promise<void> {
       return
     } catch (error) {
       if (!isUnavailable(error) || performance.now() > patientUntil) throw error
-      await sleep(100)
+      await sleep(100, undefined, { signal })
     }
   }
 }

@@ -16,6 +16,8 @@ export function openStore(options: {
   readonly url: string
   readonly connectionsMax?: number
   readonly answerSecondsMax?: number
+  /** Ends the wait for one that cannot be reached yet. */
+  readonly signal?: AbortSignal
   /** Told of a lost connection; a new one is opened by itself. */
   readonly onConnectionLost?: () => void
 }): Promise<Database> {
