@@ -38,6 +38,13 @@ export function serviceOriginOf(text: string): Outcome<string> {
   ) {
     return badInput('service-malformed', '--service', 'an http or https address expected')
   }
+  if (url.username !== '' || url.password !== '') {
+    return badInput(
+      'service-malformed',
+      '--service',
+      'an address without a name or password expected',
+    )
+  }
   return ok(url.href.replace(/\/+$/, ''))
 }
 
@@ -107,7 +114,8 @@ export function refusalIn(status: number, bytes: Uint8Array): CommandProblem {
   const inner = Object(said['innererror']) as Readonly<Record<string, unknown>>
   const azure = wordOf(said['code'])
   const code = wordOf(inner['code']) ?? azure ?? 'attestation-refused'
-  const message = plain(said['message']) ?? 'it does not say why'
+  const message =
+    plain(said['message']) ?? (isElsewhere(status) ? elsewhere : 'it does not say why')
   return {
     kind: kindOf(status),
     code,
@@ -115,6 +123,14 @@ export function refusalIn(status: number, bytes: Uint8Array): CommandProblem {
     detail: `${message} (HTTP ${status}${azure === undefined ? '' : `, ${azure}`})`,
   }
 }
+
+/** Something answers, and it is no attestation service. */
+function isElsewhere(status: number): boolean {
+  return status === 404 || status === 405
+}
+
+const elsewhere =
+  'no attestation service answers at this address; instances are at …/instances/NAME'
 
 function kindOf(status: number): ProblemKind {
   if (status >= 500 || status === 429) return 'unavailable'

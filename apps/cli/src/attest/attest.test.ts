@@ -179,7 +179,10 @@ test('an EAT result is shown with its status, which is the exit code', async () 
   })
   const { out } = await attest(documentFile, ...service(), '--format', 'ear')
   expect(out).toMatch(/^Status +contraindicated$/m)
-  expect(out).toMatch(/^trust hardware +97$/m)
+  // Which aspect makes it so is said, not only a number.
+  expect(out).toMatch(/^trust hardware +97, contraindicated$/m)
+  expect(out).toMatch(/^trust configuration +3, affirming$/m)
+  expect(out).toMatch(/^trust file-system +0, none$/m)
 })
 
 test('a draft policy is tried out, and what it gives is said to be worth nothing', async () => {
@@ -217,11 +220,11 @@ describe('what cannot be', () => {
       code: 3,
       problem: { code: 'attestation-service-unavailable' },
     })
-    for (const wrong of ['ftp://attest.example', 'attest.example', `${url}?a=b`]) {
-      expect(await attestJson(quoteFile, '--service', wrong)).toMatchObject({
-        code: 2,
-        problem: { code: 'service-malformed' },
-      })
+    const withPassword = url.replace('://', '://somebody:hunter2-canary@')
+    for (const wrong of ['ftp://attest.example', 'attest.example', `${url}?a=b`, withPassword]) {
+      const refusal = await attest(quoteFile, '--service', wrong)
+      expect(refusal).toMatchObject({ code: 2, err: expect.stringContaining('service-malformed') })
+      expect(refusal.err).not.toContain('hunter2-canary')
     }
     const garbage = scratch.written('nothing that is evidence')
     expect(await attestJson(garbage, ...service())).toMatchObject({
@@ -239,6 +242,14 @@ describe('what cannot be', () => {
     expect((await attest(quoteFile, ...service(), '--type', 'Tpm')).code).toBe(2)
     const into = await attest(documentFile, ...service(), '--out', join(missing, 'token'))
     expect(into).toMatchObject({ code: 2, err: expect.stringContaining('file-unwritable') })
+  })
+
+  test('an address at which something else answers is said to be one', async () => {
+    const other = await listening(404, '{"title":"not found"}')
+    const address = `http://127.0.0.1:${(other.address() as AddressInfo).port}`
+    const { code, err } = await attest(quoteFile, '--service', address)
+    other.close()
+    expect([code, err]).toEqual([2, expect.stringContaining('no attestation service answers')])
   })
 
   test.each([

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { tierOf } from '@sealward/attestation/token'
 import { rfc3339 } from '../evidence/instant.ts'
 import { table } from '../evidence/print.ts'
 
@@ -69,7 +70,10 @@ function earRows(claims: Readonly<Record<string, unknown>>): Readonly<Record<str
   const evidence = Object(appraisal['ear.veraison.annotated-evidence'])
   return {
     ...Object.fromEntries(
-      Object.entries(vector).map(([aspect, value]) => [`trust ${aspect}`, value]),
+      Object.entries(vector).map(([aspect, value]) => [
+        `trust ${aspect}`,
+        typeof value === 'number' ? `${value}, ${tierOf(value)}` : value,
+      ]),
     ),
     ...evidence,
     ...Object(appraisal['ear.veraison.policy-claims']),
