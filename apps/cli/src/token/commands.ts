@@ -33,13 +33,21 @@ export function addTokenCommands(
     .argument('<file>', 'a compact JWS, or an answer with one in it; - for standard input')
     .description('verify a token as a relying party does')
     .requiredOption('--issuer <url>', 'whom it must name, character by character')
-    .requiredOption('--signer <pin...>', 'pins, or files with certificates (PEM) or a key set')
+    .requiredOption(
+      '--signer <pin>',
+      'a pin, or a file with certificates (PEM) or a key set; more than once',
+      each,
+    )
     .option('--jwks <file>', 'the keys that the issuer publishes')
     .option('--service <url>', 'where they are asked for, and the deny list with them')
     .option('--audience <text>', 'whom an access token must be for')
     .option('--purpose <text>', 'what an access token must be for')
     .option('--certificate <file>', 'the certificate (PEM or DER) of whoever shows it')
-    .option('--policy-hash <hash...>', 'policies that are accepted, as x-ms-policy-hash has them')
+    .option(
+      '--policy-hash <hash>',
+      'a policy that is accepted, as x-ms-policy-hash has it; more than once',
+      each,
+    )
     .option('--deny-list <file>', 'a deny list of the issuer')
     .option('--max-age <seconds>', 'of the deny list', secondsOf, tokenLimits.denyListAgeSeconds)
     .option('--at <instant>', 'when, as RFC 3339 (default: now)')
@@ -49,6 +57,11 @@ export function addTokenCommands(
       const { runVerify } = await import('./run-verify.ts')
       exit(await runVerify(surroundings, file, flags))
     })
+}
+
+/** An option that takes one value each time: of several in a row it would take the file for one. */
+function each(text: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), text]
 }
 
 function secondsOf(text: string): number {

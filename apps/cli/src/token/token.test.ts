@@ -243,6 +243,9 @@ describe('verify', () => {
     for (const [parameters, expected] of cases) {
       expect(await refusal(file, ...parameters)).toBe(expected)
     }
+    // The file may come last: an option takes one value.
+    const last = await token('verify', '--issuer', issuer, '--jwks', jwks, '--signer', pin, file)
+    expect(last.code).toBe(0)
     expect((await token('verify', file, '--signer', pin)).code).toBe(2)
   })
 
@@ -258,7 +261,7 @@ describe('verify', () => {
       [['--certificate', own], '0 verified'],
       [['--certificate', other], '1 wrong-holder'],
       [['--certificate', access], '2 certificate-malformed'],
-      [['--policy-hash', 'A'.repeat(43), attester.policyHash], '0 verified'],
+      [['--policy-hash', 'A'.repeat(43), '--policy-hash', attester.policyHash], '0 verified'],
       [['--policy-hash', 'A'.repeat(43)], '1 wrong-policy'],
     ] as const
     for (const [parameters, expected] of cases) {
