@@ -322,6 +322,15 @@ describe('policy test', () => {
       json: { problem: { code: 'cases-unreadable' } },
     })
   })
+
+  test('says which case cannot be read', async () => {
+    const list = [
+      { name: 'a', claims: {}, expect: 'permit' },
+      { name: 'b', claims: {}, expect: 'allow' },
+    ]
+    const { code, err } = await sealward('policy', 'test', policy, cases(list))
+    expect([code, err]).toEqual([2, expect.stringContaining('cases[1].expect: ')])
+  })
 })
 
 describe('policy diff', () => {

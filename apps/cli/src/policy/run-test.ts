@@ -152,5 +152,5 @@ const nameCharactersMax = 200
 const printable = /^[^\p{Cc}]+$/u
 
 function unreadableCases({ at, detail }: Problem): Outcome<never> {
-  return badInput('cases-unreadable', `CASES ${at}`, detail)
+  return badInput('cases-unreadable', `CASES ${at}`, at === '' ? detail : `${at}: ${detail}`)
 }
