@@ -1,3 +1,4 @@
+import { connect } from 'node:net'
 import { verifyPeer } from '@sealward/attestation/channel'
 import { createPassport, createSignerKeys, type Identity } from '@sealward/enclave/identity'
 import { type Server, systemRandom } from '@sealward/enclave/server'
@@ -223,6 +224,21 @@ test('the log holds codes, and nothing of what was sent', async () => {
   expect(lines.join('')).toContain('unsupported-version')
   expect(lines.join('')).toContain('exchange-refused')
   expect(lines.join('')).not.toContain(marker)
+})
+
+test('who hangs up in the middle of a body makes no failure of ours', async () => {
+  lines.length = 0
+  const socket = connect(Number(new URL(url).port), '127.0.0.1')
+  socket.write(
+    `POST ${attestPath} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{`,
+  )
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  socket.destroy()
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  // Whatever the first one came to, it was logged before this one.
+  await post(attestPath, '{}')
+  expect(lines.join('')).toContain('attest-refused')
+  expect(lines.join('')).not.toContain('request-failed')
 })
 
 test('a bug of ours is told as nothing but that', async () => {

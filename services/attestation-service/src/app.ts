@@ -371,6 +371,8 @@ function failureOf(log: Logger, error: unknown): readonly [400 | 413 | 415 | 500
       ]
     case 'FST_ERR_CTP_EMPTY_JSON_BODY':
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
+    // Who hung up in the middle of a body reads no answer.
+    case 'ECONNRESET':
       return [
         400,
         { code: 'body-malformed', at: 'body', detail: 'the body is not what its header says' },
