@@ -121,12 +121,13 @@ function welcomeOf(
   const host = config.address.includes(':') ? `[${config.address}]` : config.address
   const url = `http://${host}:${ports['http']}`
   const instances = config.instances.map((instance, index) => {
-    const { name, issuer, development, mode } = instance
+    const { name, issuer, development, mode, identityProvider } = instance
     const roots =
       instance.roots === undefined ? 'Intel’s and AMD’s roots' : rootsIn(rootsOf(instance))
     const kind = development ? 'development: simulated evidence may be let in' : 'production'
+    const isRead = mode === 'shared' || identityProvider !== undefined
     const place = index === 0 ? url : `${url}/instances/${name}`
-    return `  ${name}\n    issuer   ${issuer}\n    address  ${place}\n    trusts   ${roots} (${kind})\n    policies ${modeWords[mode]}\n`
+    return `  ${name}\n    issuer   ${issuer}\n    address  ${place}\n    trusts   ${roots} (${kind})\n    policies ${modeWords[mode]}${isRead ? '' : '; without an identity provider nobody reads them'}\n`
   })
   const database =
     postgres === undefined
