@@ -203,6 +203,12 @@ test('usage that makes no sense is refused before anything is started', async ()
     expect(code).toBe(2)
     expect(err).toContain(word)
   }
+  for (const command of ['serve', 'rotate']) {
+    for (const state of [file, join(file, 'below')]) {
+      const { code, err } = await sealward('attestation', command, '--state', state)
+      expect([command, code, err]).toEqual([command, 2, expect.stringContaining('file-unwritable')])
+    }
+  }
   const database = ['--state', join(folder, 'state'), '--database', 'mysql://x']
   const { code, err } = await sealward('attestation', 'serve', ...database)
   expect([code, err.includes('databaseUrl')]).toEqual([2, true])

@@ -24,13 +24,13 @@ export async function runRotate(surroundings: Surroundings, flags: RotateFlags):
   const config = await readServiceConfig(flags)
   if (!config.ok) return failed(surroundings, config.problem)
   const { stateFolder } = config.value
-  const databaseUrl =
-    databaseUrlOf(config.value, surroundings.env) ?? (await ownPostgres(stateFolder))
-  if (databaseUrl === undefined) {
-    const detail = 'Its own PostgreSQL runs while the service does: start it, or name a database.'
-    return failed(surroundings, unavailable('database-stopped', '--database', detail).problem)
-  }
   try {
+    const databaseUrl =
+      databaseUrlOf(config.value, surroundings.env) ?? (await ownPostgres(stateFolder))
+    if (databaseUrl === undefined) {
+      const detail = 'Its own PostgreSQL runs while the service does: start it, or name a database.'
+      return failed(surroundings, unavailable('database-stopped', '--database', detail).problem)
+    }
     const keys = await rotateKeys({
       config: config.value,
       databaseUrl,

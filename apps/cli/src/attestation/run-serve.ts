@@ -102,6 +102,13 @@ export function startProblemOf(
         '--state',
         'The state folder or the port may not be used by this user.',
       ).problem
+    case 'EEXIST':
+    case 'ENOTDIR':
+      return badInput(
+        'file-unwritable',
+        '--state',
+        'The state folder is a file, or lies below one.',
+      ).problem
     default:
       return undefined
   }
