@@ -16,7 +16,7 @@ export interface TdReport {
   /** RTMR0 to RTMR3. */
   readonly rtmr: readonly [Bytes<48>, Bytes<48>, Bytes<48>, Bytes<48>]
   readonly reportData: Bytes<64>
-  /** TDATTRIBUTES.DEBUG: the domain's memory can be read from outside. */
+  /** Any of TDATTRIBUTES.TUD: the domain is under debug or profiled from outside, and not to be trusted. */
   readonly debug: boolean
   /** What only a report of TDX 1.5 says. */
   readonly tdx15: Tdx15Fields | undefined
@@ -57,11 +57,16 @@ export function readTdReport(cursor: Cursor, of: 'tdx10' | 'tdx15'): TdReport {
   } as const
   return {
     ...report,
-    debug: ((report.tdAttributes[0] ?? 0) & tdDebugFlag) !== 0,
+    debug: ((report.tdAttributes[0] ?? 0) & underDebugFlags) !== 0,
     tdx15:
       of === 'tdx15' ? { teeTcbSvn2: cursor.bytes(16), mrServiceTd: cursor.bytes(48) } : undefined,
   }
 }
 
-/** TUD.DEBUG, bit 0 of TDATTRIBUTES (A.3.4). */
-const tdDebugFlag = 0x01
+/**
+ * TUD ("TD under debug"), bits 0 to 7 of TDATTRIBUTES: DEBUG is bit 0; later ones let the host profile the domain, and any
+ * of them makes it untrusted.
+ *
+ * @see A.3.4; Intel TDX Module ABI Specification, ATTRIBUTES
+ */
+const underDebugFlags = 0xff
