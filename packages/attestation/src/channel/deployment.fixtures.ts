@@ -62,6 +62,7 @@ const isvProdIds: Readonly<Record<TeeRole, number>> = {
   'cache-gateway': 2,
   diagnostics: 3,
   'attestation-service': 4,
+  'key-broker': 5,
 }
 
 /** What a TEE of this fixture is measured as. */
