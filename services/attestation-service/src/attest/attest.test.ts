@@ -113,6 +113,20 @@ test('a token does not outlive the evidence that it rests on', async () => {
   await brief.close()
 })
 
+test('a policy shortens the life of a token, and never lengthens it', async () => {
+  const lifeUnder = async (minutes: number): Promise<number> => {
+    const own = await createAttester({
+      policy: `version=1.1; configurationrules {=> issueproperty(type="report_validity_in_minutes", value=${minutes});};
+        authorizationrules {=> permit();}; issuancerules {};`,
+    })
+    const body = await attestBodyOf(await own.workload())
+    const { iat, exp } = decodeJwt(tokenOf(await attest(body, own.deps)))
+    await own.close()
+    return Number(exp) - Number(iat)
+  }
+  expect([await lifeUnder(5), await lifeUnder(525_600)]).toEqual([300, 3600])
+})
+
 test('data that the quote does not bind is refused', async () => {
   const body = await attestBodyOf(await attester.workload())
   const other = await attestBodyOf(

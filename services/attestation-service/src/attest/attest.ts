@@ -11,8 +11,10 @@ import {
   type AttestationType,
   attestationTypes,
   azureMessageOf,
+  configurationOf,
   evaluatePolicy,
   incomingClaims,
+  type PolicyConfiguration,
   parsePolicy,
   policyHashOf,
   policyLimits,
@@ -98,11 +100,11 @@ export async function attest(deps: AttestDeps, question: AttestQuestion): Promis
   }
 
   // 1. The evidence and its endorsements hold, at this instant, by the baseline that the policy asks for.
-  const baseline = baselineOf(policy.value.policy)
-  if (!baseline.ok) return refusedByPolicy(baseline.problem)
+  const configuration = configurationOf(policy.value.policy, policyLimits)
+  if (!configuration.ok) return refusedByPolicy(configuration.problem)
   const verified = await evidenceType.verify(
     received,
-    { roots: instance.roots, baseline: baseline.value },
+    { roots: instance.roots, baseline: baselineOf(configuration.value) },
     deps,
   )
   if (!verified.ok) {
@@ -131,6 +133,7 @@ export async function attest(deps: AttestDeps, question: AttestQuestion): Promis
     claims: claims.value,
     issued: issued.value,
     policyHash: policy.value.hash,
+    lifetimeSeconds: lifetimeSecondsOf(instance, configuration.value),
     isDraft: draftPolicy !== undefined,
     format: format.value,
   })
@@ -178,6 +181,7 @@ interface Appraised {
   readonly claims: AttestationClaims
   readonly issued: readonly Claim[]
   readonly policyHash: string
+  readonly lifetimeSeconds: number
   readonly isDraft: boolean
   readonly format: ResultFormat
 }
@@ -187,7 +191,7 @@ async function resultOf({ instance, random }: AttestDeps, appraised: Appraised):
   const { evidence, at } = held
   const life = {
     issuedAt: at,
-    expiresAt: Math.min(at + instance.attestationLifetimeSeconds, evidence.earliestExpiry),
+    expiresAt: Math.min(at + appraised.lifetimeSeconds, evidence.earliestExpiry),
     id: hexOf(random.bytes(32)),
   }
   const { issuer, keys } = instance
@@ -220,6 +224,14 @@ async function resultOf({ instance, random }: AttestDeps, appraised: Appraised):
     headers: { 'content-type': contentTypeOf(format) },
     body: await signed('eat+jwt', ear.value),
   }
+}
+
+/** A policy shortens what the instance gives, and never lengthens it: that is the operator's to say. */
+function lifetimeSecondsOf(
+  instance: Instance,
+  { reportValidityMinutes }: PolicyConfiguration,
+): number {
+  return Math.min(instance.attestationLifetimeSeconds, (reportValidityMinutes ?? Infinity) * 60)
 }
 
 const verifier = { developer: 'Sealward', build: `attestation-service ${serviceVersion}` }
