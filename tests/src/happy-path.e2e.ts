@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import AxeBuilder from '@axe-core/playwright'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { found } from './recorder.ts'
+import { found } from './canaries/traces.ts'
 import {
   aFilm,
   openBrowser,

@@ -44,31 +44,3 @@ export async function startRecorder(target: number): Promise<Recorder> {
     },
   }
 }
-
-/** Every form in which a text may lie in bytes that were not sealed. */
-export function traces(text: string): readonly Buffer[] {
-  const utf8 = Buffer.from(text)
-  const base64 = [0, 1, 2].map((shift) =>
-    // Base64 of a text depends on where in a group of three it starts; the stable middle is looked for.
-    Buffer.concat([Buffer.alloc(shift), utf8])
-      .toString('base64')
-      .slice(shift === 0 ? 0 : 4, -4),
-  )
-  return [
-    utf8,
-    Buffer.from(encodeURIComponent(text)),
-    Buffer.from(utf8.toString('hex')),
-    Buffer.from(text, 'utf16le'),
-    ...base64.filter((middle) => middle.length >= 6).map((middle) => Buffer.from(middle)),
-    ...base64
-      .filter((middle) => middle.length >= 6)
-      .map((middle) => Buffer.from(middle.replaceAll('+', '-').replaceAll('/', '_'))),
-  ]
-}
-
-/** Which forms of `text` lie in `haystack`; none, if it was sealed or never there. */
-export function found(haystack: Buffer, text: string): readonly string[] {
-  return traces(text)
-    .filter((form) => haystack.includes(form))
-    .map((form) => form.toString('latin1'))
-}

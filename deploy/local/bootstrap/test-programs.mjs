@@ -6,6 +6,7 @@ import { Stop, step } from './steps.mjs'
 /** What the tests drive beside the npm packages, by the name of Debian's package and how it is found. */
 const programs = [
   { package: 'chromium', found: () => chromium() !== undefined },
+  { package: 'tcpdump', found: () => onPath('tcpdump') || process.platform !== 'linux' },
   { package: 'swtpm', found: () => onPath('swtpm') },
   { package: 'redis-server', found: () => onPath('redis-server') || onPath('valkey-server') },
   {
@@ -46,7 +47,8 @@ export async function installTestPrograms() {
   })
 }
 
-function onPath(program) {
+/** Whether a program of this name is installed. */
+export function onPath(program) {
   return (process.env.PATH ?? '')
     .split(delimiter)
     .some((folder) => existsSync(join(folder, program)))

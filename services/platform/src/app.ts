@@ -45,6 +45,9 @@ const routes: readonly Route[] = [
   ...searchParameters.map(([type]): Route => ['GET', `/fhir/${type}`, 'staff', searchOf(type)]),
 ]
 
+/** The routes inside the sealed channel: `GET /films/:id`. */
+export const innerRoutes: readonly string[] = routes.map(([method, path]) => `${method} ${path}`)
+
 /** Says who sent a request, by its `authorization` header. */
 export type VerifyStaff = (authorization: string | undefined) => Promise<Result<Staff, ApiProblem>>
 

@@ -1,7 +1,11 @@
 import type { Reference, Resource, ResourceType } from '@medplum/fhirtypes'
 
-/** Form of a logical id. @see FHIR R4, 2.24.0.1 id */
-export const idPattern: RegExp = /^[A-Za-z0-9.-]{1,64}$/
+/**
+ * Form of the ids that this service gives: a random UUID, or a model's digest. The database is asked about no other,
+ * because it sees what it is asked: a clerk who takes a patient's number or name for an id must not tell it.
+ */
+export const idPattern: RegExp =
+  /^(?:[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}|model-[0-9a-f]{32})$/
 
 /** A reference to a resource of this service. */
 export function referenceTo<T extends Resource>(
