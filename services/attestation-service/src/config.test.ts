@@ -1,6 +1,6 @@
 import { amdRootSpkis, intelSgxRootSpki } from '@sealward/attestation/verification'
 import { expect, test } from 'vitest'
-import { addressesOf, attestationConfig, databaseUrlOf, rootsOf } from './config.ts'
+import { attestationConfig, rootsOf } from './config.ts'
 
 const sampleRoot = 'ab'.repeat(32)
 const one = { name: 'default', issuer: 'https://attest.example/attestation' }
@@ -110,22 +110,4 @@ test('keys do not follow each other so fast that more are published than relying
   expect(signing(499).error?.issues).toMatchObject([
     { path: ['instances', 0, 'keys', 'signsForSeconds'] },
   ])
-})
-
-test('the database is named by the configuration, else by the environment', () => {
-  const databaseUrl = 'postgres://here'
-  expect(databaseUrlOf({ databaseUrl }, { DATABASE_URL: 'postgres://there' })).toBe(databaseUrl)
-  expect(databaseUrlOf({}, { DATABASE_URL: 'postgres://there' })).toBe('postgres://there')
-  expect(databaseUrlOf({}, { DATABASE_URL: '' })).toBeUndefined()
-  expect(databaseUrlOf({}, {})).toBeUndefined()
-})
-
-test('networks of both families are told apart', () => {
-  const list = addressesOf(['10.0.0.0/8', '192.0.2.1', '2001:db8::/32'])
-  expect(list.check('10.255.0.1', 'ipv4')).toBe(true)
-  expect(list.check('11.0.0.1', 'ipv4')).toBe(false)
-  expect(list.check('192.0.2.1', 'ipv4')).toBe(true)
-  expect(list.check('192.0.2.2', 'ipv4')).toBe(false)
-  expect(list.check('2001:db8::7', 'ipv6')).toBe(true)
-  expect(list.check('2001:db9::7', 'ipv6')).toBe(false)
 })

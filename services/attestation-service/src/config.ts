@@ -5,9 +5,13 @@
  * @module
  */
 
-import { BlockList, isIP } from 'node:net'
 import { amdRootSpkis, intelSgxRootSpki } from '@sealward/attestation/verification'
+import { networkAddress, webAddress } from '@sealward/enclave/config'
 import { amdKds, intelPcs } from '@sealward/enclave/endorsements'
+import {
+  type IdentityProviderSettings,
+  identityProviderSettings,
+} from '@sealward/enclave/identity-provider'
 import * as z from 'zod'
 import { limits as administrationLimits } from './administration/limits.ts'
 import type { InstanceLimits } from './instance.ts'
@@ -60,30 +64,12 @@ export interface InstanceConfig {
   readonly limits: InstanceLimits
 }
 
-/** An OpenID Connect provider. */
-export interface IdentityProviderSettings {
-  readonly issuer: string
-  /** As tokens for this instance name it. */
-  readonly audience: string
-  /** Claim with the roles `reader`, `contributor`, `approver`; a dot leads into an object. */
-  readonly roleClaim: string
-  /** Where the issuer is reached, if not at itself. Only a development instance may be told. */
-  readonly url?: string | undefined
-}
-
 export interface KeySettings extends KeyKind {
   /** How long a key signs before the next takes its place; `never`: until it is rotated by hand. */
   readonly signsForSeconds: number | 'never'
   /** How long a key is published before it signs. */
   readonly publishedAheadSeconds: number
 }
-
-const webAddress = z.url({ protocol: /^https?$/ }).regex(/[^/]$/, 'without a slash at the end')
-
-/** Hosts of proxies, one by one or as `10.0.0.0/8`. */
-const networkAddress = z.string().refine((text) => networkOf(text) !== undefined, {
-  message: 'an IP address, or one with a prefix length, expected',
-})
 
 const instanceLimits: z.ZodType<InstanceLimits, object> = z.strictObject({
   requestsPerSecond: z.number().min(0.01).max(100_000).default(20),
@@ -93,13 +79,6 @@ const instanceLimits: z.ZodType<InstanceLimits, object> = z.strictObject({
     .min(1024)
     .max(limits.attestBodyBytesMax)
     .default(limits.attestBodyBytesMax),
-})
-
-const identityProvider: z.ZodType<IdentityProviderSettings, object> = z.strictObject({
-  issuer: webAddress,
-  audience: z.string().min(1).max(512),
-  roleClaim: z.string().min(1).max(256).default('roles'),
-  url: webAddress.optional(),
 })
 
 const keySettings: z.ZodType<KeySettings, object> = z.strictObject({
@@ -125,7 +104,7 @@ const instanceConfig: z.ZodType<InstanceConfig> = z
       .min(1)
       .optional(),
     mode: z.enum(['shared', 'entra', 'isolated']).default('shared'),
-    identityProvider: identityProvider.optional(),
+    identityProvider: identityProviderSettings.optional(),
     policySignersFile: z.string().min(1).optional(),
     approvalSeconds: z.int().min(60).max(administrationLimits.approvalSecondsMax).optional(),
     attestationLifetimeSeconds: z
@@ -219,46 +198,10 @@ export function rootsOf(config: Pick<InstanceConfig, 'roots'>): readonly string[
   return config.roots ?? vendorRoots
 }
 
-/** Where the database is: in the configuration, else in the environment. */
-export function databaseUrlOf(
-  config: Pick<AttestationConfig, 'databaseUrl'>,
-  environment: Readonly<Record<string, string | undefined>>,
-): string | undefined {
-  const url = config.databaseUrl ?? environment['DATABASE_URL']
-  return url === '' ? undefined : url
-}
-
-/** All addresses of `networks`, to be asked about one. */
-export function addressesOf(networks: readonly string[]): BlockList {
-  const list = new BlockList()
-  for (const text of networks) {
-    const network = networkOf(text)
-    if (network !== undefined) list.addSubnet(network.address, network.prefix, network.family)
-  }
-  return list
-}
-
 const vendorRoots: readonly string[] = [intelSgxRootSpki.sha256, ...Object.values(amdRootSpkis)]
 
 function isVendors(root: string): boolean {
   return vendorRoots.includes(root)
-}
-
-interface Network {
-  readonly address: string
-  readonly prefix: number
-  readonly family: 'ipv4' | 'ipv6'
-}
-
-function networkOf(text: string): Network | undefined {
-  const [address = '', length, ...more] = text.split('/')
-  const family = isIP(address)
-  if (family === 0 || more.length > 0) return undefined
-  const bits = family === 4 ? 32 : 128
-  const prefix = length === undefined ? bits : Number(length)
-  if (length !== undefined && !/^[0-9]{1,3}$/.test(length)) return undefined
-  if (prefix > bits) return undefined
-  return { address, prefix, family: family === 4 ? 'ipv4' : 'ipv6' }
 }
 
 function refuseAt(context: z.RefinementCtx, path: (string | number)[], message: string): void {

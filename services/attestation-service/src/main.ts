@@ -1,10 +1,11 @@
+import { databaseUrlOf } from '@sealward/enclave/config'
 import {
   runPlainService,
   runService,
   type ServiceStart,
   StartRefusal,
 } from '@sealward/enclave/server'
-import { type AttestationConfig, attestationConfig, databaseUrlOf } from './config.ts'
+import { type AttestationConfig, attestationConfig } from './config.ts'
 import { startAttestationService } from './start.ts'
 
 const options = { name: 'attestation-service', config: attestationConfig }

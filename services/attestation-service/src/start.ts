@@ -11,7 +11,8 @@ import { nodeCryptography } from '@sealward/enclave/cryptography'
 import { holdMasterKey } from '@sealward/enclave/database'
 import { createPcsClient, intelPcs } from '@sealward/enclave/endorsements'
 import type { Tee } from '@sealward/enclave/evidence'
-import { createSealer, masterKeyOf, type Sealer } from '@sealward/enclave/sealing'
+import { addressesOf } from '@sealward/enclave/rates'
+import { createSealer, masterKeyOf, openKeyFile, type Sealer } from '@sealward/enclave/sealing'
 import {
   systemClock as clock,
   type Running,
@@ -20,11 +21,10 @@ import {
 } from '@sealward/enclave/server'
 import type { Logger } from '@sealward/enclave/telemetry'
 import { createAttestationService } from './app.ts'
-import { type AttestationConfig, addressesOf } from './config.ts'
+import type { AttestationConfig } from './config.ts'
 import { heldToMeasured } from './instances/held-to-measured.ts'
 import { keepFresh } from './instances/keep-fresh.ts'
 import { type OpenedInstance, openInstance } from './instances/open-instance.ts'
-import { openKeyEncryptionKey } from './keys/key-encryption-key.ts'
 import { limits } from './limits.ts'
 import { type Database, openStore } from './store/open-store.ts'
 
@@ -99,7 +99,7 @@ export async function openState({ config, databaseUrl, log, tee, signal }: Start
 }> {
   const masterKey =
     tee === undefined
-      ? taken(await openKeyEncryptionKey(join(config.stateFolder, 'key-encryption-key'), random))
+      ? taken(await openKeyFile(join(config.stateFolder, 'key-encryption-key'), random))
       : await masterKeyOf(tee)
   const sealer = createSealer(masterKey, { random })
   const database = await openStore({

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { databaseUrlOf } from '@sealward/attestation-service/config'
 import { rotateKeys } from '@sealward/attestation-service/rotate'
+import { databaseUrlOf } from '@sealward/enclave/config'
 import { createLogger } from '@sealward/enclave/telemetry'
 import { failed } from '../failed.ts'
 import { type ExitCode, unavailable } from '../problem.ts'

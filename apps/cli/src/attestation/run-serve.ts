@@ -5,12 +5,9 @@
  */
 
 import { resolve } from 'node:path'
-import {
-  type AttestationConfig,
-  databaseUrlOf,
-  rootsOf,
-} from '@sealward/attestation-service/config'
+import { type AttestationConfig, rootsOf } from '@sealward/attestation-service/config'
 import { startAttestationService } from '@sealward/attestation-service/start'
+import { databaseUrlOf } from '@sealward/enclave/config'
 import { LocalProblem, type Postgres } from '@sealward/enclave/local-servers'
 import { type Running, StartRefusal } from '@sealward/enclave/server'
 import { createLogger } from '@sealward/enclave/telemetry'

@@ -5,3 +5,4 @@
  */
 
 export { type ConfigCode, parseConfig, readConfig } from './read-config.ts'
+export { databaseUrlOf, networkAddress, webAddress } from './settings.ts'

@@ -11,3 +11,4 @@ export {
   verifyBearer,
 } from './bearer-token.ts'
 export { createProviderKeys, type ProviderKeys } from './provider-keys.ts'
+export { type IdentityProviderSettings, identityProviderSettings } from './settings.ts'

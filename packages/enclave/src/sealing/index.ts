@@ -4,6 +4,7 @@
  * @module
  */
 
+export { openKeyFile } from './key-file.ts'
 export { type MasterKey, masterKeyOf } from './master-key.ts'
 export {
   createSealer,

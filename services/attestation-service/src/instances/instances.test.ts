@@ -1,11 +1,11 @@
 /** Several instances in one service: each by its name and its host, with its own keys and its own patience. */
 
 import { request } from 'node:http'
+import { addressesOf } from '@sealward/enclave/rates'
 import type { Server } from '@sealward/enclave/server'
 import { decodeJwt, decodeProtectedHeader } from 'jose'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createAttestationService } from '../app.ts'
-import { addressesOf } from '../config.ts'
 import type { Instance } from '../instance.ts'
 import { ringOf } from '../keys/key-ring.ts'
 import {

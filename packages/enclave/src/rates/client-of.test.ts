@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { addressesOf } from '../config.ts'
 import { clientOf } from './client-of.ts'
+import { addressesOf } from './networks.ts'
 
 const none = addressesOf([])
 const proxies = addressesOf(['10.0.0.0/8', '2001:db8:1::/48', '127.0.0.1'])

@@ -10,16 +10,16 @@ import {
   refuse,
   textOf,
 } from '@sealward/attestation/bytes'
-import type { MasterKey } from '@sealward/enclave/sealing'
-import type { Random } from '@sealward/enclave/server'
+import type { Random } from '../effects/index.ts'
+import type { MasterKey } from './master-key.ts'
 
 /**
- * The key that seals signing keys where there is no TEE: 32 bytes, base64url, in a file that its owner
- * alone can read. Made the first time. Replicas on other machines are given a copy of the file.
+ * The key of a service that runs in no TEE: 32 bytes, base64url, in a file that its owner alone can read.
+ * Made the first time. Replicas on other machines are given a copy of the file.
  *
  * @returns the key, or `key-file-refused`: others can read the file, or it holds something else.
  */
-export async function openKeyEncryptionKey(
+export async function openKeyFile(
   file: string,
   random: Random,
 ): Promise<Result<MasterKey, Problem<'key-file-refused'>>> {

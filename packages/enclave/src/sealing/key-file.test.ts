@@ -1,9 +1,9 @@
 import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { systemRandom } from '@sealward/enclave/server'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { openKeyEncryptionKey } from './key-encryption-key.ts'
+import { systemRandom } from '../effects/index.ts'
+import { openKeyFile } from './key-file.ts'
 
 let folder: string
 beforeEach(async () => {
@@ -13,8 +13,8 @@ afterEach(() => rm(folder, { recursive: true }))
 
 test('it is made once, even by two at once, and only its owner can read it', async () => {
   const file = join(folder, 'made', 'by', 'us')
-  const made = await Promise.all([1, 2, 3, 4].map(() => openKeyEncryptionKey(file, systemRandom)))
-  const again = await openKeyEncryptionKey(file, systemRandom)
+  const made = await Promise.all([1, 2, 3, 4].map(() => openKeyFile(file, systemRandom)))
+  const again = await openKeyFile(file, systemRandom)
   expect(again).toMatchObject({ ok: true })
   for (const one of made) expect(one).toEqual(again)
   expect((await stat(file)).mode & 0o777).toBe(0o600)
@@ -24,10 +24,10 @@ test('it is made once, even by two at once, and only its owner can read it', asy
 
 test('a file that others can read, or that holds something else, is refused', async () => {
   const file = join(folder, 'key')
-  await openKeyEncryptionKey(file, systemRandom)
+  await openKeyFile(file, systemRandom)
   for (const mode of [0o640, 0o604, 0o644]) {
     await chmod(file, mode)
-    expect(await openKeyEncryptionKey(file, systemRandom)).toMatchObject({
+    expect(await openKeyFile(file, systemRandom)).toMatchObject({
       ok: false,
       problem: { code: 'key-file-refused' },
     })
@@ -35,7 +35,7 @@ test('a file that others can read, or that holds something else, is refused', as
   for (const content of ['', 'short', 'x'.repeat(2000), `${'A'.repeat(43)}!`]) {
     await writeFile(file, content)
     await chmod(file, 0o600)
-    expect(await openKeyEncryptionKey(file, systemRandom)).toMatchObject({
+    expect(await openKeyFile(file, systemRandom)).toMatchObject({
       ok: false,
       problem: { code: 'key-file-refused' },
     })
