@@ -5,12 +5,16 @@ import { type Source, sourcesBelow } from './sources.ts'
 const core = sourcesBelow('packages/attestation/src')
 const enclave = sourcesBelow('packages/enclave/src')
 const imaging = sourcesBelow('packages/imaging/src')
-const services = ['attestation-service', 'cache-gateway', 'diagnostics', 'platform'].map(
-  (name) => ({
-    name,
-    sources: sourcesBelow(`services/${name}/src`),
-  }),
-)
+const services = [
+  'attestation-service',
+  'cache-gateway',
+  'diagnostics',
+  'key-broker',
+  'platform',
+].map((name) => ({
+  name,
+  sources: sourcesBelow(`services/${name}/src`),
+}))
 const portal = sourcesBelow('apps/portal/src')
 const cli = sourcesBelow('apps/cli/src')
 const local = sourcesBelow('deploy/local/src')

@@ -1,0 +1,36 @@
+/**
+ * The key broker: a Relying Party that holds keys, and releases them to attested workloads.
+ *
+ * @module
+ */
+
+import type { Identity } from '@sealward/enclave/identity'
+import { createServer, type Server } from '@sealward/enclave/server'
+import type { Broker, Routes } from './broker.ts'
+import { addEvidenceRoute } from './evidence/evidence-routes.ts'
+
+export type { Broker, Routes } from './broker.ts'
+
+/** Routes for people and their tools, by bearer token; and for those who bring evidence in their requests. */
+const openRoutes: readonly Routes[] = []
+
+/** Routes for workloads on attested TLS. */
+const attestedRoutes: readonly Routes[] = []
+
+/** The listener for people: plain HTTP, for what speaks TLS before it. */
+export function createOpenServer(broker: Broker): Server {
+  const server = createServer({ name: 'key-broker', logger: broker.log })
+  for (const add of openRoutes) void server.app.register(async (scope) => add(scope, broker))
+  return server
+}
+
+/** The listener for workloads: attested TLS with the broker's own identity. */
+export function createAttestedServer(
+  broker: Broker,
+  identity: Pick<Identity, 'evidence' | 'tls'>,
+): Server {
+  const server = createServer({ name: 'key-broker', logger: broker.log, tls: identity.tls })
+  void server.app.register(async (scope) => addEvidenceRoute(scope, identity))
+  for (const add of attestedRoutes) void server.app.register(async (scope) => add(scope, broker))
+  return server
+}

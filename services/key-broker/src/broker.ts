@@ -1,0 +1,33 @@
+import type { BlockList } from 'node:net'
+import type { Sealer } from '@sealward/enclave/sealing'
+import type { Clock, Random } from '@sealward/enclave/server'
+import type { Logger } from '@sealward/enclave/telemetry'
+import type { FastifyInstance } from 'fastify'
+import type { Audit } from './audit/audit.ts'
+import type { BrokerRates } from './config.ts'
+import type { People } from './people/people.ts'
+import type { Authorities } from './release/authorities.ts'
+import type { Database } from './store/open-store.ts'
+
+/** What every part of the broker works with. */
+export interface Broker {
+  /** Without a slash at the end; keys are below it. */
+  readonly publicUrl: string
+  readonly database: Database
+  /** Seals what is in the database, under the root key. */
+  readonly sealer: Sealer
+  readonly audit: Audit
+  /** Nobody, where no identity provider is named. */
+  readonly people: People | undefined
+  readonly authorities: Authorities
+  readonly recoverableDays: number
+  readonly rates: BrokerRates
+  /** Whose `X-Forwarded-For` is believed. */
+  readonly trustedProxies: BlockList
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+}
+
+/** A part's routes, in a scope of their own. */
+export type Routes = (scope: FastifyInstance, broker: Broker) => void

@@ -1,0 +1,77 @@
+/**
+ * What the routes of all parts have in common: bodies as bytes, answers, and refusals of the HTTP layer.
+ *
+ * @module
+ */
+
+import type { Problem } from '@sealward/attestation/bytes'
+import type { Logger } from '@sealward/enclave/telemetry'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { type Answer, vaultRefusal } from './answer.ts'
+
+/** Bodies stay bytes: what is read or refused is what came, not what a parser made of it. */
+export function readBytes(
+  scope: FastifyInstance,
+  mediaTypes: readonly string[],
+  bytesMax: number,
+): void {
+  scope.removeAllContentTypeParsers()
+  scope.addContentTypeParser(
+    [...mediaTypes],
+    { parseAs: 'buffer', bodyLimit: bytesMax },
+    (_request, body, done) => done(null, body),
+  )
+}
+
+export function bodyOf(request: FastifyRequest): Uint8Array {
+  return request.body instanceof Uint8Array ? request.body : new Uint8Array()
+}
+
+/** Logs what came out by its code, and answers. */
+export function finish(
+  log: Logger,
+  event: string,
+  reply: FastifyReply,
+  answer: Answer,
+): FastifyReply {
+  if (answer.problem !== undefined) {
+    log.info(`${event}-refused`, { code: answer.problem.code, status: answer.status })
+  }
+  reply.code(answer.status).headers({ 'cache-control': 'no-store', ...answer.headers })
+  return answer.body === undefined
+    ? reply.send()
+    : reply.type('application/json; charset=utf-8').send(Buffer.from(JSON.stringify(answer.body)))
+}
+
+/** What the HTTP layer refused, in our words; anything else is a bug of ours, and told as nothing but that. */
+export function vaultFailure(log: Logger, error: unknown): Answer {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  const refused = (status: 400 | 413 | 415, problem: Problem): Answer =>
+    vaultRefusal(status, 'BadParameter', problem)
+  switch (code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return refused(413, { code: 'body-too-large', at: 'body', detail: 'The body is too large.' })
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return refused(415, {
+        code: 'media-type-unknown',
+        at: 'content-type',
+        detail: 'A body of application/json is expected.',
+      })
+    case 'FST_ERR_CTP_EMPTY_JSON_BODY':
+    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
+    // Who hung up in the middle of a body reads no answer.
+    case 'ECONNRESET':
+      return refused(400, {
+        code: 'body-malformed',
+        at: 'body',
+        detail: 'The body is not what its header says.',
+      })
+    default:
+      log.thrown('request-failed', error)
+      return vaultRefusal(500, 'InternalError', {
+        code: 'internal',
+        at: '',
+        detail: 'The service failed.',
+      })
+  }
+}

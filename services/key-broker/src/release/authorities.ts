@@ -1,0 +1,141 @@
+import {
+  bytesOfBase64Url,
+  jsonOf,
+  type Problem,
+  type Result,
+  reading,
+  refuse,
+} from '@sealward/attestation/bytes'
+import {
+  type AttestationResult,
+  claimNames,
+  type TokenCode,
+  tokenLimits,
+  verifyAttestationResult,
+} from '@sealward/attestation/token'
+import type { Verified } from '@sealward/attestation/verification'
+import { createDenyListKeeper, createSignerKeys } from '@sealward/enclave/identity'
+import type { Clock } from '@sealward/enclave/server'
+
+/** An attestation service whose tokens are believed here. */
+export interface AuthoritySettings {
+  /** As its tokens, and the release policies, name it. */
+  readonly issuer: string
+  /** Where it is reached, if not at itself. */
+  readonly url?: string | undefined
+  /** Base64url SHA-256 of the SPKI of each key whose signature is believed. */
+  readonly signers: readonly string[]
+  /** Policies whose tokens are accepted, as `x-ms-policy-hash` has them. */
+  readonly policyHashes: readonly string[]
+  /** Whether it may say of something simulated that it is there. */
+  readonly development: boolean
+}
+
+export type AuthorityCode = TokenCode | 'authority-unknown' | 'attestation-unavailable'
+
+/** Those whose tokens are believed; of everybody else's, none. */
+export interface Authorities {
+  /** @returns the token's claims, or why it is not believed: one of {@link AuthorityCode}. */
+  verify(token: string): Promise<Result<Verified<AttestationResult>, Problem<AuthorityCode>>>
+  /** Whether policies may name this one. */
+  has(issuer: string): boolean
+  close(): Promise<void>
+}
+
+/** @param options.onProblem - told why a deny list was not renewed. */
+export function createAuthorities(
+  settings: readonly AuthoritySettings[],
+  options: { readonly clock: Clock; readonly onProblem?: (problem: Problem) => void },
+): Authorities {
+  const { clock, onProblem } = options
+  const authorities = settings.map((authority) => {
+    const { issuer, url = issuer, signers } = authority
+    const signerKeys = createSignerKeys({ url, clock })
+    const denyList = createDenyListKeeper({
+      url,
+      issuer,
+      signers,
+      signerKeys,
+      clock,
+      ...(onProblem === undefined ? {} : { onProblem }),
+    })
+    return { authority, signerKeys, denyList }
+  })
+  return {
+    has: (issuer) => settings.some((one) => one.issuer === issuer),
+    async verify(token) {
+      const issuer = issuerNamedIn(token)
+      const found = authorities.find(({ authority }) => authority.issuer === issuer)
+      if (found === undefined) {
+        return refuse(
+          'authority-unknown',
+          'target.iss',
+          'No token of this issuer is believed here.',
+        )
+      }
+      const { authority, signerKeys, denyList } = found
+      const list = await denyList.trust()
+      if (!list.ok) return list
+      const verifyWith = async (
+        keys: Awaited<ReturnType<typeof signerKeys.keys>>,
+      ): Promise<Result<Verified<AttestationResult>, Problem<AuthorityCode>>> =>
+        keys.ok
+          ? verifyAttestationResult(token, {
+              issuer: authority.issuer,
+              signers: authority.signers,
+              jwks: keys.value,
+              denyList: list.value,
+              at: clock.now(),
+              clockSkewSeconds,
+            })
+          : keys
+      const first = await verifyWith(await signerKeys.keys())
+      const isUnknown = !first.ok && first.problem.code === 'unknown-signer'
+      // The attestation service may have begun to sign with another of the pinned keys.
+      const verified = isUnknown ? await verifyWith(await signerKeys.refresh()) : first
+      return verified.ok ? appraised(verified.value, authority) : verified
+    },
+    async close() {
+      for (const { denyList, signerKeys } of authorities) {
+        await denyList.close()
+        await signerKeys.close()
+      }
+    },
+  }
+}
+
+const clockSkewSeconds = 30
+
+/** What holds for every release, whatever its policy says. */
+function appraised(
+  token: Verified<AttestationResult>,
+  { development, policyHashes }: AuthoritySettings,
+): Result<Verified<AttestationResult>, Problem<AuthorityCode>> {
+  const { claims } = token
+  const policyHash = claims[claimNames.policyHash]
+  if (typeof policyHash !== 'string' || !policyHashes.includes(policyHash)) {
+    return refuse(
+      'wrong-policy',
+      `target.${claimNames.policyHash}`,
+      'appraised under another policy',
+    )
+  }
+  // A token that does not say so may be about anything.
+  const simulated = claims[claimNames.simulated]
+  if (simulated !== false && !(simulated === true && development)) {
+    return refuse('simulated', `target.${claimNames.simulated}`, 'a simulated TEE protects nothing')
+  }
+  return { ok: true, value: token }
+}
+
+/** Whom a token claims to be from; believed by nobody yet. */
+function issuerNamedIn(token: string): string | undefined {
+  if (token.length > tokenLimits.charactersMax) return undefined
+  const bytes = bytesOfBase64Url(token.split('.')[1] ?? '')
+  const json = bytes && jsonOf(bytes, { bytesMax: bytes.length, depthMax: tokenLimits.depthMax })
+  if (!json?.ok) return undefined
+  const issuer = reading(json.value, '', (top) =>
+    top.object('ignored', ({ required }) => required('iss').string(tokenLimits.textMax)),
+  )
+  return issuer.ok ? issuer.value : undefined
+}

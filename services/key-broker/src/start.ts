@@ -1,0 +1,138 @@
+/**
+ * The broker as a process or a part of one: database, keys, listeners.
+ *
+ * @module
+ */
+
+import { join } from 'node:path'
+import type { Result } from '@sealward/attestation/bytes'
+import { createPcsClient } from '@sealward/enclave/endorsements'
+import type { Tee } from '@sealward/enclave/evidence'
+import { createIdentity } from '@sealward/enclave/identity'
+import { addressesOf } from '@sealward/enclave/rates'
+import { createSealer, masterKeyOf, openKeyFile, type Sealer } from '@sealward/enclave/sealing'
+import {
+  systemClock as clock,
+  type Running,
+  systemRandom as random,
+  StartRefusal,
+} from '@sealward/enclave/server'
+import type { Logger } from '@sealward/enclave/telemetry'
+import { createAttestedServer, createOpenServer } from './app.ts'
+import { createAudit } from './audit/audit.ts'
+import type { Broker } from './broker.ts'
+import type { BrokerConfig } from './config.ts'
+import { type KeyEncryption, keyEncryptionOf } from './custody/key-encryption.ts'
+import { openRootKey } from './custody/root-key.ts'
+import { heldToMeasured } from './held-to-measured.ts'
+import { createPeople } from './people/people.ts'
+import { createAuthorities } from './release/authorities.ts'
+import { type Database, openStore } from './store/open-store.ts'
+
+export interface StartOptions {
+  readonly config: BrokerConfig
+  readonly databaseUrl: string
+  readonly log: Logger
+  /** Where it runs in one: then there is a listener for attested workloads, and its key is the key-encryption key. */
+  readonly tee?: Tee | undefined
+  /** Ends the wait for a database. */
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Starts the broker.
+ *
+ * @throws StartRefusal where its operator can do something about it.
+ */
+export async function startKeyBroker(options: StartOptions): Promise<Running> {
+  const { config, log, tee } = options
+  if (tee !== undefined) taken(heldToMeasured(config, tee.initTimeData))
+  const { database, sealer } = await openState(options)
+  const closing: (() => unknown)[] = [() => database.destroy()]
+  const close = async (): Promise<void> => {
+    for (const end of closing.splice(0).reverse()) await end()
+  }
+  try {
+    const authorities = createAuthorities(config.authorities, {
+      clock,
+      onProblem: ({ code }) => log.warn('deny-list-not-renewed', { code }),
+    })
+    closing.push(() => authorities.close())
+    const { identityProvider, development, publicUrl, resource = publicUrl } = config
+    const broker: Broker = {
+      publicUrl,
+      database,
+      sealer,
+      audit: createAudit(),
+      people: identityProvider && createPeople({ identityProvider, resource, development, clock }),
+      authorities,
+      recoverableDays: config.recoverableDays,
+      rates: config.limits,
+      trustedProxies: addressesOf(config.trustedProxies),
+      clock,
+      random,
+      log,
+    }
+    const ports: Record<string, number> = {}
+    const open = createOpenServer(broker)
+    closing.push(() => open.close())
+    ports['http'] = (await open.listen(config.port, config.address)).port
+    if (tee !== undefined) {
+      const endorsements = createPcsClient({ baseUrl: config.pcsUrl, clock })
+      closing.push(() => endorsements.close())
+      const identity = await createIdentity({ tee, endorsements, random, clock })
+      const attested = createAttestedServer(broker, identity)
+      closing.push(() => attested.close())
+      ports['https'] = (await attested.listen(config.attestedPort, config.attestedAddress)).port
+    }
+    if (development) log.warn('development-broker')
+    return { ports, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/**
+ * The database, and what opens the keys in it.
+ *
+ * @throws StartRefusal
+ */
+export async function openState(options: StartOptions): Promise<{
+  readonly database: Database
+  readonly sealer: Sealer
+}> {
+  const { databaseUrl, log, signal } = options
+  const keyEncryption = await openKeyEncryption(options)
+  const database = await openStore({
+    url: databaseUrl,
+    ...(signal === undefined ? {} : { signal }),
+    onConnectionLost: () => log.warn('database-connection-lost'),
+  }).catch((error: unknown) => {
+    if (signal?.aborted === true) throw error
+    log.thrown('database-not-opened', error)
+    throw new StartRefusal({
+      code: 'store-unavailable',
+      at: 'databaseUrl',
+      detail: 'The database cannot be opened: is its address right, and may this user make tables?',
+    })
+  })
+  const rootKey = await openRootKey(database, keyEncryption, random)
+  if (!rootKey.ok) await database.destroy()
+  return { database, sealer: createSealer(taken(rootKey), { random }) }
+}
+
+/** @throws StartRefusal */
+async function openKeyEncryption({ config, tee }: StartOptions): Promise<KeyEncryption> {
+  const key =
+    tee === undefined
+      ? taken(await openKeyFile(join(config.stateFolder, 'key-encryption-key'), random))
+      : await masterKeyOf(tee)
+  return keyEncryptionOf(key, random)
+}
+
+/** What is there, or the end of the start. */
+export function taken<T>(result: Result<T>): T {
+  if (result.ok) return result.value
+  throw new StartRefusal(result.problem)
+}

@@ -1,0 +1,9 @@
+import type { Migrations } from '@sealward/enclave/database'
+import * as rootKey from './0001-root-key.ts'
+import * as audit from './0002-audit.ts'
+
+/** Every change of the schema `broker`, in order. What has been released is never edited. */
+export const migrations: Migrations = {
+  '0001-root-key': rootKey,
+  '0002-audit': audit,
+}
