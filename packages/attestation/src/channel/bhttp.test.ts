@@ -88,7 +88,7 @@ describe('requests', () => {
 
   test.each([
     ['bhttp-framing', 'a response', '01'],
-    ['bhttp-framing', 'an indeterminate-length request', '0203474554'],
+    ['bhttp-framing', 'an indeterminate-length response', '0340c80000'],
     ['bhttp-truncated', 'nothing', ''],
   ])('%s: %s', (code, _, text) => {
     expect(codeOf(decodeRequest(hex(text)))).toBe(code)

@@ -1,29 +1,31 @@
 /**
- * Binary HTTP messages of known length.
+ * Binary HTTP messages, of known and of indeterminate length, whole or as they come.
  *
- * Messages of indeterminate length are refused, and so are trailers: nothing here sends either, and what is
- * not read cannot be misread.
+ * Trailers are refused: nothing here sends or could hand on one, and what is not read cannot be misread.
  *
- * @see RFC 9292, sections 3.1 and 3.3 to 3.8; docs/spec/sealed-http.md
+ * @see RFC 9292, section 3; docs/spec/sealed-http.md
  * @module
  */
 
+import { concat, type Problem, type Result, utf8Of } from '../bytes/index.ts'
+import { type ByteSource, piecesOf } from './byte-source.ts'
+import { ChannelError, type ChannelProblem } from './channel-error.ts'
 import {
-  type Cursor,
-  concat,
-  type Problem,
-  parsing,
-  type Result,
-  refuse,
-  utf8Of,
-} from '../bytes/index.ts'
+  createIntake,
+  createSourceReader,
+  type Intake,
+  type Reading,
+  readNow,
+  resultOf,
+  varintOf,
+} from './intake.ts'
 import { channelLimits } from './limits.ts'
 
 /** One header field: lower-case name, value. */
 export type Field = readonly [name: string, value: string]
 
-/** A request as binary HTTP carries it. */
-export interface BinaryRequest {
+/** What a request says before its content. */
+export interface RequestHead {
   readonly method: string
   readonly scheme: string
   /** May be empty: the sealed channel has one peer. */
@@ -31,16 +33,34 @@ export interface BinaryRequest {
   /** Path and query, from the root. */
   readonly path: string
   readonly headers: readonly Field[]
+}
+
+/** What a response says before its content. */
+export interface ResponseHead {
+  /** 200 to 599. */
+  readonly status: number
+  readonly headers: readonly Field[]
+}
+
+/** A response before the final one. */
+export interface InformationalResponse {
+  /** 100 to 199. */
+  readonly status: number
+  readonly headers: readonly Field[]
+}
+
+/** A request as binary HTTP carries it. */
+export interface BinaryRequest extends RequestHead {
   readonly body: Uint8Array
 }
 
 /** A final response as binary HTTP carries it. */
-export interface BinaryResponse {
-  /** 200 to 599. */
-  readonly status: number
-  readonly headers: readonly Field[]
+export interface BinaryResponse extends ResponseHead {
   readonly body: Uint8Array
 }
+
+/** A message whose content is read as it comes. It fails with a {@link ChannelError}. */
+export type Streamed<Head> = Head & { readonly body: AsyncIterable<Uint8Array> }
 
 export type BinaryHttpCode =
   | 'bhttp-truncated'
@@ -53,31 +73,67 @@ export type BinaryHttpCode =
 
 export type BinaryHttpProblem = Problem<BinaryHttpCode>
 
-/** Writes a request. Throws when a part of it could not be read back. */
+/** Writes a request of known length. Throws when a part of it could not be read back. */
 export function encodeRequest(request: BinaryRequest): Uint8Array {
-  const control = [request.method, request.scheme, request.authority, request.path]
-  if (!isControl(request)) throw new TypeError('a request line that HTTP cannot carry')
-  return concat(
-    varintOf(framing.request),
-    ...control.map((text) => prefixed(utf8Of(text))),
-    fieldSectionOf(request.headers),
-    varintOf(request.body.length),
-    request.body,
-    varintOf(0),
+  const length = varintOf(request.body.length)
+  return concat(requestHeadOf(request, 'known'), length, request.body, varintOf(0))
+}
+
+/** Writes a final response of known length. Throws when a part of it could not be read back. */
+export function encodeResponse(response: BinaryResponse): Uint8Array {
+  const length = varintOf(response.body.length)
+  return concat(responseHeadOf(response, 'known'), length, response.body, varintOf(0))
+}
+
+/** How long the content of a message is, where that is known before it is read. */
+export interface ContentLength {
+  readonly contentLength?: number
+}
+
+/**
+ * Writes a request as its content is read: of known length when `contentLength` says it, of indeterminate length
+ * otherwise. Throws, before anything is read, when a part of the head could not be read back; the message
+ * fails where the content is not as long as was said.
+ */
+export function encodeRequestStream(
+  head: RequestHead,
+  body: ByteSource,
+  { contentLength }: ContentLength = {},
+): AsyncIterable<Uint8Array> {
+  const form = contentLength === undefined ? 'indeterminate' : 'known'
+  return messagePieces(
+    [concat(requestHeadOf(head, form), lengthOf(contentLength))],
+    body,
+    contentLength,
   )
 }
 
-/** Writes a final response. Throws when a part of it could not be read back. */
-export function encodeResponse(response: BinaryResponse): Uint8Array {
-  if (!isFinalStatus(response.status)) throw new TypeError('not the status of a final response')
-  return concat(
-    varintOf(framing.response),
-    varintOf(response.status),
-    fieldSectionOf(response.headers),
-    varintOf(response.body.length),
-    response.body,
-    varintOf(0),
-  )
+/**
+ * Writes a response as its content is read, as {@link encodeRequestStream}.
+ *
+ * @param options - `informational` responses, each written as soon as it is there, before the final one.
+ */
+export function encodeResponseStream(
+  head: ResponseHead,
+  body: ByteSource,
+  {
+    contentLength,
+    informational = [],
+  }: ContentLength & {
+    readonly informational?: Iterable<InformationalResponse> | AsyncIterable<InformationalResponse>
+  } = {},
+): AsyncIterable<Uint8Array> {
+  const form = contentLength === undefined ? 'indeterminate' : 'known'
+  const last = statusAndFieldsOf(head, form, isFinalStatus)
+  async function* heads(): AsyncGenerator<Uint8Array> {
+    let before = varintOf(framing[form].response)
+    for await (const one of informational) {
+      yield concat(before, statusAndFieldsOf(one, form, isInformational))
+      before = empty
+    }
+    yield concat(before, last, lengthOf(contentLength))
+  }
+  return messagePieces(heads(), body, contentLength)
 }
 
 /**
@@ -87,20 +143,7 @@ export function encodeResponse(response: BinaryResponse): Uint8Array {
  * @returns the request, or one of {@link BinaryHttpCode} with its byte offset.
  */
 export function decodeRequest(message: Uint8Array): Result<BinaryRequest, BinaryHttpProblem> {
-  return decoding(message, (reader) => {
-    if (reader.varint() !== framing.request)
-      reader.fail('bhttp-framing', 'not a known-length request')
-    const request = {
-      method: reader.text(),
-      scheme: reader.text(),
-      authority: reader.text(),
-      path: reader.text(),
-      headers: reader.fields(),
-      body: reader.content(),
-    }
-    if (!isControl(request)) reader.fail('bhttp-control', 'a request line that HTTP cannot carry')
-    return request
-  })
+  return decodingNow(message, requestHeadIn)
 }
 
 /**
@@ -110,133 +153,304 @@ export function decodeRequest(message: Uint8Array): Result<BinaryRequest, Binary
  * @returns the final response, or one of {@link BinaryHttpCode} with its byte offset.
  */
 export function decodeResponse(message: Uint8Array): Result<BinaryResponse, BinaryHttpProblem> {
-  return decoding(message, (reader) => {
-    if (reader.varint() !== framing.response) {
-      reader.fail('bhttp-framing', 'not a known-length response')
-    }
-    let status = reader.varint()
-    for (let count = 0; status >= 100 && status < 200; count++) {
-      if (count === channelLimits.informationalMax) {
-        reader.fail('bhttp-too-large', 'too many informational responses')
-      }
-      reader.fields()
-      status = reader.varint()
-    }
-    if (!isFinalStatus(status)) reader.fail('bhttp-status', 'not the status of a final response')
-    return { status, headers: reader.fields(), body: reader.content() }
-  })
+  return decodingNow(message, (intake) => responseHeadIn(intake, () => {}))
 }
+
+/**
+ * Reads a request as it comes.
+ *
+ * @param options - `contentBytesMax` of its content.
+ * @returns the request once its head is there, or one of {@link BinaryHttpCode}, or the code that the source
+ *   failed with. Reading the content reads the source; the message is whole when that has come to its end.
+ */
+export function decodeRequestStream(
+  source: ByteSource,
+  options: DecodeOptions = {},
+): Promise<Result<Streamed<RequestHead>, ChannelProblem>> {
+  return decodingStream(source, requestHeadIn, options)
+}
+
+/**
+ * Reads a response as it comes, as {@link decodeRequestStream}.
+ *
+ * @param options - `onInformational` is called with each response before the final one.
+ */
+export function decodeResponseStream(
+  source: ByteSource,
+  options: DecodeOptions & {
+    readonly onInformational?: (response: InformationalResponse) => void
+  } = {},
+): Promise<Result<Streamed<ResponseHead>, ChannelProblem>> {
+  const { onInformational = () => {} } = options
+  return decodingStream(source, (intake) => responseHeadIn(intake, onInformational), options)
+}
+
+export interface DecodeOptions {
+  /** Bytes of the content at most. */
+  readonly contentBytesMax?: number
+}
+
+type Form = 'known' | 'indeterminate'
 
 /** RFC 9292, section 3.3. */
-const framing = { request: 0, response: 1 } as const
+const framing = {
+  known: { request: 0, response: 1 },
+  indeterminate: { request: 2, response: 3 },
+} as const
 
-interface Reader {
-  varint(): number
-  /** Length and bytes of one part of the request line. */
-  text(): string
-  fields(): readonly Field[]
-  content(): Uint8Array
-  fail(code: BinaryHttpCode, detail: string): never
-}
+const empty = new Uint8Array()
 
-function decoding<T>(
-  message: Uint8Array,
-  read: (reader: Reader) => T,
-): Result<T, BinaryHttpProblem> {
-  if (message.length > channelLimits.messageBytesMax) {
-    return refuse('bhttp-too-large', '@0x0', `more than ${channelLimits.messageBytesMax} bytes`)
+async function* messagePieces(
+  heads: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  body: ByteSource,
+  contentLength: number | undefined,
+): AsyncGenerator<Uint8Array> {
+  yield* heads
+  let length = 0
+  for await (const piece of piecesOf(body)) {
+    length += piece.length
+    if (contentLength === undefined) yield concat(varintOf(piece.length), piece)
+    else if (length <= contentLength) yield piece
+    else break
   }
-  const result = parsing<T, BinaryHttpCode>(message, (cursor) => {
-    const reader = createReader(cursor, message.length)
-    const value = read(reader)
-    if (reader.fields().length > 0) cursor.fail('bhttp-framing', 'trailers are not spoken here')
-    // Section 3.8: padding is zero bytes and nothing else.
-    if (cursor.rest().some((byte) => byte !== 0)) {
-      cursor.fail('bhttp-trailing-bytes', 'padding that is not zero')
-    }
-    return value
-  })
-  return result.ok ? result : { ok: false, problem: ownProblem(result.problem) }
-}
-
-function createReader(cursor: Cursor<BinaryHttpCode>, messageLength: number): Reader {
-  // Section 3.8: a message may end before any part that would be empty.
-  const isAtEnd = (): boolean => cursor.offset() === messageLength
-  const bytesUpTo = (max: number): Uint8Array => {
-    const length = varintFrom(cursor)
-    if (length > max) cursor.fail('bhttp-too-large', `more than ${max} bytes`)
-    return cursor.bytes(length)
+  if (contentLength !== undefined && length !== contentLength) {
+    throw new ChannelError({
+      code: 'bhttp-framing',
+      at: 'content',
+      detail: 'the content is not as long as was said',
+    })
   }
-  return {
-    varint: () => varintFrom(cursor),
-    text: () => asciiFrom(cursor, bytesUpTo(channelLimits.controlBytesMax), 'bhttp-control'),
-    content: () => (isAtEnd() ? new Uint8Array() : bytesUpTo(channelLimits.messageBytesMax)),
-    fields: () => {
-      if (isAtEnd()) return []
-      const length = varintFrom(cursor)
-      if (length > channelLimits.fieldSectionBytesMax) {
-        cursor.fail('bhttp-too-large', `more than ${channelLimits.fieldSectionBytesMax} bytes`)
-      }
-      const end = cursor.offset() + length
-      const fields: Field[] = []
-      while (cursor.offset() < end) {
-        if (fields.length === channelLimits.fieldsMax) {
-          cursor.fail('bhttp-too-large', `more than ${channelLimits.fieldsMax} fields`)
-        }
-        const name = asciiFrom(cursor, bytesUpTo(length), 'bhttp-field')
-        const value = asciiFrom(cursor, bytesUpTo(length), 'bhttp-field')
-        if (!isField([name, value])) cursor.fail('bhttp-field', 'a field that HTTP cannot carry')
-        fields.push([name, value])
-      }
-      if (cursor.offset() !== end) cursor.fail('bhttp-field', 'a field runs out of its section')
-      return fields
-    },
-    fail: (code, detail) => cursor.fail(code, detail),
-  }
+  // The end of the content, and of the trailers. After content of known length it may be left out (section 3.8).
+  if (contentLength === undefined) yield Uint8Array.of(0, 0)
 }
 
-/** RFC 9000, section 16. */
-function varintFrom(cursor: Cursor<BinaryHttpCode>): number {
-  const first = cursor.u8()
-  let value = first & 0x3f
-  for (let more = (1 << (first >> 6)) - 1; more > 0; more--) value = value * 256 + cursor.u8()
-  if (!Number.isSafeInteger(value)) cursor.fail('bhttp-too-large', 'a length beyond 53 bits')
-  return value
+function lengthOf(contentLength: number | undefined): Uint8Array {
+  return contentLength === undefined ? empty : varintOf(contentLength)
 }
 
-function varintOf(value: number): Uint8Array {
-  const view = new DataView(new ArrayBuffer(8))
-  if (value < 0x40) return Uint8Array.of(value)
-  if (value < 0x4000) {
-    view.setUint16(0, value | 0x4000)
-    return new Uint8Array(view.buffer, 0, 2)
-  }
-  if (value < 0x4000_0000) {
-    view.setUint32(0, (value | 0x8000_0000) >>> 0)
-    return new Uint8Array(view.buffer, 0, 4)
-  }
-  view.setBigUint64(0, BigInt(value) | (3n << 62n))
-  return new Uint8Array(view.buffer)
-}
-
-function asciiFrom(
-  cursor: Cursor<BinaryHttpCode>,
-  bytes: Uint8Array,
-  code: 'bhttp-control' | 'bhttp-field',
-): string {
-  if (bytes.some((byte) => byte > 0x7e)) cursor.fail(code, 'not ASCII')
-  return String.fromCharCode(...bytes)
-}
-
-function fieldSectionOf(fields: readonly Field[]): Uint8Array {
-  if (!fields.every(isField)) throw new TypeError('a field that HTTP cannot carry')
-  return prefixed(
-    concat(...fields.flatMap(([name, value]) => [prefixed(utf8Of(name)), prefixed(utf8Of(value))])),
+function requestHeadOf(head: RequestHead, form: Form): Uint8Array {
+  if (!isControl(head)) throw new TypeError('a request line that HTTP cannot carry')
+  const control = [head.method, head.scheme, head.authority, head.path]
+  return concat(
+    varintOf(framing[form].request),
+    ...control.map((text) => prefixed(utf8Of(text))),
+    fieldSectionOf(head.headers, form),
   )
+}
+
+function responseHeadOf(head: ResponseHead, form: Form): Uint8Array {
+  return concat(varintOf(framing[form].response), statusAndFieldsOf(head, form, isFinalStatus))
+}
+
+function statusAndFieldsOf(
+  { status, headers }: ResponseHead | InformationalResponse,
+  form: Form,
+  isStatus: (status: number) => boolean,
+): Uint8Array {
+  if (!isStatus(status)) throw new TypeError('not the status of such a response')
+  return concat(varintOf(status), fieldSectionOf(headers, form))
+}
+
+function fieldSectionOf(fields: readonly Field[], form: Form): Uint8Array {
+  if (!fields.every(isField)) throw new TypeError('a field that HTTP cannot carry')
+  const lines = concat(
+    ...fields.flatMap(([name, value]) => [prefixed(utf8Of(name)), prefixed(utf8Of(value))]),
+  )
+  return form === 'known' ? prefixed(lines) : concat(lines, varintOf(0))
 }
 
 function prefixed(bytes: Uint8Array): Uint8Array {
   return concat(varintOf(bytes.length), bytes)
+}
+
+interface ReadHead<Head> {
+  readonly head: Head
+  readonly form: Form
+}
+
+type HeadParser<Head> = (intake: Intake) => Reading<ReadHead<Head>>
+
+const intakeCodes = { truncated: 'bhttp-truncated', tooLarge: 'bhttp-too-large' } as const
+
+function decodingNow<Head extends object>(
+  message: Uint8Array,
+  headIn: HeadParser<Head>,
+): Result<Head & { readonly body: Uint8Array }, BinaryHttpProblem> {
+  const intake = createIntake(intakeCodes)
+  try {
+    if (message.length > channelLimits.messageBytesMax) {
+      intake.fail('bhttp-too-large', `more than ${channelLimits.messageBytesMax} bytes`)
+    }
+    intake.push(message)
+    intake.end()
+    const { head, form } = readNow(headIn(intake))
+    const content = contentIn(intake, form, channelLimits.messageBytesMax)
+    const pieces: Uint8Array[] = []
+    for (let piece = readNow(content()); piece !== undefined; piece = readNow(content())) {
+      pieces.push(piece)
+    }
+    const [first = empty, ...more] = pieces
+    return { ok: true, value: { ...head, body: more.length === 0 ? first : concat(...pieces) } }
+  } catch (error) {
+    if (!(error instanceof ChannelError)) throw error
+    return { ok: false, problem: error.problem as BinaryHttpProblem }
+  }
+}
+
+function decodingStream<Head extends object>(
+  source: ByteSource,
+  headIn: HeadParser<Head>,
+  { contentBytesMax = channelLimits.streamBytesMax }: DecodeOptions,
+): Promise<Result<Streamed<Head>, ChannelProblem>> {
+  const intake = createIntake(intakeCodes)
+  const reader = createSourceReader(source, intake)
+  async function* bodyOf(form: Form): AsyncGenerator<Uint8Array> {
+    const content = contentIn(intake, form, contentBytesMax)
+    try {
+      for (;;) {
+        const piece = await reader.read(content())
+        if (piece === undefined) return
+        yield piece
+      }
+    } finally {
+      await reader.close()
+    }
+  }
+  return resultOf(async () => {
+    try {
+      const { head, form } = await reader.read(headIn(intake))
+      return { ...head, body: bodyOf(form) }
+    } catch (error) {
+      await reader.close()
+      throw error
+    }
+  })
+}
+
+function* requestHeadIn(intake: Intake): Reading<ReadHead<RequestHead>> {
+  const form = yield* formIn(intake, 'request')
+  const head = {
+    method: yield* controlIn(intake),
+    scheme: yield* controlIn(intake),
+    authority: yield* controlIn(intake),
+    path: yield* controlIn(intake),
+    headers: yield* fieldsIn(intake, form),
+  }
+  if (!isControl(head)) intake.fail('bhttp-control', 'a request line that HTTP cannot carry')
+  return { head, form }
+}
+
+function* responseHeadIn(
+  intake: Intake,
+  onInformational: (response: InformationalResponse) => void,
+): Reading<ReadHead<ResponseHead>> {
+  const form = yield* formIn(intake, 'response')
+  let status = yield* intake.varint()
+  for (let count = 0; isInformational(status); count++) {
+    if (count === channelLimits.informationalMax) {
+      intake.fail('bhttp-too-large', 'too many informational responses')
+    }
+    onInformational({ status, headers: yield* fieldsIn(intake, form) })
+    status = yield* intake.varint()
+  }
+  if (!isFinalStatus(status)) intake.fail('bhttp-status', 'not the status of a final response')
+  return { head: { status, headers: yield* fieldsIn(intake, form) }, form }
+}
+
+function* formIn(intake: Intake, kind: 'request' | 'response'): Reading<Form> {
+  const indicator = yield* intake.varint()
+  if (indicator === framing.known[kind]) return 'known'
+  if (indicator === framing.indeterminate[kind]) return 'indeterminate'
+  return intake.fail('bhttp-framing', `not a ${kind}`)
+}
+
+/** Length and bytes of one part of the request line. */
+function* controlIn(intake: Intake): Reading<string> {
+  const max = channelLimits.controlBytesMax
+  return asciiOf(intake, yield* prefixedIn(intake, max), 'bhttp-control')
+}
+
+/** Section 3.8: a message may end before any part that would be empty. */
+function* fieldsIn(intake: Intake, form: Form): Reading<readonly Field[]> {
+  if (yield* intake.isAtEnd()) return []
+  const max = channelLimits.fieldSectionBytesMax
+  const length = form === 'known' ? yield* intake.varint() : max
+  if (length > max) intake.fail('bhttp-too-large', `more than ${max} bytes`)
+  const end = intake.offset() + length
+  const fields: Field[] = []
+  while (form === 'indeterminate' || intake.offset() < end) {
+    const nameLength = yield* intake.varint()
+    if (form === 'indeterminate' && nameLength === 0) return fields
+    if (fields.length === channelLimits.fieldsMax) {
+      intake.fail('bhttp-too-large', `more than ${channelLimits.fieldsMax} fields`)
+    }
+    const isWithin = (bytes: number): boolean => intake.offset() + bytes <= end
+    const fail = (): never =>
+      form === 'known'
+        ? intake.fail('bhttp-field', 'a field runs out of its section')
+        : intake.fail('bhttp-too-large', `more than ${max} bytes`)
+    if (!isWithin(nameLength)) fail()
+    const name = asciiOf(intake, yield* intake.bytes(nameLength), 'bhttp-field')
+    const valueLength = yield* intake.varint()
+    if (!isWithin(valueLength)) fail()
+    const value = asciiOf(intake, yield* intake.bytes(valueLength), 'bhttp-field')
+    if (!isField([name, value])) intake.fail('bhttp-field', 'a field that HTTP cannot carry')
+    fields.push([name, value])
+  }
+  return fields
+}
+
+/** Reads the next piece of the content, or the trailers and the padding after it. */
+function contentIn(
+  intake: Intake,
+  form: Form,
+  contentBytesMax: number,
+): () => Reading<Uint8Array | undefined> {
+  let [left, total, hasBegun] = [0, 0, false]
+  function* begin(): Reading<boolean> {
+    // Section 3.8 again: content that is empty may be left out.
+    if (!hasBegun && (yield* intake.isAtEnd())) return false
+    if (form === 'known' && hasBegun) return false
+    hasBegun = true
+    left = yield* intake.varint()
+    total += left
+    if (total > contentBytesMax) {
+      intake.fail('bhttp-too-large', `more than ${contentBytesMax} bytes`)
+    }
+    return left > 0
+  }
+  return function* next() {
+    if (left === 0 && !(yield* begin())) {
+      yield* endIn(intake, form)
+      return undefined
+    }
+    const piece = yield* intake.some(left)
+    left -= piece.length
+    return piece
+  }
+}
+
+function* endIn(intake: Intake, form: Form): Reading<void> {
+  if ((yield* fieldsIn(intake, form)).length > 0) {
+    intake.fail('bhttp-framing', 'trailers are not spoken here')
+  }
+  // Section 3.8: padding is zero bytes and nothing else.
+  while (!(yield* intake.isAtEnd())) {
+    if ((yield* intake.some(Number.POSITIVE_INFINITY)).some((byte) => byte !== 0)) {
+      intake.fail('bhttp-trailing-bytes', 'padding that is not zero')
+    }
+  }
+}
+
+function* prefixedIn(intake: Intake, max: number): Reading<Uint8Array> {
+  const length = yield* intake.varint()
+  if (length > max) intake.fail('bhttp-too-large', `more than ${max} bytes`)
+  return yield* intake.bytes(length)
+}
+
+function asciiOf(intake: Intake, bytes: Uint8Array, code: 'bhttp-control' | 'bhttp-field'): string {
+  if (bytes.some((byte) => byte > 0x7e)) intake.fail(code, 'not ASCII')
+  return String.fromCharCode(...bytes)
 }
 
 const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
@@ -247,7 +461,7 @@ function isField([name, value]: Field): boolean {
   return token.test(name) && name === name.toLowerCase() && fieldValue.test(value)
 }
 
-function isControl(request: Omit<BinaryRequest, 'headers' | 'body'>): boolean {
+function isControl(request: RequestHead): boolean {
   return (
     token.test(request.method) &&
     /^[a-z][a-z0-9+.-]*$/.test(request.scheme) &&
@@ -260,15 +474,6 @@ function isFinalStatus(status: number): boolean {
   return Number.isInteger(status) && status >= 200 && status <= 599
 }
 
-function ownProblem(problem: Problem): BinaryHttpProblem {
-  switch (problem.code) {
-    case 'truncated':
-      return { ...problem, code: 'bhttp-truncated' }
-    case 'trailing-bytes':
-    case 'reserved-not-zero':
-    case 'unsupported-version':
-      return { ...problem, code: 'bhttp-trailing-bytes' }
-    default:
-      return problem as BinaryHttpProblem
-  }
+function isInformational(status: number): boolean {
+  return Number.isInteger(status) && status >= 100 && status < 200
 }

@@ -10,12 +10,34 @@ export {
   type BinaryHttpProblem,
   type BinaryRequest,
   type BinaryResponse,
+  type ContentLength,
+  type DecodeOptions,
   decodeRequest,
+  decodeRequestStream,
   decodeResponse,
+  decodeResponseStream,
   encodeRequest,
+  encodeRequestStream,
   encodeResponse,
+  encodeResponseStream,
   type Field,
+  type InformationalResponse,
+  type RequestHead,
+  type ResponseHead,
+  type Streamed,
 } from './bhttp.ts'
+export { type ByteSource, piecesOf, streamOf } from './byte-source.ts'
+export { type ChannelCode, ChannelError, type ChannelProblem } from './channel-error.ts'
+export {
+  type ChunkOptions,
+  chunkedRequestMediaType,
+  chunkedResponseMediaType,
+  openChunkedRequest,
+  openChunkedResponse,
+  sealChunkedRequest,
+  sealChunkedResponse,
+} from './chunked-ohttp.ts'
+export type { OhttpCode, OhttpForm, OhttpProblem, SealedExchange } from './encapsulation.ts'
 export {
   decodeKeyConfigs,
   encodeKeyConfigs,
@@ -26,22 +48,23 @@ export {
 } from './key-config.ts'
 export { channelLimits } from './limits.ts'
 export {
-  type OhttpCode,
-  type OhttpProblem,
   openRequest,
   openResponse,
   requestMediaType,
   responseMediaType,
-  type SealedExchange,
   sealRequest,
   sealResponse,
 } from './ohttp.ts'
 export type { Check, CheckId, PeerCode, PeerFacts, PeerProblem, VerifiedPeer } from './peer.ts'
 export type { Random } from './random.ts'
-export { createReplayWindow, type ReplayCode, type ReplayWindow } from './replay-window.ts'
 export {
-  type ChannelCode,
-  ChannelError,
+  type Admission,
+  createReplayWindow,
+  type LocalReplayWindow,
+  type ReplayCode,
+  type ReplayWindow,
+} from './replay-window.ts'
+export {
   type ChannelRequest,
   type ChannelResponse,
   isKeyShared,

@@ -10,7 +10,7 @@
  * @module
  */
 
-import type { CryptoKey as HpkeKey, KeyPair } from 'hpke'
+import type { Key as HpkeKey, KeyPair } from 'hpke'
 import {
   type Cursor,
   concat,
@@ -26,8 +26,8 @@ import {
   isKemId,
   isSymmetricSuite,
   type KemId,
+  kemBytes,
   keyPairOf,
-  publicKeyBytes,
   recipientSuite,
   type SymmetricSuite,
 } from './suite.ts'
@@ -129,7 +129,7 @@ function readConfig(cursor: Cursor, length: number): KeyConfig | undefined {
     cursor.skip(length - cursor.offset())
     return undefined
   }
-  const publicKey: Uint8Array = cursor.bytes(publicKeyBytes[kem])
+  const publicKey: Uint8Array = cursor.bytes(kemBytes[kem].publicKey)
   const suitesLength = u16From(cursor)
   if (suitesLength === 0 || suitesLength % 4 !== 0 || suitesLength > 4 * channelLimits.suitesMax) {
     cursor.fail('truncated', 'a list of suites of a wrong length')

@@ -1,7 +1,13 @@
 /** What a sealed message may be at most. */
 export const channelLimits = {
-  /** Bytes of one sealed message, and of the message inside it. */
+  /** Bytes of one message that is sealed as a whole, and of the message inside it. */
   messageBytesMax: 83_886_080,
+  /** Bytes of one message that is sealed in chunks, and of the content inside it: 8 GiB. */
+  streamBytesMax: 8_589_934_592,
+  /** Bytes that are sealed together in a message of chunks, unless said otherwise. */
+  chunkBytes: 65_536,
+  /** Bytes that may be sealed together in a message of chunks. */
+  chunkBytesMax: 1_048_576,
   /** Fields of one header section. */
   fieldsMax: 128,
   /** Bytes of one header section. */
@@ -11,7 +17,7 @@ export const channelLimits = {
   /** Informational responses before the final one. */
   informationalMax: 8,
   /** Bytes of `application/ohttp-keys`. */
-  keyConfigBytesMax: 4096,
+  keyConfigBytesMax: 8192,
   keyConfigsMax: 8,
   suitesMax: 16,
   /** Requests that one key configuration opens before it must be replaced. */

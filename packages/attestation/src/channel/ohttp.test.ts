@@ -15,7 +15,6 @@ import {
   sealRequest,
   sealResponse,
 } from './index.ts'
-import { sealRequestWith } from './ohttp.ts'
 import { senderSuite } from './suite.ts'
 
 const hex = (text: string): Uint8Array => bytesOfHex(text) ?? new Uint8Array()
@@ -87,12 +86,9 @@ describe('the example of RFC 9458', () => {
 
   test('its request is sealed to the same bytes, and its response opens', async () => {
     const config = rfcConfig()
-    const [symmetric] = config.suites
     const enc = hex(rfc.sealedRequest).subarray(7, 39)
-    const suite = senderSuite(config.kem, symmetric, () => rfcPair(rfc.ephemeralKey, enc))
-    const sealed = accepted(
-      await sealRequestWith({ config, suite, symmetric, request: hex(rfc.request) }),
-    )
+    const suite = senderSuite(config.kem, config.suites[0], () => rfcPair(rfc.ephemeralKey, enc))
+    const sealed = accepted(await sealRequest({ config, suite, random, request: hex(rfc.request) }))
     expect(hexOf(sealed.message)).toBe(rfc.sealedRequest)
     const opened = await openResponse({
       exchange: sealed.exchange,

@@ -13,10 +13,21 @@ import { channelLimits } from './limits.ts'
 
 export type ReplayCode = 'replayed' | 'replay-window-full'
 
-/** Remembers which sealed requests were opened, for as long as their key lives. */
+/** Whether a request is opened for the first time. */
+export type Admission = Result<true, Problem<ReplayCode>>
+
+/**
+ * Remembers which sealed requests were opened, for as long as their key lives. Replicas that open with the same
+ * keys share one.
+ */
 export interface ReplayWindow {
-  /** Admits an encapsulated key once: `true`, or `replayed`, `replay-window-full`. */
-  admit(keyId: number, enc: Uint8Array): Result<true, Problem<ReplayCode>>
+  /** Admits an encapsulated key once: `true`, or `replayed`, `replay-window-full`. Of two at once, one. */
+  admit(keyId: number, enc: Uint8Array): Admission | Promise<Admission>
+}
+
+/** The window of one process. */
+export interface LocalReplayWindow extends ReplayWindow {
+  admit(keyId: number, enc: Uint8Array): Admission
   /** How many were admitted under a key. */
   size(keyId: number): number
   /** Forgets a key that is not opened with any more. Its identifier may then name another key. */
@@ -24,7 +35,9 @@ export interface ReplayWindow {
 }
 
 /** Makes an empty window of at most `entriesMax` requests for each key. */
-export function createReplayWindow(options: { readonly entriesMax?: number } = {}): ReplayWindow {
+export function createReplayWindow(
+  options: { readonly entriesMax?: number } = {},
+): LocalReplayWindow {
   const { entriesMax = channelLimits.replayEntriesMax } = options
   const admitted = new Map<number, Set<string>>()
   return {

@@ -6,15 +6,11 @@
  */
 
 import { equalBytes, jsonOf, type Problem } from '../bytes/index.ts'
-import { type BinaryHttpCode, decodeResponse, encodeRequest, type Field } from './bhttp.ts'
+import { decodeResponse, encodeRequest, type Field } from './bhttp.ts'
+import { type ChannelCode, ChannelError } from './channel-error.ts'
+import type { OhttpCode, SealedExchange } from './encapsulation.ts'
 import type { KeyConfig } from './key-config.ts'
-import {
-  type OhttpCode,
-  openResponse,
-  responseMediaType,
-  type SealedExchange,
-  sealRequest,
-} from './ohttp.ts'
+import { openResponse, responseMediaType, sealRequest } from './ohttp.ts'
 import type { VerifiedPeer } from './peer.ts'
 import type { Random } from './random.ts'
 import { isVerifiedPeer } from './verify-peer.ts'
@@ -48,19 +44,6 @@ export interface ChannelResponse {
   /** Lower-case names; values of one name are joined with `, `. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: Uint8Array
-}
-
-/** `unavailable`: nothing came back. `unsealed-response`: what came back was not sealed, and is not believed. */
-export type ChannelCode = OhttpCode | BinaryHttpCode | 'unavailable' | 'unsealed-response'
-
-/** Leaves {@link SealedChannel.fetch} when no sealed response could be had. */
-export class ChannelError extends Error {
-  readonly problem: Problem<ChannelCode>
-  constructor(problem: Problem<ChannelCode>, options?: ErrorOptions) {
-    super(problem.detail, options)
-    this.name = 'ChannelError'
-    this.problem = problem
-  }
 }
 
 declare const sealed: unique symbol

@@ -10,17 +10,23 @@ import {
   AEAD_AES_256_GCM,
   type AEADFactory,
   CipherSuite,
-  type CryptoKey as HpkeKey,
+  type Key as HpkeKey,
   KDF_HKDF_SHA256,
   KEM_DHKEM_P256_HKDF_SHA256,
   KEM_DHKEM_X25519_HKDF_SHA256,
+  KEM_MLKEM768_X25519,
   type KEMFactory,
   type KeyPair,
 } from 'hpke'
 import type { Random } from './random.ts'
 
-/** HPKE KEM identifiers that are spoken here: DHKEM(P-256) and DHKEM(X25519). */
-export type KemId = 0x0010 | 0x0020
+/**
+ * HPKE KEM identifiers that are spoken here: DHKEM(P-256), DHKEM(X25519), and MLKEM768-X25519, which is also called
+ * X-Wing and stays secret when either half of it is broken.
+ *
+ * @see draft-ietf-hpke-pq-05, section 4; draft-connolly-cfrg-xwing-kem
+ */
+export type KemId = 0x0010 | 0x0020 | 0x647a
 /** HPKE KDF identifier: HKDF-SHA256. */
 export type KdfId = 0x0001
 /** HPKE AEAD identifiers: AES-128-GCM and AES-256-GCM. */
@@ -37,6 +43,7 @@ export type HpkeSuite = CipherSuite<HpkeKey>
 const kems: Readonly<Record<KemId, KEMFactory<HpkeKey>>> = {
   16: KEM_DHKEM_P256_HKDF_SHA256,
   32: KEM_DHKEM_X25519_HKDF_SHA256,
+  25722: KEM_MLKEM768_X25519,
 }
 
 const aeads: Readonly<Record<AeadId, AEADFactory>> = {
@@ -45,7 +52,13 @@ const aeads: Readonly<Record<AeadId, AEADFactory>> = {
 }
 
 /** Bytes of a public key, and of an encapsulated key, of each KEM. */
-export const publicKeyBytes: Readonly<Record<KemId, number>> = { 16: 65, 32: 32 }
+export const kemBytes: Readonly<
+  Record<KemId, { readonly publicKey: number; readonly enc: number }>
+> = {
+  16: { publicKey: 65, enc: 65 },
+  32: { publicKey: 32, enc: 32 },
+  25722: { publicKey: 1216, enc: 1120 },
+}
 
 /** The bytes of randomness that make a key pair. */
 const ikmBytes = 32

@@ -1,0 +1,302 @@
+/**
+ * Oblivious HTTP in chunks: one request and its response, each of any length, sealed and opened as they come.
+ *
+ *     request  = key id (1) ‖ KEM (2) ‖ KDF (2) ‖ AEAD (2) ‖ enc ‖ chunk* ‖ final chunk
+ *     response = nonce (max(Nn, Nk)) ‖ chunk* ‖ final chunk
+ *     chunk       = length (1 to 8) ‖ ciphertext
+ *     final chunk = 0x00 ‖ ciphertext, up to the end
+ *
+ * Each chunk is sealed with its number, the final one with its being the final one. So a chunk that is changed,
+ * left out, put elsewhere, given twice or taken from another message does not open, and a message that is cut is
+ * known to be. What was opened until then has been handed on: whoever acts on it before the end knows that.
+ *
+ * @see draft-ietf-ohai-chunked-ohttp-08; docs/spec/sealed-http.md
+ * @module
+ */
+
+import { concat, ok, type Result, refuse, utf8Of } from '../bytes/index.ts'
+import { type ByteSource, piecesOf } from './byte-source.ts'
+import { ChannelError } from './channel-error.ts'
+import {
+  headerBytes,
+  type OhttpCode,
+  type OhttpProblem,
+  opening,
+  recipientOf,
+  responseKeyOf,
+  responseNonceBytes,
+  type SealedExchange,
+  type SenderInput,
+  setupRecipient,
+  setupSender,
+  spend,
+  tagBytes,
+} from './encapsulation.ts'
+import {
+  createIntake,
+  createSourceReader,
+  type Intake,
+  type Reading,
+  readNow,
+  type SourceReader,
+  varintOf,
+} from './intake.ts'
+import type { OhttpKey } from './key-config.ts'
+import { channelLimits } from './limits.ts'
+import type { Random } from './random.ts'
+import type { ReplayWindow } from './replay-window.ts'
+
+export const chunkedRequestMediaType = 'message/ohttp-chunked-req'
+export const chunkedResponseMediaType = 'message/ohttp-chunked-res'
+
+/** How a sender cuts what it seals. */
+export interface ChunkOptions {
+  /** Bytes of a chunk at most, before it is sealed. */
+  readonly chunkBytes?: number
+  /**
+   * `filled`: all chunks but the last are of one size, whatever the pieces of the source are; nothing is sent
+   * before a chunk is full. `prompt`: each piece of the source is sealed as it comes.
+   */
+  readonly chunks?: 'filled' | 'prompt'
+}
+
+/**
+ * Seals a request as it is read.
+ *
+ * @param input - `config` of the recipient; `request` in binary HTTP; `random` for the ephemeral key. Chunks are
+ *   `filled` unless said otherwise.
+ * @returns the sealed message, in pieces, and what opens its response, or `malformed`, `unsupported-suite` as
+ *   `sealRequest`. Reading the message reads the request; when that fails, so does the message, and it
+ *   never gets its final chunk.
+ */
+export async function sealChunkedRequest(
+  input: SenderInput & ChunkOptions & { readonly request: ByteSource },
+): Promise<
+  Result<
+    {
+      readonly message: AsyncIterable<Uint8Array>
+      readonly exchange: SealedExchange<'chunked'>
+    },
+    OhttpProblem
+  >
+> {
+  const sender = await setupSender('chunked', input)
+  if (!sender.ok) return sender
+  const { start, context, exchange } = sender.value
+  const chunks = chunksOf(input.request, { chunks: 'filled', ...input })
+  const seal: SealChunk = (plaintext, aad) => context.Seal(plaintext, aad)
+  return ok({ message: sealedChunks(start, chunks, seal), exchange })
+}
+
+/**
+ * Opens a request as it comes.
+ *
+ * @param input - `keys` that may still be sealed to; the sealed `message`, which may end anywhere; the `replay`
+ *   window of those keys; `bytesMax` of the message.
+ * @returns once the first chunk was opened and the window admitted the request: the request in binary HTTP, in
+ *   pieces, and what seals its response; or the codes of `openRequest`, and `truncated`. Reading the
+ *   request goes on opening it, and fails with a {@link ChannelError} of `truncated` (it ended before its final
+ *   chunk), `not-opened` or `too-large`. It is whole when reading it has come to its end.
+ */
+export async function openChunkedRequest(input: {
+  readonly keys: readonly OhttpKey[]
+  readonly message: ByteSource
+  readonly replay: ReplayWindow
+  readonly bytesMax?: number
+}): Promise<
+  Result<
+    {
+      readonly request: AsyncIterable<Uint8Array>
+      readonly exchange: SealedExchange<'chunked'>
+    },
+    OhttpProblem
+  >
+> {
+  const { keys, message, replay, bytesMax } = input
+  const chunks = createChunkReader(message, bytesMax)
+  const result = await chunks.begin(async () => {
+    const header = await chunks.bytes(headerBytes)
+    const recipient = recipientOf(keys, header)
+    if (!recipient.ok) return recipient
+    const enc = (await chunks.bytes(recipient.value.encBytes)).slice()
+    const setup = await setupRecipient('chunked', recipient.value, header, enc)
+    if (!setup.ok) return setup
+    const { context, exchange } = setup.value
+    const open: OpenChunk = (ciphertext, aad) => opening(() => context.Open(ciphertext, aad))
+    const first = await chunks.next(open)
+    // Only what was sealed properly takes a place in the window.
+    const admitted = await replay.admit(recipient.value.key.config.keyId, enc)
+    return admitted.ok ? ok({ request: chunks.rest(first, open), exchange }) : admitted
+  })
+  return result
+}
+
+/**
+ * Seals the response to an opened request as it is read. Throws when the exchange was answered before.
+ *
+ * @param input - `response` in binary HTTP; `random` for the response nonce. Chunks are `prompt` unless said
+ *   otherwise.
+ * @returns the sealed message, in pieces.
+ */
+export async function sealChunkedResponse(
+  input: ChunkOptions & {
+    readonly exchange: SealedExchange<'chunked'>
+    readonly response: ByteSource
+    readonly random: Random
+  },
+): Promise<AsyncIterable<Uint8Array>> {
+  const { exchange, response, random } = input
+  const nonce = random.bytes(responseNonceBytes(exchange))
+  const pending = responseKeyOf(exchange, nonce)
+  spend(exchange)
+  const key = await pending
+  return sealedChunks(nonce, chunksOf(response, { chunks: 'prompt', ...input }), key.seal)
+}
+
+/**
+ * Opens the response to a sealed request as it comes.
+ *
+ * @param input - the sealed `message`, which may end anywhere; `bytesMax` of it.
+ * @returns once the first chunk was opened, the response in binary HTTP, in pieces; or `malformed`,
+ *   `truncated`, `too-large`, `not-opened`. Reading it goes on opening it, and fails as with a request.
+ */
+export async function openChunkedResponse(input: {
+  readonly exchange: SealedExchange<'chunked'>
+  readonly message: ByteSource
+  readonly bytesMax?: number
+}): Promise<Result<AsyncIterable<Uint8Array>, OhttpProblem>> {
+  const { exchange, message, bytesMax } = input
+  const chunks = createChunkReader(message, bytesMax)
+  return await chunks.begin(async () => {
+    const nonce = await chunks.bytes(responseNonceBytes(exchange))
+    const pending = responseKeyOf(exchange, nonce)
+    spend(exchange)
+    const { open } = await pending
+    return ok(chunks.rest(await chunks.next(open), open))
+  })
+}
+
+const final = utf8Of('final')
+
+type SealChunk = (plaintext: Uint8Array, aad?: Uint8Array) => Promise<Uint8Array>
+type OpenChunk = (
+  ciphertext: Uint8Array,
+  aad?: Uint8Array,
+) => Promise<Result<Uint8Array, OhttpProblem>>
+
+interface Chunk {
+  readonly bytes: Uint8Array
+  readonly isFinal: boolean
+}
+
+async function* sealedChunks(
+  start: Uint8Array,
+  chunks: AsyncIterable<Chunk>,
+  seal: SealChunk,
+): AsyncGenerator<Uint8Array> {
+  let before = start
+  for await (const { bytes, isFinal } of chunks) {
+    const sealed = await (isFinal ? seal(bytes, final) : seal(bytes))
+    yield concat(before, varintOf(isFinal ? 0 : sealed.length), sealed)
+    before = new Uint8Array()
+  }
+}
+
+/** What is sealed together. Of `prompt` chunks the final one is empty: more may always come. */
+async function* chunksOf(
+  source: ByteSource,
+  { chunkBytes = channelLimits.chunkBytes, chunks }: ChunkOptions,
+): AsyncGenerator<Chunk> {
+  if (!(chunkBytes >= 1 && chunkBytes <= channelLimits.chunkBytesMax)) {
+    throw new TypeError(`chunkBytes: 1 to ${channelLimits.chunkBytesMax}`)
+  }
+  const intake = createIntake(chunkCodes)
+  const left = chunks === 'prompt' ? 0 : chunkBytes
+  for await (const piece of piecesOf(source)) {
+    intake.push(piece)
+    while (intake.available() > left) {
+      const length = Math.min(chunkBytes, intake.available())
+      yield { bytes: readNow(intake.bytes(length)), isFinal: false }
+    }
+  }
+  yield { bytes: readNow(intake.bytes(intake.available())), isFinal: true }
+}
+
+const chunkCodes = { truncated: 'truncated', tooLarge: 'too-large' } as const
+
+interface ChunkReader {
+  /** Runs what comes before the first chunk is handed on; a refusal gives up the source. */
+  begin<T>(attempt: () => Promise<Result<T, OhttpProblem>>): Promise<Result<T, OhttpProblem>>
+  bytes(length: number): Promise<Uint8Array>
+  next(open: OpenChunk): Promise<Chunk>
+  rest(first: Chunk, open: OpenChunk): AsyncIterable<Uint8Array>
+}
+
+function createChunkReader(
+  message: ByteSource,
+  bytesMax: number = channelLimits.streamBytesMax,
+): ChunkReader {
+  const intake = createIntake(chunkCodes)
+  const source: SourceReader = createSourceReader(message, intake)
+
+  const next = async (open: OpenChunk): Promise<Chunk> => {
+    const { bytes, isFinal } = await source.read(chunkIn(intake, bytesMax))
+    const opened = await (isFinal ? open(bytes, final) : open(bytes))
+    if (!opened.ok) throw new ChannelError(opened.problem)
+    if (!isFinal && opened.value.length === 0) {
+      intake.fail('not-opened', 'a chunk that holds nothing, and is not the final one')
+    }
+    return { bytes: opened.value, isFinal }
+  }
+
+  async function* rest(first: Chunk, open: OpenChunk): AsyncGenerator<Uint8Array> {
+    try {
+      for (let chunk = first; ; chunk = await next(open)) {
+        if (chunk.bytes.length > 0) yield chunk.bytes
+        if (chunk.isFinal) return
+      }
+    } finally {
+      await source.close()
+    }
+  }
+
+  return {
+    async begin(attempt) {
+      const result = await attempt().catch((error: unknown) => refusalIn(error))
+      if (!result.ok) await source.close()
+      return result
+    },
+    bytes: (length) => source.read(intake.bytes(length)),
+    next,
+    rest,
+  }
+}
+
+function* chunkIn(intake: Intake, bytesMax: number): Reading<Chunk> {
+  const length = yield* intake.varint()
+  const isFinal = length === 0
+  const max = Math.min(
+    channelLimits.chunkBytesMax + tagBytes,
+    Math.max(0, bytesMax - intake.offset()),
+  )
+  if (length > max) intake.fail('too-large', `more than ${max} bytes`)
+  return { bytes: yield* isFinal ? restIn(intake, max) : intake.bytes(length), isFinal }
+}
+
+function* restIn(intake: Intake, max: number): Reading<Uint8Array> {
+  const parts: Uint8Array[] = []
+  let length = 0
+  while (!(yield* intake.isAtEnd())) {
+    const part = yield* intake.some(Number.POSITIVE_INFINITY)
+    parts.push(part)
+    length += part.length
+    if (length > max) intake.fail('too-large', `more than ${max} bytes`)
+  }
+  return concat(...parts)
+}
+
+function refusalIn(error: unknown): { readonly ok: false; readonly problem: OhttpProblem } {
+  if (!(error instanceof ChannelError)) throw error
+  const { code, at, detail } = error.problem
+  return refuse(code as OhttpCode, at, detail)
+}
