@@ -73,5 +73,5 @@ export {
   type TransferOptions,
   type Transport,
 } from './sealed-channel.ts'
-export type { AeadId, KdfId, KemId, SymmetricSuite } from './suite.ts'
+export { type AeadId, type KdfId, type KemId, type SymmetricSuite, supportedKems } from './suite.ts'
 export { isVerifiedPeer, type PeerTrust, verifyPeer } from './verify-peer.ts'

@@ -17,7 +17,7 @@ export const channelLimits = {
   /** Informational responses before the final one. */
   informationalMax: 8,
   /** Bytes of `application/ohttp-keys`. */
-  keyConfigBytesMax: 8192,
+  keyConfigBytesMax: 6144,
   keyConfigsMax: 8,
   suitesMax: 16,
   /** Requests that one key configuration opens before it must be replaced. */

@@ -13,6 +13,7 @@ import type { KeyConfig } from './key-config.ts'
 import { openResponse, responseMediaType, sealRequest } from './ohttp.ts'
 import type { VerifiedPeer } from './peer.ts'
 import type { Random } from './random.ts'
+import { preferred } from './suite.ts'
 import { isVerifiedPeer } from './verify-peer.ts'
 
 export interface TransferOptions {
@@ -75,7 +76,7 @@ export function openChannel(
   options: { readonly random: Random },
 ): SealedChannel {
   if (!isVerifiedPeer(peer)) throw new TypeError('not a peer that was verified')
-  const { keyConfigs } = peer
+  const keyConfigs = preferred(peer.keyConfigs)
   if (keyConfigs.length === 0) throw new TypeError('this peer offers no sealed channel')
   const channel: Omit<SealedChannel, typeof sealed> = {
     peer,
@@ -119,7 +120,7 @@ async function seal(
   if (config === undefined) throw new Error('unreachable: there is one at least')
   const sealedRequest = await sealRequest({ config, request: encoded, random })
   if (sealedRequest.ok) return sealedRequest.value
-  // Not every browser knows X25519; a peer may offer P-256 beside it.
+  // Not every browser knows ML-KEM, or X25519; a peer may offer another beside it.
   const isUnknownHere = sealedRequest.problem.code === 'unsupported-suite'
   if (isUnknownHere && others.length > 0) return seal(others, request, random)
   throw new ChannelError(sealedRequest.problem)

@@ -17,6 +17,7 @@ import {
   KEM_MLKEM768_X25519,
   type KEMFactory,
   type KeyPair,
+  NotSupportedError,
 } from 'hpke'
 import type { Random } from './random.ts'
 
@@ -63,6 +64,35 @@ export const kemBytes: Readonly<
 /** The bytes of randomness that make a key pair. */
 const ikmBytes = 32
 
+/** Every KEM, the ones that a quantum computer does not break before the others. */
+const inPreference = [0x647a, 0x0020, 0x0010] as const satisfies readonly KemId[]
+
+/** The KEMs of this engine's Web Crypto, those that a quantum computer does not break before the others. */
+export async function supportedKems(): Promise<readonly KemId[]> {
+  const known: KemId[] = []
+  for (const kem of inPreference) if (await isSupported(kem)) known.push(kem)
+  return known
+}
+
+async function isSupported(kem: KemId): Promise<boolean> {
+  const suite = recipientSuite(kem, { kdf: 0x0001, aead: 0x0002 })
+  try {
+    const pair = await suite.DeriveKeyPair(new Uint8Array(ikmBytes))
+    const { encapsulatedSecret } = await suite.SetupSender(pair.publicKey)
+    await suite.SetupRecipient(pair, encapsulatedSecret)
+    return true
+  } catch (error) {
+    if (error instanceof NotSupportedError) return false
+    throw error
+  }
+}
+
+/** Of what can be sealed to: what a quantum computer does not break first, and otherwise in the order given. */
+export function preferred<T extends { readonly kem: KemId }>(configs: readonly T[]): readonly T[] {
+  const isHybrid = ({ kem }: T): boolean => kem === 0x647a
+  return [...configs.filter(isHybrid), ...configs.filter((config) => !isHybrid(config))]
+}
+
 export function isKemId(id: number): id is KemId {
   return id in kems
 }
@@ -79,7 +109,10 @@ export function recipientSuite(kem: KemId, { aead }: SymmetricSuite): HpkeSuite 
   return new CipherSuite(kems[kem], KDF_HKDF_SHA256, aeads[aead])
 }
 
-/** The suite for a sender whose ephemeral key is the one that `ephemeral` makes. */
+/**
+ * The suite for a sender whose ephemeral key is the one that `ephemeral` makes. With MLKEM768-X25519 it is the engine's:
+ * Web Crypto encapsulates with randomness of its own and takes no other.
+ */
 export function senderSuite(
   kem: KemId,
   { aead }: SymmetricSuite,

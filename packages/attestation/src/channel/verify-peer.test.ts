@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { beforeAll, describe, expect, test, vi } from 'vitest'
-import { base64UrlOf, bytesOfBase64Url, hexOf, sha256, utf8Of } from '../bytes/index.ts'
+import { base64UrlOf, bytesOfBase64Url, hexOf, sha256, textOf, utf8Of } from '../bytes/index.ts'
 import { defaultPolicyFor, policyHashOf } from '../policy/index.ts'
 import { claimNames, denyListType } from '../token/index.ts'
 import {
@@ -20,6 +20,7 @@ import {
 import {
   ChannelError,
   createReplayWindow,
+  decodeKeyConfigs,
   decodeRequest,
   encodeKeyConfigs,
   encodeResponse,
@@ -411,6 +412,53 @@ describe('a sealed channel', () => {
     await channel.fetch({ method: 'GET', path: '/me' }).catch(() => undefined)
     engine.mockRestore()
     expect(keyIds).toEqual([1, 2])
+  })
+
+  describe('to a peer that offers a post-quantum key', () => {
+    const offered = async (): Promise<Tee> => {
+      const configs = await Promise.all(
+        ([0x0010, 0x0020, 0x647a] as const).map(async (kem, keyId) => {
+          const { config } = await generateKeyConfig({ keyId, kem, random })
+          return config
+        }),
+      )
+      const ohttp = base64UrlOf(encodeKeyConfigs(configs))
+      return world.tee('platform', nonce, { runtimeData: { ohttp } })
+    }
+    const sealedTo = async (peer: VerifiedPeer): Promise<number | undefined> => {
+      let keyId: number | undefined
+      const transport: Transport = async (message) => {
+        keyId = message[0]
+        throw new Error('far enough')
+      }
+      const channel = openChannel(peer, transport, { random })
+      await channel.fetch({ method: 'GET', path: '/me' }).catch(() => undefined)
+      return keyId
+    }
+
+    test('seals to that key, wherever in the list it is', async () => {
+      const platform = await offered()
+      const peer = await verifyPeer(world.trust(platform, nonce, await world.token(platform)))
+      if (!peer.ok) throw new Error(peer.problem.code)
+      expect(await sealedTo(peer.value)).toBe(2)
+    })
+
+    test('a stranger who leaves that key out has broken the evidence', async () => {
+      const platform = await offered()
+      const { runtimeData } = platform.document
+      const said = JSON.parse(textOf(bytesOfBase64Url(runtimeData) ?? new Uint8Array()) ?? '')
+      const configs = decodeKeyConfigs(bytesOfBase64Url(said.ohttp) ?? new Uint8Array())
+      if (!configs.ok) throw new Error(configs.problem.code)
+      const without = configs.value.filter(({ kem }) => kem !== 0x647a)
+      const changed = { ...said, ohttp: base64UrlOf(encodeKeyConfigs(without)) }
+      const document = {
+        ...platform.document,
+        runtimeData: base64UrlOf(utf8Of(JSON.stringify(changed))),
+      }
+      const trusting = world.trust(platform, nonce, await world.token(platform))
+      expect(await outcome(trusting)).toBe('verified')
+      expect(await outcome({ ...trusting, document })).toBe('key-binding: runtime-data-binding')
+    })
   })
 
   test('is not opened to a copy or a cast of a verified peer', async () => {

@@ -27,6 +27,7 @@ import {
   endorsementJsonMax,
   endorsementPemMax,
   initTimeDataBytesMax,
+  ohttpTextMax,
   peersMax,
   runtimeDataBytesMax,
   shortTextMax,
@@ -265,7 +266,7 @@ function readRuntimeData(shape: Shape): RuntimeData {
       deployment: readDeployment(fields.required('deployment')),
       role: fields.required('role').oneOf(teeRoles),
       keys: [key ?? shape.fail('wrong-value', 'one key expected')],
-      ...present('ohttp', fields.optional('ohttp')?.string(shortTextMax, base64Url)),
+      ...present('ohttp', fields.optional('ohttp')?.string(ohttpTextMax, base64Url)),
       ...present('tls', fields.optional('tls')?.object('refused', readTls)),
       ...present('model', fields.optional('model')?.object('refused', readModel)),
     }

@@ -19,6 +19,9 @@ export const acceptedValuesMax = 32
 /** Longest name, URL or other short text, in characters. */
 export const shortTextMax = 512
 
+/** Longest key configurations of sealed HTTP, base64url, in characters: 6 KiB, four post-quantum keys and some others. */
+export const ohttpTextMax = 8192
+
 /** Longest PEM text of endorsements, in characters. */
 export const endorsementPemMax = 65_536
 
