@@ -1,0 +1,334 @@
+/**
+ * HPKE in base mode on the engine's own cryptography, without leaving the thread: several times as fast as through
+ * Web Crypto, whose every call is a task of its own.
+ *
+ * @see RFC 9180, sections 4, 5 and 7; draft-ietf-hpke-pq, section 4 (MLKEM768-X25519)
+ * @module
+ */
+
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  decapsulate,
+  diffieHellman,
+  encapsulate,
+  generateKeyPairSync,
+  type KeyObject,
+} from 'node:crypto'
+import { concat, utf8Of } from '@sealward/attestation/bytes'
+
+/** DHKEM(P-256), DHKEM(X25519), MLKEM768-X25519. */
+export type HpkeKemId = 0x0010 | 0x0020 | 0x647a
+
+/** HKDF-SHA256 with AES-128-GCM or AES-256-GCM. */
+export interface HpkeSymmetric {
+  readonly kdf: 0x0001
+  readonly aead: 0x0001 | 0x0002
+}
+
+/** What both sides have once a key is agreed on. Messages are sealed and opened in one order. */
+export interface HpkeContext {
+  /** @returns ciphertext ‖ tag. */
+  seal(plaintext: Uint8Array, aad?: Uint8Array): Uint8Array
+  /** @returns `undefined` when it does not open; the next message is then still the same one. */
+  open(ciphertext: Uint8Array, aad?: Uint8Array): Uint8Array | undefined
+  export(exporterContext: Uint8Array, lengthBytes: number): Uint8Array
+}
+
+/** A private key that opens what was sealed to its public key. */
+export interface HpkePrivateKey {
+  readonly kem: HpkeKemId
+  /** As {@link setupHpkeSender} takes it. */
+  readonly publicKey: Uint8Array
+  /** @returns the context, or `undefined` when `enc` is no encapsulated key. */
+  setupRecipient(
+    enc: Uint8Array,
+    info: Uint8Array,
+    symmetric: HpkeSymmetric,
+  ): HpkeContext | undefined
+}
+
+/**
+ * A private key from its serialised form.
+ *
+ * @param serialised - 32 bytes: a scalar, or of MLKEM768-X25519 its seed.
+ */
+export function hpkePrivateKeyOf(kem: HpkeKemId, serialised: Uint8Array): HpkePrivateKey {
+  const { publicKey, decap } = recipients[kem](serialised)
+  return {
+    kem,
+    publicKey,
+    setupRecipient(enc, info, symmetric) {
+      const shared = enc.length === encBytes[kem] ? attempted(() => decap(enc)) : undefined
+      return shared && contextOf(kem, symmetric, shared, info)
+    },
+  }
+}
+
+/** Agrees on a key with whoever holds `publicKey`; `undefined` when it is none. Draws from the engine's randomness. */
+export function setupHpkeSender(
+  kem: HpkeKemId,
+  publicKey: Uint8Array,
+  info: Uint8Array,
+  symmetric: HpkeSymmetric,
+): { readonly enc: Uint8Array; readonly context: HpkeContext } | undefined {
+  const agreed = attempted(() => encaps[kem](publicKey))
+  return agreed && { enc: agreed.enc, context: contextOf(kem, symmetric, agreed.shared, info) }
+}
+
+const encBytes: Readonly<Record<HpkeKemId, number>> = { 16: 65, 32: 32, 25722: 1120 }
+
+interface Recipient {
+  readonly publicKey: Uint8Array
+  readonly decap: (enc: Uint8Array) => Uint8Array
+}
+
+interface Encapsulated {
+  readonly enc: Uint8Array
+  readonly shared: Uint8Array
+}
+
+/** The engine throws at a key that is none. */
+function attempted<T>(work: () => T): T | undefined {
+  try {
+    return work()
+  } catch {
+    return undefined
+  }
+}
+
+// The KEMs. RFC 9180, section 4.1.
+
+interface Curve {
+  readonly type: 'x25519' | 'ec'
+  readonly named: { readonly namedCurve?: 'P-256' }
+}
+
+const x25519: Curve = { type: 'x25519', named: {} }
+const p256: Curve = { type: 'ec', named: { namedCurve: 'P-256' } }
+
+const recipients: Readonly<Record<HpkeKemId, (serialised: Uint8Array) => Recipient>> = {
+  16: (serialised) => dhRecipient(0x0010, p256, serialised),
+  32: (serialised) => dhRecipient(0x0020, x25519, serialised),
+  25722: hybridRecipient,
+}
+
+const encaps: Readonly<Record<HpkeKemId, (publicKey: Uint8Array) => Encapsulated>> = {
+  16: (publicKey) => dhEncap(0x0010, p256, publicKey),
+  32: (publicKey) => dhEncap(0x0020, x25519, publicKey),
+  25722: hybridEncap,
+}
+
+function dhRecipient(kem: HpkeKemId, curve: Curve, serialised: Uint8Array): Recipient {
+  const privateKey = privateOf(curve, serialised)
+  const publicKey = rawPublicOf(createPublicKey(privateKey))
+  return {
+    publicKey,
+    decap: (enc) =>
+      dhShared(kem, diffieHellman({ privateKey, publicKey: publicOf(curve, enc) }), enc, publicKey),
+  }
+}
+
+function dhEncap(kem: HpkeKemId, curve: Curve, recipient: Uint8Array): Encapsulated {
+  const ephemeral = ephemeralOf(curve)
+  const enc = rawPublicOf(ephemeral.publicKey)
+  const { privateKey } = ephemeral
+  const dh = diffieHellman({ privateKey, publicKey: publicOf(curve, recipient) })
+  return { enc, shared: dhShared(kem, dh, enc, recipient) }
+}
+
+function dhShared(
+  kem: HpkeKemId,
+  dh: Uint8Array,
+  enc: Uint8Array,
+  recipient: Uint8Array,
+): Uint8Array {
+  const suite = concat(utf8Of('KEM'), u16(kem))
+  const prk = labeledExtract(suite, none, 'eae_prk', dh)
+  return labeledExpand(suite, prk, 'shared_secret', concat(enc, recipient), 32)
+}
+
+/** ML-KEM-768's encapsulated key, ‖ an X25519 public key. */
+const mlKemCiphertextBytes = 1088
+const mlKemPublicKeyBytes = 1184
+const hybridLabel = Uint8Array.of(0x5c, 0x2e, 0x2f, 0x2f, 0x5e, 0x5c)
+
+function hybridRecipient(seed: Uint8Array): Recipient {
+  const expanded = createHash('shake256', { outputLength: 96 }).update(seed).digest()
+  const mlKem = createPrivateKey({
+    key: expanded.subarray(0, 64),
+    format: 'raw-seed',
+    asymmetricKeyType: 'ml-kem-768',
+  })
+  const ecdh = privateOf(x25519, expanded.subarray(64))
+  const ecdhPublic = rawPublicOf(createPublicKey(ecdh))
+  return {
+    publicKey: concat(rawPublicOf(createPublicKey(mlKem)), ecdhPublic),
+    decap: (enc) => {
+      const ephemeral = enc.subarray(mlKemCiphertextBytes)
+      return hybridShared(
+        decapsulate(mlKem, enc.subarray(0, mlKemCiphertextBytes)),
+        diffieHellman({ privateKey: ecdh, publicKey: publicOf(x25519, ephemeral) }),
+        ephemeral,
+        ecdhPublic,
+      )
+    },
+  }
+}
+
+function hybridEncap(recipient: Uint8Array): Encapsulated {
+  const mlKem = createPublicKey({
+    key: Buffer.from(recipient.subarray(0, mlKemPublicKeyBytes)),
+    format: 'raw-public',
+    asymmetricKeyType: 'ml-kem-768',
+  })
+  const ecdhPublic = recipient.subarray(mlKemPublicKeyBytes)
+  const { sharedKey, ciphertext } = encapsulate(mlKem)
+  const { privateKey, publicKey } = ephemeralOf(x25519)
+  const ephemeral = rawPublicOf(publicKey)
+  const dh = diffieHellman({ privateKey, publicKey: publicOf(x25519, ecdhPublic) })
+  return {
+    enc: concat(ciphertext, ephemeral),
+    shared: hybridShared(sharedKey, dh, ephemeral, ecdhPublic),
+  }
+}
+
+/** SHA3-256 of both secrets and of all that is public of the one that is not bound to it by itself. */
+function hybridShared(
+  mlKem: Uint8Array,
+  dh: Uint8Array,
+  ephemeral: Uint8Array,
+  recipient: Uint8Array,
+): Uint8Array {
+  const all = concat(mlKem, dh, ephemeral, recipient, hybridLabel)
+  return new Uint8Array(createHash('sha3-256').update(all).digest())
+}
+
+function privateOf({ type, named }: Curve, raw: Uint8Array): KeyObject {
+  const key = Buffer.from(raw)
+  return createPrivateKey({ key, format: 'raw-private', asymmetricKeyType: type, ...named })
+}
+
+function publicOf({ type, named }: Curve, raw: Uint8Array): KeyObject {
+  const key = Buffer.from(raw)
+  return createPublicKey({ key, format: 'raw-public', asymmetricKeyType: type, ...named })
+}
+
+function ephemeralOf({ type }: Curve): {
+  readonly privateKey: KeyObject
+  readonly publicKey: KeyObject
+} {
+  return type === 'ec'
+    ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    : generateKeyPairSync('x25519')
+}
+
+function rawPublicOf(key: KeyObject): Uint8Array {
+  return new Uint8Array(key.export({ format: 'raw-public' }))
+}
+
+// The key schedule, and what it schedules. RFC 9180, sections 5.1 and 5.2.
+
+function contextOf(
+  kem: HpkeKemId,
+  { kdf, aead }: HpkeSymmetric,
+  shared: Uint8Array,
+  info: Uint8Array,
+): HpkeContext {
+  const suite = concat(utf8Of('HPKE'), u16(kem), u16(kdf), u16(aead))
+  const pskIdHash = labeledExtract(suite, none, 'psk_id_hash', none)
+  const infoHash = labeledExtract(suite, none, 'info_hash', info)
+  const schedule = concat(Uint8Array.of(0), pskIdHash, infoHash)
+  const secret = labeledExtract(suite, shared, 'secret', none)
+  const keyBytes = aead === 0x0001 ? 16 : 32
+  const cipher = `aes-${8 * keyBytes}-gcm` as 'aes-128-gcm' | 'aes-256-gcm'
+  const key = labeledExpand(suite, secret, 'key', schedule, keyBytes)
+  const baseNonce = labeledExpand(suite, secret, 'base_nonce', schedule, nonceBytes)
+  const exporterSecret = labeledExpand(suite, secret, 'exp', schedule, 32)
+  let sequence = 0
+  return {
+    seal(plaintext, aad = none) {
+      const sealing = createCipheriv(cipher, key, nonceOf(baseNonce, sequence))
+      sealing.setAAD(aad)
+      const sealed = concat(sealing.update(plaintext), sealing.final(), sealing.getAuthTag())
+      sequence += 1
+      return sealed
+    },
+    open(ciphertext, aad = none) {
+      const end = ciphertext.length - tagBytes
+      if (end < 0) return undefined
+      const options = { authTagLength: tagBytes }
+      const opening = createDecipheriv(cipher, key, nonceOf(baseNonce, sequence), options)
+      opening.setAAD(aad)
+      opening.setAuthTag(ciphertext.subarray(end))
+      const plaintext = opening.update(ciphertext.subarray(0, end))
+      if (attempted(() => opening.final()) === undefined) return undefined
+      sequence += 1
+      return plaintext
+    },
+    export: (exporterContext, lengthBytes) =>
+      labeledExpand(suite, exporterSecret, 'sec', exporterContext, lengthBytes),
+  }
+}
+
+const nonceBytes = 12
+const tagBytes = 16
+const none = new Uint8Array(0)
+
+/** The base nonce with the sequence number in its last 48 bits: a message for every nanosecond of three days. */
+function nonceOf(base: Uint8Array, sequence: number): Uint8Array {
+  const nonce = Buffer.from(base)
+  const low = nonceBytes - 6
+  // Both halves are added without carry, as the section has it.
+  for (let index = 0, rest = sequence; index < 6; index++) {
+    const at = low + 5 - index
+    nonce[at] = (nonce[at] ?? 0) ^ (rest % 256)
+    rest = Math.floor(rest / 256)
+  }
+  return nonce
+}
+
+const version = utf8Of('HPKE-v1')
+
+function labeledExtract(
+  suite: Uint8Array,
+  salt: Uint8Array,
+  label: string,
+  input: Uint8Array,
+): Uint8Array {
+  return createHmac('sha256', salt)
+    .update(version)
+    .update(suite)
+    .update(label)
+    .update(input)
+    .digest()
+}
+
+function labeledExpand(
+  suite: Uint8Array,
+  prk: Uint8Array,
+  label: string,
+  info: Uint8Array,
+  lengthBytes: number,
+): Uint8Array {
+  const labeled = concat(u16(lengthBytes), version, suite, utf8Of(label), info)
+  const blocks: Uint8Array[] = []
+  for (let count = 1, have = 0, block: Uint8Array = none; have < lengthBytes; count++) {
+    block = createHmac('sha256', prk)
+      .update(block)
+      .update(labeled)
+      .update(Uint8Array.of(count))
+      .digest()
+    blocks.push(block)
+    have += block.length
+  }
+  return concat(...blocks).slice(0, lengthBytes)
+}
+
+function u16(value: number): Uint8Array {
+  return Uint8Array.of(value >> 8, value & 0xff)
+}
