@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util'
 import { step } from '../../deploy/local/bootstrap/steps.mjs'
 import { measureAttestation, measureEndurance } from './attestation/measure-attestation.ts'
 import { measureBrowser } from './browser.ts'
+import { measureHpkeOpens } from './channel/hpke-opens.ts'
 import { rounded } from './figures.ts'
 import { measureSealedHttp } from './sealed-http.ts'
 import { measureStack } from './stack.ts'
@@ -53,6 +54,10 @@ const parts: Readonly<Record<string, Part>> = {
   attestationEndurance: {
     title: 'An attestation service over 100,000 requests, and after bad ones',
     measure: async () => ({ figures: await measureEndurance() }),
+  },
+  hpke: {
+    title: 'Sealed messages opened a second',
+    measure: async () => ({ figures: await measureHpkeOpens() }),
   },
   sealedHttp: {
     title: 'Sealed round trip against plain fetch',

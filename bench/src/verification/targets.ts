@@ -1,5 +1,5 @@
 import { rounded } from '../figures.ts'
-import type { Rounds } from './rounds.ts'
+import type { Rounds } from '../rounds.ts'
 
 /** A ratio of medians that was asked for, and the one that was found. */
 export interface Target {

@@ -4,4 +4,12 @@
  * @module
  */
 
+export {
+  type HpkeContext,
+  type HpkeKemId,
+  type HpkePrivateKey,
+  type HpkeSymmetric,
+  hpkePrivateKeyOf,
+  setupHpkeSender,
+} from './hpke.ts'
 export { createNodeCryptography, nodeCryptography } from './node-cryptography.ts'

@@ -1,4 +1,4 @@
-import { rounded } from '../figures.ts'
+import { rounded } from './figures.ts'
 
 /** How often something was done in a second: the median, and the least and most, of several rounds. */
 export interface Rounds {
