@@ -7,7 +7,9 @@ import {
   randomBytes,
 } from 'node:crypto'
 import { utf8Of } from '@sealward/attestation/bytes'
-import { type HpkeKemId, hpkePrivateKeyOf, setupHpkeSender } from '@sealward/enclave/cryptography'
+import type { KemId } from '@sealward/attestation/channel'
+import { nodeHpke } from '@sealward/enclave/cryptography'
+import { systemRandom } from '@sealward/enclave/effects'
 import { AEAD_AES_256_GCM, CipherSuite, KDF_HKDF_SHA256, KEM_DHKEM_X25519_HKDF_SHA256 } from 'hpke'
 import { inRounds, type Rounds } from '../rounds.ts'
 
@@ -20,9 +22,9 @@ export type HpkeOpens = Readonly<
 export async function measureHpkeOpens(): Promise<HpkeOpens> {
   const plain = randomBytes(1000)
   return inRounds({
-    x25519: ours(0x0020, plain),
-    p256: ours(0x0010, plain),
-    hybrid: ours(0x647a, plain),
+    x25519: await ours(0x0020, plain),
+    p256: await ours(0x0010, plain),
+    hybrid: await ours(0x647a, plain),
     libraryX25519: await library(plain),
     rawX25519AndAesGcm: raw(plain),
   })
@@ -30,14 +32,17 @@ export async function measureHpkeOpens(): Promise<HpkeOpens> {
 
 const info = utf8Of('message/bhttp request')
 
-function ours(kem: HpkeKemId, plain: Uint8Array): () => void {
+async function ours(kem: KemId, plain: Uint8Array): Promise<() => Promise<void>> {
   const symmetric = { kdf: 0x0001, aead: 0x0002 } as const
-  const key = hpkePrivateKeyOf(kem, randomBytes(32))
-  const sender = setupHpkeSender(kem, key.publicKey, info, symmetric)
-  const sealed = sender?.context.seal(plain)
-  return () => {
-    if (sender === undefined || sealed === undefined) throw new Error('not sealed')
-    const opened = key.setupRecipient(sender.enc, info, symmetric)?.open(sealed)
+  const random = systemRandom
+  const recipient = await nodeHpke.deriveRecipient(kem, random)
+  const { publicKey } = recipient
+  const sender = await nodeHpke.setupSender({ kem, publicKey, symmetric, info, random })
+  if (!sender.ok) throw new Error(sender.problem.code)
+  const sealed = await sender.value.context.seal(plain)
+  return async () => {
+    const context = await recipient.setup(sender.value.enc, info, symmetric)
+    const opened = await context?.open(sealed)
     if (opened?.length !== plain.length) throw new Error('not opened')
   }
 }

@@ -1,5 +1,12 @@
 import fc from 'fast-check'
-import { AEAD_AES_128_GCM, CipherSuite, KDF_HKDF_SHA256, KEM_DHKEM_X25519_HKDF_SHA256 } from 'hpke'
+import {
+  AEAD_AES_128_GCM,
+  CipherSuite,
+  type CryptoKey,
+  KDF_HKDF_SHA256,
+  KEM_DHKEM_X25519_HKDF_SHA256,
+  type KeyPair,
+} from 'hpke'
 import { describe, expect, test } from 'vitest'
 import { bytesOfHex, concat, hexOf, utf8Of } from '../bytes/index.ts'
 import {
@@ -21,7 +28,7 @@ import {
   sealRequest,
 } from './index.ts'
 import { varintOf } from './intake.ts'
-import { senderSuite } from './suite.ts'
+import { webHpkeWith, webRecipientOf } from './web-hpke.ts'
 
 const hex = (text: string): Uint8Array => bytesOfHex(text) ?? new Uint8Array()
 
@@ -51,12 +58,12 @@ const draft = {
 const random: Random = { bytes: (length) => crypto.getRandomValues(new Uint8Array(length)) }
 const always = (bytes: Uint8Array): Random => ({ bytes: () => bytes })
 
-async function draftPair(privateKey: string, publicKey: Uint8Array): Promise<OhttpKey['pair']> {
+async function draftPair(privateKey: string, publicKey: Uint8Array): Promise<KeyPair<CryptoKey>> {
   const suite = new CipherSuite(KEM_DHKEM_X25519_HKDF_SHA256, KDF_HKDF_SHA256, AEAD_AES_128_GCM)
   return {
     privateKey: await suite.DeserializePrivateKey(hex(privateKey)),
     publicKey: await suite.DeserializePublicKey(publicKey),
-  } as OhttpKey['pair']
+  }
 }
 
 function draftConfig(): KeyConfig {
@@ -113,7 +120,8 @@ function split(bytes: Uint8Array, cuts: readonly number[]): readonly Uint8Array[
 describe('the example of the draft', () => {
   test('its request opens, and its response is sealed to the same bytes', async () => {
     const config = draftConfig()
-    const key = { config, pair: await draftPair(draft.privateKey, config.publicKey) }
+    const pair = await draftPair(draft.privateKey, config.publicKey)
+    const key = { config, recipient: await webRecipientOf(config.kem, pair) }
     const message = hex(draft.header + draft.enc + draft.sealedRequest.join(''))
     const opened = accepted(
       await openChunkedRequest({ keys: [key], message, replay: createReplayWindow() }),
@@ -131,14 +139,12 @@ describe('the example of the draft', () => {
 
   test('its request is sealed to the same bytes, and its response opens', async () => {
     const config = draftConfig()
-    const suite = senderSuite(config.kem, config.suites[0], () =>
-      draftPair(draft.ephemeralKey, hex(draft.enc)),
-    )
+    const engine = webHpkeWith(() => draftPair(draft.ephemeralKey, hex(draft.enc)))
     const request = hex(draft.request)
     const sealed = accepted(
       await sealChunkedRequest({
         config,
-        suite,
+        engine,
         random,
         request: [request.subarray(0, 12), request.subarray(12)],
         chunks: 'prompt',
@@ -345,7 +351,8 @@ describe('a message whose chunks were tampered with', () => {
     const key = await generateKeyConfig({ keyId: 1, random })
     const suite = new CipherSuite(KEM_DHKEM_X25519_HKDF_SHA256, KDF_HKDF_SHA256, AEAD_AES_128_GCM)
     const header = hex('01002000010001')
-    const { encapsulatedSecret, ctx } = await suite.SetupSender(key.pair.publicKey as CryptoKey, {
+    const publicKey = await suite.DeserializePublicKey(key.config.publicKey)
+    const { encapsulatedSecret, ctx } = await suite.SetupSender(publicKey, {
       info: concat(utf8Of('message/bhttp chunked request'), Uint8Array.of(0), header),
     })
     const nothing = await ctx.Seal(new Uint8Array())

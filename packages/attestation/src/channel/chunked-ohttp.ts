@@ -21,7 +21,7 @@ import {
   headerBytes,
   type OhttpCode,
   type OhttpProblem,
-  opening,
+  openWith,
   recipientOf,
   responseKeyOf,
   responseNonceBytes,
@@ -32,6 +32,7 @@ import {
   spend,
   tagBytes,
 } from './encapsulation.ts'
+import type { HpkeContext } from './hpke-engine.ts'
 import {
   createIntake,
   createSourceReader,
@@ -84,8 +85,7 @@ export async function sealChunkedRequest(
   if (!sender.ok) return sender
   const { start, context, exchange } = sender.value
   const chunks = chunksOf(input.request, { chunks: 'filled', ...input })
-  const seal: SealChunk = (plaintext, aad) => context.Seal(plaintext, aad)
-  return ok({ message: sealedChunks(start, chunks, seal), exchange })
+  return ok({ message: sealedChunks(start, chunks, context), exchange })
 }
 
 /**
@@ -122,11 +122,10 @@ export async function openChunkedRequest(input: {
     const setup = await setupRecipient('chunked', recipient.value, header, enc)
     if (!setup.ok) return setup
     const { context, exchange } = setup.value
-    const open: OpenChunk = (ciphertext, aad) => opening(() => context.Open(ciphertext, aad))
-    const first = await chunks.next(open)
+    const first = await chunks.next(context)
     // Only what was sealed properly takes a place in the window.
     const admitted = await replay.admit(recipient.value.key.config.keyId, enc)
-    return admitted.ok ? ok({ request: chunks.rest(first, open), exchange }) : admitted
+    return admitted.ok ? ok({ request: chunks.rest(first, context), exchange }) : admitted
   })
   return result
 }
@@ -150,7 +149,7 @@ export async function sealChunkedResponse(
   const pending = responseKeyOf(exchange, nonce)
   spend(exchange)
   const key = await pending
-  return sealedChunks(nonce, chunksOf(response, { chunks: 'prompt', ...input }), key.seal)
+  return sealedChunks(nonce, chunksOf(response, { chunks: 'prompt', ...input }), key)
 }
 
 /**
@@ -171,18 +170,15 @@ export async function openChunkedResponse(input: {
     const nonce = await chunks.bytes(responseNonceBytes(exchange))
     const pending = responseKeyOf(exchange, nonce)
     spend(exchange)
-    const { open } = await pending
-    return ok(chunks.rest(await chunks.next(open), open))
+    const key = await pending
+    return ok(chunks.rest(await chunks.next(key), key))
   })
 }
 
 const final = utf8Of('final')
 
-type SealChunk = (plaintext: Uint8Array, aad?: Uint8Array) => Promise<Uint8Array>
-type OpenChunk = (
-  ciphertext: Uint8Array,
-  aad?: Uint8Array,
-) => Promise<Result<Uint8Array, OhttpProblem>>
+type SealsChunks = Pick<HpkeContext, 'seal'>
+type OpensChunks = Pick<HpkeContext, 'open'>
 
 interface Chunk {
   readonly bytes: Uint8Array
@@ -192,11 +188,11 @@ interface Chunk {
 async function* sealedChunks(
   start: Uint8Array,
   chunks: AsyncIterable<Chunk>,
-  seal: SealChunk,
+  context: SealsChunks,
 ): AsyncGenerator<Uint8Array> {
   let before = start
   for await (const { bytes, isFinal } of chunks) {
-    const sealed = await (isFinal ? seal(bytes, final) : seal(bytes))
+    const sealed = await (isFinal ? context.seal(bytes, final) : context.seal(bytes))
     yield concat(before, varintOf(isFinal ? 0 : sealed.length), sealed)
     before = new Uint8Array()
   }
@@ -228,8 +224,8 @@ interface ChunkReader {
   /** Runs what comes before the first chunk is handed on; a refusal gives up the source. */
   begin<T>(attempt: () => Promise<Result<T, OhttpProblem>>): Promise<Result<T, OhttpProblem>>
   bytes(length: number): Promise<Uint8Array>
-  next(open: OpenChunk): Promise<Chunk>
-  rest(first: Chunk, open: OpenChunk): AsyncIterable<Uint8Array>
+  next(context: OpensChunks): Promise<Chunk>
+  rest(first: Chunk, context: OpensChunks): AsyncIterable<Uint8Array>
 }
 
 function createChunkReader(
@@ -239,9 +235,9 @@ function createChunkReader(
   const intake = createIntake(chunkCodes)
   const source: SourceReader = createSourceReader(message, intake)
 
-  const next = async (open: OpenChunk): Promise<Chunk> => {
+  const next = async (context: OpensChunks): Promise<Chunk> => {
     const { bytes, isFinal } = await source.read(chunkIn(intake, bytesMax))
-    const opened = await (isFinal ? open(bytes, final) : open(bytes))
+    const opened = await openWith(context, bytes, isFinal ? final : undefined)
     if (!opened.ok) throw new ChannelError(opened.problem)
     if (!isFinal && opened.value.length === 0) {
       intake.fail('not-opened', 'a chunk that holds nothing, and is not the final one')
@@ -249,9 +245,9 @@ function createChunkReader(
     return { bytes: opened.value, isFinal }
   }
 
-  async function* rest(first: Chunk, open: OpenChunk): AsyncGenerator<Uint8Array> {
+  async function* rest(first: Chunk, context: OpensChunks): AsyncGenerator<Uint8Array> {
     try {
-      for (let chunk = first; ; chunk = await next(open)) {
+      for (let chunk = first; ; chunk = await next(context)) {
         if (chunk.bytes.length > 0) yield chunk.bytes
         if (chunk.isFinal) return
       }

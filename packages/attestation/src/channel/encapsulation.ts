@@ -9,29 +9,12 @@
  * @module
  */
 
-import {
-  DecapError,
-  DeserializeError,
-  EncapError,
-  NotSupportedError,
-  OpenError,
-  type RecipientContext,
-  type SenderContext,
-  ValidationError,
-} from 'hpke'
 import { concat, ok, type Problem, type Result, refuse, utf8Of } from '../bytes/index.ts'
+import type { HpkeContext, HpkeEngine } from './hpke-engine.ts'
 import { type KeyConfig, type OhttpKey, u16Of } from './key-config.ts'
 import type { Random } from './random.ts'
-import {
-  aeadOf,
-  type HpkeSuite,
-  kdf,
-  kemBytes,
-  keyPairOf,
-  recipientSuite,
-  type SymmetricSuite,
-  senderSuite,
-} from './suite.ts'
+import { kemBytes, type SymmetricSuite } from './suite.ts'
+import { webHpke } from './web-hpke.ts'
 
 export type OhttpCode =
   | 'malformed'
@@ -70,50 +53,40 @@ const responseLabels = {
   chunked: 'message/bhttp chunked response',
 } as const
 
-/** To whom a request is sealed, and where its ephemeral key comes from: vectors fix the suite itself. */
+/** To whom a request is sealed, where its ephemeral key comes from, and what computes it: Web Crypto, unless said. */
 export interface SenderInput {
   readonly config: KeyConfig
   readonly random: Random
-  readonly suite?: HpkeSuite
+  readonly engine?: HpkeEngine
 }
 
 /** A request's context at its sender. */
 export interface Sender<Form extends OhttpForm> {
   /** Header and encapsulated key. */
   readonly start: Uint8Array
-  readonly context: SenderContext
+  readonly context: HpkeContext
   readonly exchange: SealedExchange<Form>
 }
 
 /**
  * Sets up the context of a request.
  *
- * @returns `malformed` when the configuration's public key is not one, `unsupported-suite` when this engine's
- *   Web Crypto does not know its KEM.
+ * @returns `malformed` when the configuration's public key is not one, `unsupported-suite` when the engine does not
+ *   know its KEM.
  */
 export async function setupSender<Form extends OhttpForm>(
   form: Form,
-  { config, random, suite: given }: SenderInput,
+  { config, random, engine = webHpke }: SenderInput,
 ): Promise<Result<Sender<Form>, OhttpProblem>> {
+  const { kem, publicKey } = config
   const [symmetric] = config.suites
-  const suite = given ?? senderSuite(config.kem, symmetric, () => keyPairOf(config.kem, random))
   const header = headerOf(config, symmetric)
-  try {
-    const publicKey = await suite.DeserializePublicKey(config.publicKey)
-    const { encapsulatedSecret: enc, ctx: context } = await suite.SetupSender(publicKey, {
-      info: infoOf(form, header),
-    })
-    const exchange = exchangeOf({ form, context, enc, symmetric })
-    return ok({ start: concat(header, enc), context, exchange })
-  } catch (error) {
-    if (error instanceof DeserializeError || error instanceof EncapError) {
-      return refuse('malformed', 'config', 'the public key is not one')
-    }
-    if (error instanceof NotSupportedError) {
-      return refuse('unsupported-suite', 'config', 'this engine does not know its KEM')
-    }
-    throw error
-  }
+  const info = infoOf(form, header)
+  const sender = await engine.setupSender({ kem, publicKey, symmetric, info, random })
+  if (!sender.ok) return sender
+  const { enc, context } = sender.value
+  const exchange = exchangeOf({ form, engine, context, enc, symmetric })
+  return ok({ start: concat(header, enc), context, exchange })
 }
 
 /** The key and the suite that a request's header names. */
@@ -141,70 +114,59 @@ export function recipientOf(
 }
 
 /** Sets up the context of a request at its recipient, or refuses with `not-opened`. */
-export function setupRecipient<Form extends OhttpForm>(
+export async function setupRecipient<Form extends OhttpForm>(
   form: Form,
   { key, symmetric }: Recipient,
   header: Uint8Array,
   enc: Uint8Array,
 ): Promise<
-  Result<
-    { readonly context: RecipientContext; readonly exchange: SealedExchange<Form> },
-    OhttpProblem
-  >
+  Result<{ readonly context: HpkeContext; readonly exchange: SealedExchange<Form> }, OhttpProblem>
 > {
-  return opening(async () => {
-    const context = await recipientSuite(key.config.kem, symmetric).SetupRecipient(key.pair, enc, {
-      info: infoOf(form, header),
-    })
-    return { context, exchange: exchangeOf({ form, context, enc, symmetric }) }
-  })
+  const { engine } = key.recipient
+  const context = await key.recipient.setup(enc, infoOf(form, header), symmetric)
+  if (context === undefined) return notOpened
+  return ok({ context, exchange: exchangeOf({ form, engine, context, enc, symmetric }) })
 }
 
-/** Every way in which a ciphertext can fail to open is one answer: which of them it was is nobody's business. */
-export async function opening<T>(open: () => Promise<T>): Promise<Result<T, OhttpProblem>> {
-  try {
-    return ok(await open())
-  } catch (error) {
-    const isRefusal =
-      error instanceof OpenError ||
-      error instanceof DecapError ||
-      error instanceof DeserializeError ||
-      error instanceof ValidationError ||
-      (error instanceof DOMException && error.name === 'OperationError')
-    if (isRefusal) return refuse('not-opened', 'ciphertext', 'it does not open with this key')
-    throw error
-  }
+/** Opens one ciphertext. Every way in which it can fail to is one answer: which of them it was is nobody's business. */
+export async function openWith(
+  context: Pick<HpkeContext, 'open'>,
+  ciphertext: Uint8Array,
+  aad?: Uint8Array,
+): Promise<Result<Uint8Array, OhttpProblem>> {
+  const opened = await context.open(ciphertext, aad)
+  return opened === undefined ? notOpened : ok(opened)
 }
 
-/** Seals and opens the parts of one response, in their order. */
-export interface ResponseKey {
-  seal(plaintext: Uint8Array, aad?: Uint8Array): Promise<Uint8Array>
-  open(ciphertext: Uint8Array, aad?: Uint8Array): Promise<Result<Uint8Array, OhttpProblem>>
-}
+const notOpened = refuse('not-opened', 'ciphertext', 'it does not open with this key')
 
 /** Bytes of a response's nonce. */
 export function responseNonceBytes(exchange: SealedExchange<OhttpForm>): number {
-  const { Nn, Nk } = aeadOf(stateOf(exchange).symmetric.aead)
-  return Math.max(Nn, Nk)
+  const { engine, symmetric } = stateOf(exchange)
+  const { keyBytes, nonceBytes } = engine.aead(symmetric.aead)
+  return Math.max(keyBytes, nonceBytes)
 }
 
-/** RFC 9458, section 4.4; of the draft, section 6.2. The first part has the nonce of the only part of a whole. */
+/**
+ * What seals and opens the parts of one response, in their order. RFC 9458, section 4.4; of the draft, section 6.2.
+ * The first part has the nonce of the only part of a whole.
+ */
 export async function responseKeyOf(
   exchange: SealedExchange<OhttpForm>,
   responseNonce: Uint8Array,
-): Promise<ResponseKey> {
-  const { form, context, enc, symmetric } = stateOf(exchange)
-  const aead = aeadOf(symmetric.aead)
-  const secret = await context.Export(utf8Of(responseLabels[form]), responseNonce.length)
-  const prk = await kdf.Extract(concat(enc, responseNonce), secret)
-  const key = await kdf.Expand(prk, utf8Of('key'), aead.Nk)
-  const baseNonce = await kdf.Expand(prk, utf8Of('nonce'), aead.Nn)
+): Promise<Pick<HpkeContext, 'seal' | 'open'>> {
+  const { form, engine, context, enc, symmetric } = stateOf(exchange)
+  const aead = engine.aead(symmetric.aead)
+  const secret = await context.export(utf8Of(responseLabels[form]), responseNonce.length)
+  const prk = await engine.extract(concat(enc, responseNonce), secret)
+  const key = await engine.expand(prk, utf8Of('key'), aead.keyBytes)
+  const baseNonce = await engine.expand(prk, utf8Of('nonce'), aead.nonceBytes)
   let count = 0
   const nextNonce = (): Uint8Array => nonceOf(baseNonce, count++)
   const none = new Uint8Array()
   return {
-    seal: (plaintext, aad = none) => aead.Seal(key, nextNonce(), aad, plaintext),
-    open: (ciphertext, aad = none) => opening(() => aead.Open(key, nextNonce(), aad, ciphertext)),
+    seal: (plaintext, aad = none) => aead.seal(key, nextNonce(), aad, plaintext),
+    open: (ciphertext, aad = none) => aead.open(key, nextNonce(), aad, ciphertext),
   }
 }
 
@@ -233,7 +195,8 @@ function infoOf(form: OhttpForm, header: Uint8Array): Uint8Array {
 
 interface ExchangeState {
   readonly form: OhttpForm
-  readonly context: Pick<SenderContext | RecipientContext, 'Export'>
+  readonly engine: HpkeEngine
+  readonly context: Pick<HpkeContext, 'export'>
   readonly enc: Uint8Array
   readonly symmetric: SymmetricSuite
 }

@@ -38,6 +38,7 @@ export {
   sealChunkedResponse,
 } from './chunked-ohttp.ts'
 export type { OhttpCode, OhttpForm, OhttpProblem, SealedExchange } from './encapsulation.ts'
+export type { Awaitable, HpkeAead, HpkeContext, HpkeEngine, HpkeRecipient } from './hpke-engine.ts'
 export {
   decodeKeyConfigs,
   encodeKeyConfigs,
@@ -73,5 +74,6 @@ export {
   type TransferOptions,
   type Transport,
 } from './sealed-channel.ts'
-export { type AeadId, type KdfId, type KemId, type SymmetricSuite, supportedKems } from './suite.ts'
+export type { AeadId, KdfId, KemId, SymmetricSuite } from './suite.ts'
 export { isVerifiedPeer, type PeerTrust, verifyPeer } from './verify-peer.ts'
+export { derivePrivateKey, supportedKems, webHpke } from './web-hpke.ts'

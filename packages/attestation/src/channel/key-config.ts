@@ -10,7 +10,6 @@
  * @module
  */
 
-import type { Key as HpkeKey, KeyPair } from 'hpke'
 import {
   type Cursor,
   concat,
@@ -20,17 +19,11 @@ import {
   type Result,
   refuse,
 } from '../bytes/index.ts'
+import type { HpkeEngine, HpkeRecipient } from './hpke-engine.ts'
 import { channelLimits } from './limits.ts'
 import type { Random } from './random.ts'
-import {
-  isKemId,
-  isSymmetricSuite,
-  type KemId,
-  kemBytes,
-  keyPairOf,
-  recipientSuite,
-  type SymmetricSuite,
-} from './suite.ts'
+import { isKemId, isSymmetricSuite, type KemId, kemBytes, type SymmetricSuite } from './suite.ts'
+import { webHpke } from './web-hpke.ts'
 
 /** The public half of an OHTTP key. */
 export interface KeyConfig {
@@ -42,10 +35,10 @@ export interface KeyConfig {
   readonly suites: readonly [SymmetricSuite, ...SymmetricSuite[]]
 }
 
-/** An OHTTP key with its private half, which cannot be exported. */
+/** An OHTTP key with its private half. */
 export interface OhttpKey {
   readonly config: KeyConfig
-  readonly pair: KeyPair<HpkeKey>
+  readonly recipient: HpkeRecipient
 }
 
 export type KeyConfigCode = 'key-config-malformed' | 'key-config-unsupported'
@@ -53,23 +46,24 @@ export type KeyConfigCode = 'key-config-malformed' | 'key-config-unsupported'
 /**
  * Makes an OHTTP key.
  *
- * @param options - `keyId` from 0 to 255; `kem` X25519 unless said; `random` gives 32 bytes.
+ * @param options - `keyId` from 0 to 255; `kem` X25519 unless said; `random` gives 32 bytes;
+ *   `engine` Web Crypto unless said, whose private keys cannot be exported.
  * @returns a key that opens with AES-256-GCM, and with AES-128-GCM for clients that prefer it.
  */
 export async function generateKeyConfig(options: {
   readonly keyId: number
   readonly kem?: KemId
   readonly random: Random
+  readonly engine?: HpkeEngine
 }): Promise<OhttpKey> {
-  const { keyId, kem = 0x0020, random } = options
+  const { keyId, kem = 0x0020, random, engine = webHpke } = options
   if (!Number.isInteger(keyId) || keyId < 0 || keyId > 255) throw new TypeError('keyId: 0 to 255')
-  const pair = await keyPairOf(kem, random)
+  const recipient = await engine.deriveRecipient(kem, random)
   const suites = [
     { kdf: 0x0001, aead: 0x0002 },
     { kdf: 0x0001, aead: 0x0001 },
   ] as const
-  const publicKey = await recipientSuite(kem, suites[0]).SerializePublicKey(pair.publicKey)
-  return { config: { keyId, kem, publicKey, suites }, pair }
+  return { config: { keyId, kem, publicKey: recipient.publicKey, suites }, recipient }
 }
 
 /** Writes `application/ohttp-keys`. */

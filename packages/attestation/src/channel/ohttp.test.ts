@@ -1,5 +1,12 @@
 import fc from 'fast-check'
-import { AEAD_AES_128_GCM, CipherSuite, KDF_HKDF_SHA256, KEM_DHKEM_X25519_HKDF_SHA256 } from 'hpke'
+import {
+  AEAD_AES_128_GCM,
+  CipherSuite,
+  type CryptoKey,
+  KDF_HKDF_SHA256,
+  KEM_DHKEM_X25519_HKDF_SHA256,
+  type KeyPair,
+} from 'hpke'
 import { describe, expect, test } from 'vitest'
 import { bytesOfHex, concat, hexOf, utf8Of } from '../bytes/index.ts'
 import {
@@ -15,7 +22,7 @@ import {
   sealRequest,
   sealResponse,
 } from './index.ts'
-import { senderSuite } from './suite.ts'
+import { webHpkeWith, webRecipientOf } from './web-hpke.ts'
 
 const hex = (text: string): Uint8Array => bytesOfHex(text) ?? new Uint8Array()
 
@@ -38,12 +45,12 @@ const random: Random = { bytes: (length) => crypto.getRandomValues(new Uint8Arra
 const always = (bytes: Uint8Array): Random => ({ bytes: () => bytes })
 const request = utf8Of('a request')
 
-async function rfcPair(privateKey: string, publicKey: Uint8Array): Promise<OhttpKey['pair']> {
+async function rfcPair(privateKey: string, publicKey: Uint8Array): Promise<KeyPair<CryptoKey>> {
   const suite = new CipherSuite(KEM_DHKEM_X25519_HKDF_SHA256, KDF_HKDF_SHA256, AEAD_AES_128_GCM)
   return {
     privateKey: await suite.DeserializePrivateKey(hex(privateKey)),
     publicKey: await suite.DeserializePublicKey(publicKey),
-  } as OhttpKey['pair']
+  }
 }
 
 function rfcConfig(): KeyConfig {
@@ -73,7 +80,8 @@ describe('the example of RFC 9458', () => {
 
   test('its request opens, and its response is sealed to the same bytes', async () => {
     const config = rfcConfig()
-    const key = { config, pair: await rfcPair(rfc.privateKey, config.publicKey) }
+    const pair = await rfcPair(rfc.privateKey, config.publicKey)
+    const key = { config, recipient: await webRecipientOf(config.kem, pair) }
     const opened = accepted(await openWith([key], hex(rfc.sealedRequest)))
     expect(hexOf(opened.request)).toBe(rfc.request)
     const sealed = await sealResponse({
@@ -87,8 +95,10 @@ describe('the example of RFC 9458', () => {
   test('its request is sealed to the same bytes, and its response opens', async () => {
     const config = rfcConfig()
     const enc = hex(rfc.sealedRequest).subarray(7, 39)
-    const suite = senderSuite(config.kem, config.suites[0], () => rfcPair(rfc.ephemeralKey, enc))
-    const sealed = accepted(await sealRequest({ config, suite, random, request: hex(rfc.request) }))
+    const engine = webHpkeWith(() => rfcPair(rfc.ephemeralKey, enc))
+    const sealed = accepted(
+      await sealRequest({ config, engine, random, request: hex(rfc.request) }),
+    )
     expect(hexOf(sealed.message)).toBe(rfc.sealedRequest)
     const opened = await openResponse({
       exchange: sealed.exchange,

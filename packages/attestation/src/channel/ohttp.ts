@@ -12,7 +12,7 @@ import { concat, ok, type Result, refuse } from '../bytes/index.ts'
 import {
   headerBytes,
   type OhttpProblem,
-  opening,
+  openWith,
   recipientOf,
   responseKeyOf,
   responseNonceBytes,
@@ -36,7 +36,7 @@ export const responseMediaType = 'message/ohttp-res'
  *
  * @param input - `config` of the recipient; `request` in binary HTTP; `random` for the ephemeral key.
  * @returns the sealed message and what opens its response, or `malformed` when the configuration's public
- *   key is not one, `unsupported-suite` when this engine's Web Crypto does not know its KEM, `too-large`.
+ *   key is not one, `unsupported-suite` when the engine does not know its KEM, `too-large`.
  */
 export async function sealRequest(
   input: SenderInput & { readonly request: Uint8Array },
@@ -48,7 +48,7 @@ export async function sealRequest(
   const sender = await setupSender('whole', input)
   if (!sender.ok) return sender
   const { start, context, exchange } = sender.value
-  return ok({ message: concat(start, await context.Seal(request)), exchange })
+  return ok({ message: concat(start, await context.seal(request)), exchange })
 }
 
 /**
@@ -78,7 +78,7 @@ export async function openRequest(input: {
   const setup = await setupRecipient('whole', recipient.value, header, enc)
   if (!setup.ok) return setup
   const { context, exchange } = setup.value
-  const opened = await opening(() => context.Open(message.subarray(encEnd)))
+  const opened = await openWith(context, message.subarray(encEnd))
   if (!opened.ok) return opened
   // Only what was sealed properly takes a place in the window.
   const admitted = await replay.admit(recipient.value.key.config.keyId, enc)
@@ -116,7 +116,7 @@ export async function openResponse(input: {
   if (message.length > channelLimits.messageBytesMax) return tooLarge('@0x0')
   if (message.length < nonceBytes + tagBytes) return refuse('malformed', '@0x0', 'truncated')
   const key = await responseKeyOf(exchange, message.subarray(0, nonceBytes))
-  const opened = await key.open(message.subarray(nonceBytes))
+  const opened = await openWith(key, message.subarray(nonceBytes))
   if (opened.ok) spend(exchange)
   return opened
 }

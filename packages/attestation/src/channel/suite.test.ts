@@ -8,7 +8,8 @@ import {
 import { describe, expect, test, vi } from 'vitest'
 import { bytesOfHex, hexOf, utf8Of } from '../bytes/index.ts'
 import { supportedKems } from './index.ts'
-import { kemBytes, keyPairOf, preferred, recipientSuite, senderSuite } from './suite.ts'
+import { kemBytes, preferred } from './suite.ts'
+import { keyPairOf, recipientSuite, senderSuite } from './web-hpke.ts'
 
 const hex = (text: string): Uint8Array => bytesOfHex(text) ?? new Uint8Array()
 

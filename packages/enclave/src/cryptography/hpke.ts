@@ -19,68 +19,48 @@ import {
   generateKeyPairSync,
   type KeyObject,
 } from 'node:crypto'
-import { concat, utf8Of } from '@sealward/attestation/bytes'
+import { concat, ok, refuse, utf8Of } from '@sealward/attestation/bytes'
+import {
+  derivePrivateKey,
+  type HpkeAead,
+  type HpkeContext,
+  type HpkeEngine,
+  type HpkeRecipient,
+  type KemId,
+  type SymmetricSuite,
+} from '@sealward/attestation/channel'
 
-/** DHKEM(P-256), DHKEM(X25519), MLKEM768-X25519. */
-export type HpkeKemId = 0x0010 | 0x0020 | 0x647a
-
-/** HKDF-SHA256 with AES-128-GCM or AES-256-GCM. */
-export interface HpkeSymmetric {
-  readonly kdf: 0x0001
-  readonly aead: 0x0001 | 0x0002
-}
-
-/** What both sides have once a key is agreed on. Messages are sealed and opened in one order. */
-export interface HpkeContext {
-  /** @returns ciphertext ‖ tag. */
-  seal(plaintext: Uint8Array, aad?: Uint8Array): Uint8Array
-  /** @returns `undefined` when it does not open; the next message is then still the same one. */
-  open(ciphertext: Uint8Array, aad?: Uint8Array): Uint8Array | undefined
-  export(exporterContext: Uint8Array, lengthBytes: number): Uint8Array
-}
-
-/** A private key that opens what was sealed to its public key. */
-export interface HpkePrivateKey {
-  readonly kem: HpkeKemId
-  /** As {@link setupHpkeSender} takes it. */
-  readonly publicKey: Uint8Array
-  /** @returns the context, or `undefined` when `enc` is no encapsulated key. */
-  setupRecipient(
-    enc: Uint8Array,
-    info: Uint8Array,
-    symmetric: HpkeSymmetric,
-  ): HpkeContext | undefined
+/** HPKE by node:crypto. A sender's ephemeral key comes from the engine's own randomness. */
+export const nodeHpke: HpkeEngine = {
+  deriveRecipient: async (kem, random) => hpkeRecipientOf(kem, await derivePrivateKey(kem, random)),
+  setupSender({ kem, publicKey, symmetric, info }) {
+    const agreed = attempted(() => encaps[kem](publicKey))
+    if (agreed === undefined) return refuse('malformed', 'config', 'the public key is not one')
+    return ok({ enc: agreed.enc, context: contextOf(kem, symmetric, agreed.shared, info) })
+  },
+  aead: (id) => aeads[id],
+  extract: (salt, input) => createHmac('sha256', salt).update(input).digest(),
+  expand,
 }
 
 /**
- * A private key from its serialised form.
+ * The recipient whose private key is given.
  *
  * @param serialised - 32 bytes: a scalar, or of MLKEM768-X25519 its seed.
  */
-export function hpkePrivateKeyOf(kem: HpkeKemId, serialised: Uint8Array): HpkePrivateKey {
+export function hpkeRecipientOf(kem: KemId, serialised: Uint8Array): HpkeRecipient {
   const { publicKey, decap } = recipients[kem](serialised)
   return {
-    kem,
+    engine: nodeHpke,
     publicKey,
-    setupRecipient(enc, info, symmetric) {
+    setup(enc, info, symmetric) {
       const shared = enc.length === encBytes[kem] ? attempted(() => decap(enc)) : undefined
       return shared && contextOf(kem, symmetric, shared, info)
     },
   }
 }
 
-/** Agrees on a key with whoever holds `publicKey`; `undefined` when it is none. Draws from the engine's randomness. */
-export function setupHpkeSender(
-  kem: HpkeKemId,
-  publicKey: Uint8Array,
-  info: Uint8Array,
-  symmetric: HpkeSymmetric,
-): { readonly enc: Uint8Array; readonly context: HpkeContext } | undefined {
-  const agreed = attempted(() => encaps[kem](publicKey))
-  return agreed && { enc: agreed.enc, context: contextOf(kem, symmetric, agreed.shared, info) }
-}
-
-const encBytes: Readonly<Record<HpkeKemId, number>> = { 16: 65, 32: 32, 25722: 1120 }
+const encBytes: Readonly<Record<KemId, number>> = { 16: 65, 32: 32, 25722: 1120 }
 
 interface Recipient {
   readonly publicKey: Uint8Array
@@ -111,19 +91,19 @@ interface Curve {
 const x25519: Curve = { type: 'x25519', named: {} }
 const p256: Curve = { type: 'ec', named: { namedCurve: 'P-256' } }
 
-const recipients: Readonly<Record<HpkeKemId, (serialised: Uint8Array) => Recipient>> = {
+const recipients: Readonly<Record<KemId, (serialised: Uint8Array) => Recipient>> = {
   16: (serialised) => dhRecipient(0x0010, p256, serialised),
   32: (serialised) => dhRecipient(0x0020, x25519, serialised),
   25722: hybridRecipient,
 }
 
-const encaps: Readonly<Record<HpkeKemId, (publicKey: Uint8Array) => Encapsulated>> = {
+const encaps: Readonly<Record<KemId, (publicKey: Uint8Array) => Encapsulated>> = {
   16: (publicKey) => dhEncap(0x0010, p256, publicKey),
   32: (publicKey) => dhEncap(0x0020, x25519, publicKey),
   25722: hybridEncap,
 }
 
-function dhRecipient(kem: HpkeKemId, curve: Curve, serialised: Uint8Array): Recipient {
+function dhRecipient(kem: KemId, curve: Curve, serialised: Uint8Array): Recipient {
   const privateKey = privateOf(curve, serialised)
   const publicKey = rawPublicOf(createPublicKey(privateKey))
   return {
@@ -133,7 +113,7 @@ function dhRecipient(kem: HpkeKemId, curve: Curve, serialised: Uint8Array): Reci
   }
 }
 
-function dhEncap(kem: HpkeKemId, curve: Curve, recipient: Uint8Array): Encapsulated {
+function dhEncap(kem: KemId, curve: Curve, recipient: Uint8Array): Encapsulated {
   const ephemeral = ephemeralOf(curve)
   const enc = rawPublicOf(ephemeral.publicKey)
   const { privateKey } = ephemeral
@@ -141,12 +121,7 @@ function dhEncap(kem: HpkeKemId, curve: Curve, recipient: Uint8Array): Encapsula
   return { enc, shared: dhShared(kem, dh, enc, recipient) }
 }
 
-function dhShared(
-  kem: HpkeKemId,
-  dh: Uint8Array,
-  enc: Uint8Array,
-  recipient: Uint8Array,
-): Uint8Array {
+function dhShared(kem: KemId, dh: Uint8Array, enc: Uint8Array, recipient: Uint8Array): Uint8Array {
   const suite = concat(utf8Of('KEM'), u16(kem))
   const prk = labeledExtract(suite, none, 'eae_prk', dh)
   return labeledExpand(suite, prk, 'shared_secret', concat(enc, recipient), 32)
@@ -234,41 +209,28 @@ function rawPublicOf(key: KeyObject): Uint8Array {
 // The key schedule, and what it schedules. RFC 9180, sections 5.1 and 5.2.
 
 function contextOf(
-  kem: HpkeKemId,
-  { kdf, aead }: HpkeSymmetric,
+  kem: KemId,
+  { kdf, aead: id }: SymmetricSuite,
   shared: Uint8Array,
   info: Uint8Array,
 ): HpkeContext {
-  const suite = concat(utf8Of('HPKE'), u16(kem), u16(kdf), u16(aead))
+  const suite = concat(utf8Of('HPKE'), u16(kem), u16(kdf), u16(id))
   const pskIdHash = labeledExtract(suite, none, 'psk_id_hash', none)
   const infoHash = labeledExtract(suite, none, 'info_hash', info)
   const schedule = concat(Uint8Array.of(0), pskIdHash, infoHash)
   const secret = labeledExtract(suite, shared, 'secret', none)
-  const keyBytes = aead === 0x0001 ? 16 : 32
-  const cipher = `aes-${8 * keyBytes}-gcm` as 'aes-128-gcm' | 'aes-256-gcm'
-  const key = labeledExpand(suite, secret, 'key', schedule, keyBytes)
-  const baseNonce = labeledExpand(suite, secret, 'base_nonce', schedule, nonceBytes)
+  const aead = aeads[id]
+  const key = labeledExpand(suite, secret, 'key', schedule, aead.keyBytes)
+  const baseNonce = labeledExpand(suite, secret, 'base_nonce', schedule, aead.nonceBytes)
   const exporterSecret = labeledExpand(suite, secret, 'exp', schedule, 32)
   let sequence = 0
   return {
-    seal(plaintext, aad = none) {
-      const sealing = createCipheriv(cipher, key, nonceOf(baseNonce, sequence))
-      sealing.setAAD(aad)
-      const sealed = concat(sealing.update(plaintext), sealing.final(), sealing.getAuthTag())
-      sequence += 1
-      return sealed
-    },
+    seal: (plaintext, aad = none) => aead.seal(key, nonceOf(baseNonce, sequence++), aad, plaintext),
     open(ciphertext, aad = none) {
-      const end = ciphertext.length - tagBytes
-      if (end < 0) return undefined
-      const options = { authTagLength: tagBytes }
-      const opening = createDecipheriv(cipher, key, nonceOf(baseNonce, sequence), options)
-      opening.setAAD(aad)
-      opening.setAuthTag(ciphertext.subarray(end))
-      const plaintext = opening.update(ciphertext.subarray(0, end))
-      if (attempted(() => opening.final()) === undefined) return undefined
-      sequence += 1
-      return plaintext
+      const opened = aead.open(key, nonceOf(baseNonce, sequence), aad, ciphertext)
+      // What does not open takes no number.
+      if (opened !== undefined) sequence += 1
+      return opened
     },
     export: (exporterContext, lengthBytes) =>
       labeledExpand(suite, exporterSecret, 'sec', exporterContext, lengthBytes),
@@ -278,6 +240,43 @@ function contextOf(
 const nonceBytes = 12
 const tagBytes = 16
 const none = new Uint8Array(0)
+
+interface NodeAead extends HpkeAead {
+  readonly seal: SyncAead
+  readonly open: (...parameters: Parameters<SyncAead>) => Uint8Array | undefined
+}
+type SyncAead = (
+  key: Uint8Array,
+  nonce: Uint8Array,
+  aad: Uint8Array,
+  text: Uint8Array,
+) => Uint8Array
+
+const aeads: Readonly<Record<SymmetricSuite['aead'], NodeAead>> = {
+  1: aeadOf('aes-128-gcm', 16),
+  2: aeadOf('aes-256-gcm', 32),
+}
+
+function aeadOf(cipher: 'aes-128-gcm' | 'aes-256-gcm', keyBytes: number): NodeAead {
+  return {
+    keyBytes,
+    nonceBytes,
+    seal(key, nonce, aad, plaintext) {
+      const sealing = createCipheriv(cipher, key, nonce)
+      sealing.setAAD(aad)
+      return concat(sealing.update(plaintext), sealing.final(), sealing.getAuthTag())
+    },
+    open(key, nonce, aad, ciphertext) {
+      const end = ciphertext.length - tagBytes
+      if (end < 0) return undefined
+      const opening = createDecipheriv(cipher, key, nonce, { authTagLength: tagBytes })
+      opening.setAAD(aad)
+      opening.setAuthTag(ciphertext.subarray(end))
+      const plaintext = opening.update(ciphertext.subarray(0, end))
+      return attempted(() => opening.final()) === undefined ? undefined : plaintext
+    },
+  }
+}
 
 /** The base nonce with the sequence number in its last 48 bits: a message for every nanosecond of three days. */
 function nonceOf(base: Uint8Array, sequence: number): Uint8Array {
@@ -315,12 +314,16 @@ function labeledExpand(
   info: Uint8Array,
   lengthBytes: number,
 ): Uint8Array {
-  const labeled = concat(u16(lengthBytes), version, suite, utf8Of(label), info)
+  return expand(prk, concat(u16(lengthBytes), version, suite, utf8Of(label), info), lengthBytes)
+}
+
+/** HKDF-Expand with SHA-256. RFC 5869, section 2.3. */
+function expand(prk: Uint8Array, info: Uint8Array, lengthBytes: number): Uint8Array {
   const blocks: Uint8Array[] = []
   for (let count = 1, have = 0, block: Uint8Array = none; have < lengthBytes; count++) {
     block = createHmac('sha256', prk)
       .update(block)
-      .update(labeled)
+      .update(info)
       .update(Uint8Array.of(count))
       .digest()
     blocks.push(block)

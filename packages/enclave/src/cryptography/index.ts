@@ -1,15 +1,8 @@
 /**
- * Digests and signatures by node:crypto.
+ * Digests, signatures and HPKE by node:crypto.
  *
  * @module
  */
 
-export {
-  type HpkeContext,
-  type HpkeKemId,
-  type HpkePrivateKey,
-  type HpkeSymmetric,
-  hpkePrivateKeyOf,
-  setupHpkeSender,
-} from './hpke.ts'
+export { hpkeRecipientOf, nodeHpke } from './hpke.ts'
 export { createNodeCryptography, nodeCryptography } from './node-cryptography.ts'
