@@ -127,9 +127,11 @@ describe('requests that come piece by piece', () => {
       fc.asyncProperty(start, fc.uint8Array({ maxLength: 80 }), cuts, async (text, rest, reads) => {
         const bytes = concat(hex(text), rest)
         const whole = decodeRequest(bytes)
-        expect(await requestOf(split(bytes, reads))).toEqual(
-          whole.ok ? whole.value : whole.problem.code,
-        )
+        const streamed = await requestOf(split(bytes, reads))
+        // Content that is longer than a message which is held whole may be still to come.
+        const isLong = !whole.ok && whole.problem.code === 'bhttp-too-large'
+        if (isLong && streamed === 'bhttp-truncated') return
+        expect(streamed).toEqual(whole.ok ? whole.value : whole.problem.code)
       }),
       { numRuns: 500 },
     )
