@@ -22,6 +22,8 @@ export type UnknownFields = 'refused' | 'ignored'
 export interface Shape {
   /** Path from the top: `tcbLevels[3].tcb`. */
   readonly at: string
+  /** What JSON has here. */
+  readonly kind: 'text' | 'number' | 'boolean' | 'null' | 'list' | 'object'
   /** Text of at most `charactersMax` UTF-16 units; with `pattern`, text that matches it. */
   string(charactersMax: number, pattern?: RegExp): string
   /** A whole number from `min` to `max`, both included. */
@@ -33,6 +35,8 @@ export interface Shape {
   list<T>(countMax: number, read: (item: Shape) => T, countMin?: number): readonly T[]
   /** An object, whose fields `read` asks for by name. */
   object<T>(unknown: UnknownFields, read: (fields: Fields) => T): T
+  /** An object of at most `countMax` fields, whatever their names; paths say which by number. */
+  record<T>(countMax: number, read: (item: Shape, name: string) => T): ReadonlyMap<string, T>
   fail(code: ShapeCode, detail: string): never
 }
 
@@ -80,6 +84,14 @@ class JsonShape implements Shape {
     const { at } = this.parent
     if (typeof this.step === 'number') return `${at}[${this.step}]`
     return at === '' ? this.step : `${at}.${this.step}`
+  }
+
+  get kind(): Shape['kind'] {
+    const { value } = this
+    if (value === null) return 'null'
+    if (Array.isArray(value)) return 'list'
+    const type = typeof value
+    return type === 'number' || type === 'boolean' ? type : type === 'string' ? 'text' : 'object'
   }
 
   string(charactersMax: number, pattern?: RegExp): string {
@@ -132,6 +144,22 @@ class JsonShape implements Shape {
       return this.fail('field-unknown', 'a field that this version does not know')
     }
     return built
+  }
+
+  record<T>(countMax: number, read: (item: Shape, name: string) => T): ReadonlyMap<string, T> {
+    const { value } = this
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      return this.fail('wrong-type', 'object expected')
+    }
+    const fields = Object.entries(value)
+    if (fields.length > countMax) return this.fail('too-many', `more than ${countMax}`)
+    return new Map(
+      // Names that somebody chose are content: a path counts them.
+      fields.map(([name, item]: [string, unknown], index) => [
+        name,
+        read(new JsonShape(item, index, this), name),
+      ]),
+    )
   }
 
   fail(code: ShapeCode, detail: string): never {
