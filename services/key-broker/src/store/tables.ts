@@ -6,5 +6,6 @@
 
 import type { AuditTables } from '../audit/audit-tables.ts'
 import type { CustodyTables } from '../custody/custody-tables.ts'
+import type { KeyTables } from '../keys/key-tables.ts'
 
-export interface Tables extends CustodyTables, AuditTables {}
+export interface Tables extends CustodyTables, AuditTables, KeyTables {}

@@ -1,0 +1,23 @@
+export interface KeyTables {
+  readonly 'broker.key': KeyTable
+  readonly 'broker.key_version': KeyVersionTable
+}
+
+/** A key. What is not sealed is there to find it by, and is compared with what is. */
+export interface KeyTable {
+  /** In lower case. */
+  readonly name: string
+  readonly revision: number
+  readonly sealed: Buffer
+  readonly current: string
+  readonly deleted: boolean
+  /** When something is to be done with it by itself. */
+  readonly due_at: string | null
+}
+
+export interface KeyVersionTable {
+  readonly key: string
+  readonly id: string
+  readonly revision: number
+  readonly sealed: Buffer
+}
