@@ -108,6 +108,11 @@ export function encodeRequestStream(
   )
 }
 
+/** Bytes of a request whose content is of known length and written as it is read. */
+export function requestBytesOf(head: RequestHead, contentLength: number): number {
+  return requestHeadOf(head, 'known').length + lengthOf(contentLength).length + contentLength
+}
+
 /**
  * Writes a response as its content is read, as {@link encodeRequestStream}.
  *

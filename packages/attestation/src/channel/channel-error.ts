@@ -2,8 +2,16 @@ import type { Problem } from '../bytes/index.ts'
 import type { BinaryHttpCode } from './bhttp.ts'
 import type { OhttpCode } from './encapsulation.ts'
 
-/** `unavailable`: nothing came back. `unsealed-response`: what came back was not sealed, and is not believed. */
-export type ChannelCode = OhttpCode | BinaryHttpCode | 'unavailable' | 'unsealed-response'
+/**
+ * `unavailable`: nothing came back, or no more of it. `unsealed-response`: what came back was not sealed, and is not
+ * believed. `other-origin`: the request was for somebody else.
+ */
+export type ChannelCode =
+  | OhttpCode
+  | BinaryHttpCode
+  | 'unavailable'
+  | 'unsealed-response'
+  | 'other-origin'
 
 export type ChannelProblem = Problem<ChannelCode>
 

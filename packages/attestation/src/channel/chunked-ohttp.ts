@@ -42,10 +42,11 @@ import {
   type SourceReader,
   varintOf,
 } from './intake.ts'
-import type { OhttpKey } from './key-config.ts'
+import type { KeyConfig, OhttpKey } from './key-config.ts'
 import { channelLimits } from './limits.ts'
 import type { Random } from './random.ts'
 import type { ReplayWindow } from './replay-window.ts'
+import { kemBytes } from './suite.ts'
 
 export const chunkedRequestMediaType = 'message/ohttp-chunked-req'
 export const chunkedResponseMediaType = 'message/ohttp-chunked-res'
@@ -173,6 +174,14 @@ export async function openChunkedResponse(input: {
     const key = await pending
     return ok(chunks.rest(await chunks.next(key), key))
   })
+}
+
+/** Bytes of a sealed request whose binary HTTP has so many, in `filled` chunks of the usual size. */
+export function sealedLengthOf({ kem }: Pick<KeyConfig, 'kem'>, length: number): number {
+  const { chunkBytes } = channelLimits
+  const others = Math.max(0, Math.ceil(length / chunkBytes) - 1)
+  const framing = others * varintOf(chunkBytes + tagBytes).length + 1
+  return headerBytes + kemBytes[kem].enc + framing + (others + 1) * tagBytes + length
 }
 
 const final = utf8Of('final')

@@ -65,6 +65,7 @@ export {
   type ReplayCode,
   type ReplayWindow,
 } from './replay-window.ts'
+export type { SealedBody } from './request-body.ts'
 export {
   type ChannelRequest,
   type ChannelResponse,
@@ -74,6 +75,19 @@ export {
   type TransferOptions,
   type Transport,
 } from './sealed-channel.ts'
+export {
+  createSealedFetch,
+  NotVerifiedError,
+  type SealedFetch,
+  type SealedFetchOptions,
+  type SealedRequestInit,
+} from './sealed-fetch.ts'
 export type { AeadId, KdfId, KemId, SymmetricSuite } from './suite.ts'
+export {
+  type CarryOptions,
+  fetchTransport,
+  type SealedMessage,
+  type SealedTransport,
+} from './transport.ts'
 export { isVerifiedPeer, type PeerTrust, verifyPeer } from './verify-peer.ts'
 export { derivePrivateKey, supportedKems, webHpke } from './web-hpke.ts'

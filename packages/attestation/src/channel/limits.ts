@@ -6,6 +6,8 @@ export const channelLimits = {
   streamBytesMax: 8_589_934_592,
   /** Bytes that are sealed together in a message of chunks, unless said otherwise. */
   chunkBytes: 65_536,
+  /** Bytes of a body of known length that a client seals before it sends any of it. */
+  wholeBytesMax: 1_048_576,
   /** Bytes that may be sealed together in a message of chunks. */
   chunkBytesMax: 1_048_576,
   /** Fields of one header section. */

@@ -5,15 +5,16 @@
  * @module
  */
 
-import { equalBytes, jsonOf, type Problem } from '../bytes/index.ts'
+import { equalBytes } from '../bytes/index.ts'
 import { decodeResponse, encodeRequest, type Field } from './bhttp.ts'
-import { type ChannelCode, ChannelError } from './channel-error.ts'
-import type { OhttpCode, SealedExchange } from './encapsulation.ts'
+import { ChannelError } from './channel-error.ts'
+import type { SealedExchange } from './encapsulation.ts'
 import type { KeyConfig } from './key-config.ts'
 import { openResponse, responseMediaType, sealRequest } from './ohttp.ts'
+import { isSealed, outerProblemOf } from './outer-answer.ts'
 import type { VerifiedPeer } from './peer.ts'
 import type { Random } from './random.ts'
-import { preferred } from './suite.ts'
+import { sealToFirst } from './seal-to-first.ts'
 import { isVerifiedPeer } from './verify-peer.ts'
 
 export interface TransferOptions {
@@ -76,7 +77,7 @@ export function openChannel(
   options: { readonly random: Random },
 ): SealedChannel {
   if (!isVerifiedPeer(peer)) throw new TypeError('not a peer that was verified')
-  const keyConfigs = preferred(peer.keyConfigs)
+  const { keyConfigs } = peer
   if (keyConfigs.length === 0) throw new TypeError('this peer offers no sealed channel')
   const channel: Omit<SealedChannel, typeof sealed> = {
     peer,
@@ -100,30 +101,23 @@ export function isKeyShared(one: VerifiedPeer, other: VerifiedPeer): boolean {
 
 type Answer = Awaited<ReturnType<Transport>>
 
-async function seal(
+function seal(
   configs: readonly KeyConfig[],
-  request: ChannelRequest,
+  { body, headers, method, path }: ChannelRequest,
   random: Random,
 ): Promise<{ readonly message: Uint8Array; readonly exchange: SealedExchange }> {
-  const encoded = encodeRequest({
-    method: request.method,
+  const request = encodeRequest({
+    method,
     scheme: 'https',
     // The peer is named by its evidence, not by a host.
     authority: '',
-    path: request.path,
-    headers: Object.entries(request.headers ?? {}).map(
+    path,
+    headers: Object.entries(headers ?? {}).map(
       ([name, value]): Field => [name.toLowerCase(), value],
     ),
-    body: request.body ?? new Uint8Array(),
+    body: body ?? new Uint8Array(),
   })
-  const [config, ...others] = configs
-  if (config === undefined) throw new Error('unreachable: there is one at least')
-  const sealedRequest = await sealRequest({ config, request: encoded, random })
-  if (sealedRequest.ok) return sealedRequest.value
-  // Not every browser knows ML-KEM, or X25519; a peer may offer another beside it.
-  const isUnknownHere = sealedRequest.problem.code === 'unsupported-suite'
-  if (isUnknownHere && others.length > 0) return seal(others, request, random)
-  throw new ChannelError(sealedRequest.problem)
+  return sealToFirst(configs, (config) => sealRequest({ config, request, random }))
 }
 
 async function carry(
@@ -141,7 +135,7 @@ async function carry(
 }
 
 async function openAnswer(answer: Answer, exchange: SealedExchange): Promise<ChannelResponse> {
-  if (answer.status !== 200 || mediaTypeOf(answer) !== responseMediaType) {
+  if (!isSealed(answer, responseMediaType)) {
     throw new ChannelError(outerProblemOf(answer))
   }
   const opened = await openResponse({ exchange, message: answer.body })
@@ -150,38 +144,6 @@ async function openAnswer(answer: Answer, exchange: SealedExchange): Promise<Cha
   if (!response.ok) throw new ChannelError(response.problem)
   const { status, headers, body } = response.value
   return { status, headers: recordOf(headers), body }
-}
-
-function mediaTypeOf({ contentType }: Answer): string {
-  return (contentType.split(';')[0] ?? '').trim().toLowerCase()
-}
-
-const outerCodes: readonly OhttpCode[] = [
-  'malformed',
-  'too-large',
-  'stale-key',
-  'unsupported-suite',
-  'not-opened',
-  'replayed',
-  'replay-window-full',
-]
-
-/** An unsealed answer is anybody's word: nothing of it is taken over but a code that we know. */
-function outerProblemOf(answer: Answer): Problem<ChannelCode> {
-  const at = `status ${answer.status}`
-  const code = outerCodes.find((one) => one === statedCodeOf(answer))
-  if (code !== undefined) return { code, at, detail: 'the peer, or whoever is between, refused' }
-  return answer.status >= 500
-    ? { code: 'unavailable', at, detail: 'the peer cannot be had' }
-    : { code: 'unsealed-response', at, detail: 'an answer that is not sealed is not believed' }
-}
-
-function statedCodeOf(answer: Answer): string | undefined {
-  if (mediaTypeOf(answer) !== 'application/problem+json') return undefined
-  const json = jsonOf(answer.body, { bytesMax: 4096, depthMax: 4 })
-  const { type } = ((json.ok ? json.value : undefined) ?? {}) as { readonly type?: unknown }
-  const prefix = 'urn:sealward:problem:'
-  return typeof type === 'string' && type.startsWith(prefix) ? type.slice(prefix.length) : undefined
 }
 
 function recordOf(fields: readonly Field[]): Readonly<Record<string, string>> {

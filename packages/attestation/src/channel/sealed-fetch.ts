@@ -1,0 +1,364 @@
+/**
+ * `fetch`, sealed to a verified peer, and to nobody else.
+ *
+ * @see docs/spec/sealed-http.md
+ * @module
+ */
+
+import { concat, type Problem, type Result, type UnixSeconds } from '../bytes/index.ts'
+import {
+  decodeResponseStream,
+  encodeRequest,
+  encodeRequestStream,
+  type InformationalResponse,
+  type RequestHead,
+  type ResponseHead,
+  requestBytesOf,
+  type Streamed,
+} from './bhttp.ts'
+import { type ByteSource, piecesOf, streamOf } from './byte-source.ts'
+import { ChannelError } from './channel-error.ts'
+import {
+  chunkedRequestMediaType,
+  chunkedResponseMediaType,
+  openChunkedResponse,
+  sealChunkedRequest,
+  sealedLengthOf,
+} from './chunked-ohttp.ts'
+import type { HpkeEngine } from './hpke-engine.ts'
+import { channelLimits } from './limits.ts'
+import { isSealed, outerProblemBytesMax, outerProblemOf } from './outer-answer.ts'
+import type { VerifiedPeer } from './peer.ts'
+import type { Random } from './random.ts'
+import { type OpenBody, type RequestBody, requestBodyOf, type SealedBody } from './request-body.ts'
+import { sealToFirst } from './seal-to-first.ts'
+import { isKeyShared } from './sealed-channel.ts'
+import type { SealedTransport } from './transport.ts'
+import { isVerifiedPeer } from './verify-peer.ts'
+import { webHpke } from './web-hpke.ts'
+
+/** What a sealed `fetch` is made of. */
+export interface SealedFetchOptions {
+  /** Where the peer is reached, `https://platform.example`. Requests for anywhere else are refused. */
+  readonly origin: string
+  /**
+   * Verifies who the peer is, now. It is asked before the first request, when what it said has lapsed, and when a
+   * key of the peer's is said to be stale.
+   */
+  readonly verify: () => Promise<Result<VerifiedPeer, Problem>>
+  readonly transport: SealedTransport
+  /** For ephemeral keys. */
+  readonly random: Random
+  /** Computes HPKE; Web Crypto does, unless said. */
+  readonly engine?: HpkeEngine
+  readonly now: () => UnixSeconds
+}
+
+/** As `fetch` takes it. Modes, credentials, caches and redirects mean nothing inside of the seal. */
+export interface SealedRequestInit extends Omit<RequestInit, 'body'> {
+  /** What `fetch` takes, or any other source of bytes. */
+  readonly body?: SealedBody | null
+  /** Is told how much of the sealed request has been taken by the transport, and how much there is where known. */
+  readonly onUploadProgress?: (sentBytes: number, totalBytes: number | undefined) => void
+  /** Is given each informational response (1xx) as it comes. */
+  readonly onInformational?: (response: InformationalResponse) => void
+}
+
+/** `fetch` to one verified peer. */
+export interface SealedFetch {
+  /**
+   * Sends a request sealed to the peer, and resolves with its answer, whatever its status, as soon as its head is
+   * there. The body is opened as it is read.
+   *
+   * Rejects, and its body fails, with a {@link ChannelError}, or with the signal's reason when that is aborted;
+   * it rejects with {@link NotVerifiedError} when there is no verified peer to send to, and with `TypeError` for
+   * arguments that no request can be made of. It follows no redirect. Nothing is ever sent in clear.
+   */
+  (input: RequestInfo | URL, init?: SealedRequestInit): Promise<Response>
+  /** The peer that the next request is sealed to; verifies it where that is due. */
+  peer(): Promise<VerifiedPeer>
+}
+
+/** Leaves a sealed `fetch` when the peer could not be verified. Nothing was sent. */
+export class NotVerifiedError extends Error {
+  readonly problem: Problem
+  constructor(problem: Problem) {
+    super(problem.detail)
+    this.name = 'NotVerifiedError'
+    this.problem = problem
+  }
+}
+
+/** Makes a `fetch` that is sealed to whom `verify` verifies. */
+export function createSealedFetch(options: SealedFetchOptions): SealedFetch {
+  const { origin } = new URL(options.origin)
+  const peers = createPeers(options)
+  const sealedFetch = async (
+    input: RequestInfo | URL,
+    init: SealedRequestInit = {},
+  ): Promise<Response> => {
+    const request = await requestOf(input, init, origin)
+    request.signal?.throwIfAborted()
+    const peer = await peers.current()
+    try {
+      return await exchange(options, peer, request)
+    } catch (error) {
+      if (!(error instanceof ChannelError) || error.problem.code !== 'stale-key') throw error
+      // That comes unsealed, so it is anybody's word. Who the peer is now says whether it is so.
+      const fresh = await peers.after(peer)
+      // If not, the request may have arrived, and sending it again would have it done twice.
+      if (isKeyShared(peer, fresh)) throw error
+      if (!request.body.canBeSentAgain) throw new ChannelError(notAgain, { cause: error })
+      return await exchange(options, fresh, request)
+    }
+  }
+  return Object.assign(sealedFetch, { peer: () => peers.current() })
+}
+
+const notAgain = {
+  code: 'stale-key',
+  at: 'body',
+  detail: 'the peer has new keys, and this body cannot be read a second time',
+} as const
+
+interface Peers {
+  /** A peer whose verification has not lapsed. */
+  current(): Promise<VerifiedPeer>
+  /** One that was verified after `stale` was. */
+  after(stale: VerifiedPeer): Promise<VerifiedPeer>
+}
+
+/** One verification at a time: whoever asks meanwhile waits for the same. */
+function createPeers({ verify, now }: Pick<SealedFetchOptions, 'verify' | 'now'>): Peers {
+  let peer: VerifiedPeer | undefined
+  let running: Promise<VerifiedPeer> | undefined
+  const verifyOnce = (): Promise<VerifiedPeer> => {
+    running ??= verifyNow().finally(() => {
+      running = undefined
+    })
+    return running
+  }
+  const verifyNow = async (): Promise<VerifiedPeer> => {
+    peer = undefined
+    const verified = await verify()
+    if (!verified.ok) throw new NotVerifiedError(verified.problem)
+    if (!isVerifiedPeer(verified.value)) throw new TypeError('not a peer that was verified')
+    peer = verified.value
+    return peer
+  }
+  const hasLapsed = ({ token, evidence }: VerifiedPeer): boolean =>
+    now() >= Math.min(token.expiresAt, evidence.earliestExpiry)
+  return {
+    async current() {
+      if (running !== undefined) return running
+      return peer === undefined || hasLapsed(peer) ? verifyOnce() : peer
+    },
+    async after(stale) {
+      if (running !== undefined) return running
+      return peer === undefined || peer === stale ? verifyOnce() : peer
+    },
+  }
+}
+
+interface SealedRequest {
+  readonly head: RequestHead
+  readonly hasContentType: boolean
+  readonly body: RequestBody
+  readonly signal: AbortSignal | undefined
+  readonly onUploadProgress: SealedRequestInit['onUploadProgress']
+  readonly onInformational: SealedRequestInit['onInformational']
+}
+
+async function requestOf(
+  input: RequestInfo | URL,
+  init: SealedRequestInit,
+  origin: string,
+): Promise<SealedRequest> {
+  const given = typeof input === 'string' || input instanceof URL ? undefined : input
+  const url = new URL(given?.url ?? `${input as string | URL}`, origin)
+  if (url.origin !== origin) {
+    throw new ChannelError({
+      code: 'other-origin',
+      at: url.origin,
+      detail: `this fetch is sealed to ${origin}; nothing was sent`,
+    })
+  }
+  const method = methodOf(init.method ?? given?.method ?? 'GET')
+  const headers = new Headers(init.headers ?? given?.headers)
+  const body = init.body === undefined ? await bodyIn(given) : init.body
+  if (body !== null && body !== undefined && (method === 'GET' || method === 'HEAD')) {
+    throw new TypeError(`a ${method} request has no body`)
+  }
+  return {
+    head: {
+      method,
+      scheme: 'https',
+      // The peer is named by its evidence, not by a host.
+      authority: '',
+      path: url.pathname + url.search,
+      headers: [...headers],
+    },
+    hasContentType: headers.has('content-type'),
+    body: requestBodyOf(body),
+    signal: init.signal ?? given?.signal ?? undefined,
+    onUploadProgress: init.onUploadProgress,
+    onInformational: init.onInformational,
+  }
+}
+
+/** Not every browser gives the body of a request as a stream. */
+async function bodyIn(request: Request | undefined): Promise<SealedBody | null> {
+  if (request?.bodyUsed === true) throw new TypeError('the body of this request was read already')
+  if (request === undefined || request.body === null) return null
+  if (request.body !== undefined) return request.body
+  const blob = await request.blob()
+  return blob.size === 0 ? null : blob
+}
+
+/** As `fetch` has it: these are written in upper case, others as they are. */
+function methodOf(method: string): string {
+  return /^(delete|get|head|options|post|put)$/i.test(method) ? method.toUpperCase() : method
+}
+
+async function exchange(
+  { transport, random, engine = webHpke }: SealedFetchOptions,
+  peer: VerifiedPeer,
+  request: SealedRequest,
+): Promise<Response> {
+  const { signal, onUploadProgress, onInformational } = request
+  const content = guarded(request.body.open())
+  const { plain, length } = await encode(request, content)
+  const sealed = await sealToFirst(peer.keyConfigs, async (config) => {
+    const result = await sealChunkedRequest({ config, random, engine, request: plain })
+    if (!result.ok) return result
+    const sealedLength = length === undefined ? undefined : sealedLengthOf(config, length)
+    return { ok: true, value: { ...result.value, length: sealedLength } }
+  })
+  const isShort = plain instanceof Uint8Array
+  const carried = transport(
+    {
+      mediaType: chunkedRequestMediaType,
+      body: isShort ? await gathered(sealed.message) : sealed.message,
+      length: sealed.length,
+    },
+    {
+      ...(signal === undefined ? {} : { signal }),
+      ...(onUploadProgress === undefined ? {} : { onUploadProgress }),
+    },
+  )
+  const answer = await carried.catch((cause: unknown) => {
+    content.rethrow()
+    throw brokenOff(cause, signal, 'nothing came back')
+  })
+  const body = answered(answer.body, signal)
+  if (!isSealed(answer, chunkedResponseMediaType)) {
+    throw new ChannelError(outerProblemOf({ ...answer, body: await beginningOf(body) }))
+  }
+  const opened = await openChunkedResponse({ exchange: sealed.exchange, message: body })
+  if (!opened.ok) throw new ChannelError(opened.problem)
+  const response = await decodeResponseStream(
+    opened.value,
+    onInformational === undefined ? {} : { onInformational },
+  )
+  if (!response.ok) throw new ChannelError(response.problem)
+  return await responseOf(response.value, request.head.method)
+}
+
+interface Content extends OpenBody {
+  /** Throws what reading the content failed with, if it did: it is the caller's own error. */
+  rethrow(): void
+}
+
+function guarded(body: OpenBody): Content {
+  let failure: { readonly error: unknown } | undefined
+  async function* source(): AsyncGenerator<Uint8Array> {
+    try {
+      yield* piecesOf(body.source)
+    } catch (error) {
+      failure = { error }
+      throw error
+    }
+  }
+  return {
+    ...body,
+    source: source(),
+    rethrow() {
+      if (failure !== undefined) throw failure.error
+    },
+  }
+}
+
+/** A short request is made as a whole, a longer one as it is read. */
+async function encode(
+  { head: given, hasContentType }: SealedRequest,
+  { source, length, contentType }: OpenBody,
+): Promise<{ readonly plain: ByteSource; readonly length: number | undefined }> {
+  const head =
+    hasContentType || contentType === undefined
+      ? given
+      : { ...given, headers: [...given.headers, ['content-type', contentType] as const] }
+  if (length === undefined) return { plain: encodeRequestStream(head, source), length }
+  if (length > channelLimits.wholeBytesMax) {
+    const plain = encodeRequestStream(head, source, { contentLength: length })
+    return { plain, length: requestBytesOf(head, length) }
+  }
+  const plain = encodeRequest({ ...head, body: await gathered(piecesOf(source)) })
+  return { plain, length: plain.length }
+}
+
+/** The answer as it comes; a connection that breaks is told as what it is. */
+async function* answered(
+  body: ByteSource,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
+  const pieces = piecesOf(body)
+  try {
+    for (;;) {
+      const { done, value } = await pieces.next().catch((cause: unknown) => {
+        throw brokenOff(cause, signal, 'the answer broke off')
+      })
+      signal?.throwIfAborted()
+      if (done === true) return
+      yield value
+    }
+  } finally {
+    await pieces.return()
+  }
+}
+
+function brokenOff(cause: unknown, signal: AbortSignal | undefined, detail: string): unknown {
+  if (signal?.aborted === true) return signal.reason
+  return new ChannelError({ code: 'unavailable', at: 'transport', detail }, { cause })
+}
+
+async function gathered(source: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = []
+  for await (const piece of source) pieces.push(piece)
+  return concat(...pieces)
+}
+
+async function beginningOf(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = []
+  let length = 0
+  for await (const piece of body) {
+    pieces.push(piece)
+    length += piece.length
+    if (length > outerProblemBytesMax) break
+  }
+  return concat(...pieces)
+}
+
+const nullBodyStatuses: readonly number[] = [204, 205, 304]
+
+async function responseOf(
+  { status, headers, body }: Streamed<ResponseHead>,
+  method: string,
+): Promise<Response> {
+  const init = { status, headers: new Headers(headers.map(([name, value]) => [name, value])) }
+  if (method !== 'HEAD' && !nullBodyStatuses.includes(status)) {
+    return new Response(streamOf(body), init)
+  }
+  // It has no content to read, so that it came whole is found out here.
+  for await (const _ of body);
+  return new Response(null, init)
+}
