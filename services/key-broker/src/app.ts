@@ -6,13 +6,14 @@
 
 import type { Identity } from '@sealward/enclave/identity'
 import { createServer, type Server } from '@sealward/enclave/server'
+import { addAuditRoutes } from './audit/audit-routes.ts'
 import type { Broker, Routes } from './broker.ts'
 import { addEvidenceRoute } from './evidence/evidence-routes.ts'
 
 export type { Broker, Routes } from './broker.ts'
 
 /** Routes for people and their tools, by bearer token; and for those who bring evidence in their requests. */
-const openRoutes: readonly Routes[] = []
+const openRoutes: readonly Routes[] = [addAuditRoutes]
 
 /** Routes for workloads on attested TLS. */
 const attestedRoutes: readonly Routes[] = []

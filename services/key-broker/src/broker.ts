@@ -3,7 +3,7 @@ import type { Sealer } from '@sealward/enclave/sealing'
 import type { Clock, Random } from '@sealward/enclave/server'
 import type { Logger } from '@sealward/enclave/telemetry'
 import type { FastifyInstance } from 'fastify'
-import type { Audit } from './audit/audit.ts'
+import type { AuditLog } from './audit/audit.ts'
 import type { BrokerRates } from './config.ts'
 import type { People } from './people/people.ts'
 import type { Authorities } from './release/authorities.ts'
@@ -16,7 +16,7 @@ export interface Broker {
   readonly database: Database
   /** Seals what is in the database, under the root key. */
   readonly sealer: Sealer
-  readonly audit: Audit
+  readonly audit: AuditLog
   /** Nobody, where no identity provider is named. */
   readonly people: People | undefined
   readonly authorities: Authorities

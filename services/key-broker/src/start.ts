@@ -19,7 +19,8 @@ import {
 } from '@sealward/enclave/server'
 import type { Logger } from '@sealward/enclave/telemetry'
 import { createAttestedServer, createOpenServer } from './app.ts'
-import { createAudit } from './audit/audit.ts'
+import { openAuditLog } from './audit/audit.ts'
+import { keepSigned } from './audit/keep-signed.ts'
 import type { Broker } from './broker.ts'
 import type { BrokerConfig } from './config.ts'
 import { type KeyEncryption, keyEncryptionOf } from './custody/key-encryption.ts'
@@ -53,6 +54,9 @@ export async function startKeyBroker(options: StartOptions): Promise<Running> {
     for (const end of closing.splice(0).reverse()) await end()
   }
   try {
+    const audit = taken(await openAuditLog({ database, sealer, clock }))
+    const signing = keepSigned(audit, log)
+    closing.push(() => signing.stop())
     const authorities = createAuthorities(config.authorities, {
       clock,
       onProblem: ({ code }) => log.warn('deny-list-not-renewed', { code }),
@@ -63,7 +67,7 @@ export async function startKeyBroker(options: StartOptions): Promise<Running> {
       publicUrl,
       database,
       sealer,
-      audit: createAudit(),
+      audit,
       people: identityProvider && createPeople({ identityProvider, resource, development, clock }),
       authorities,
       recoverableDays: config.recoverableDays,
