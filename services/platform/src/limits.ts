@@ -6,16 +6,12 @@
 
 /** One sealed request, and so the largest film. Bytes. */
 export const sealedRequestBytesMax: number = 64 * 1024 * 1024
-/** The request for evidence: a nonce in JSON. Bytes. */
-export const evidenceRequestBytesMax = 1024
 /** One FHIR resource as JSON. Bytes. */
 export const resourceBytesMax: number = 256 * 1024
 /** Nesting of one FHIR resource. */
 export const resourceDepthMax = 32
 /** A film file as it is uploaded. Bytes. */
 export const filmBytesMax: number = 48 * 1024 * 1024
-/** Header fields of an inner request. */
-export const innerHeadersMax = 32
 /** Path and query of an inner request. Characters. */
 export const innerPathCharactersMax = 2048
 /** Resources in the answer to one search. */
@@ -38,12 +34,6 @@ export const cacheLifetimeSeconds = 600
 export const cachePatienceMs = 500
 /** How long the cache is left alone after it failed. Seconds. */
 export const cacheRestSeconds = 10
-/** Requests remembered against replay under one channel key; then the key is replaced. */
-export const rememberedRequestsMax = 100_000
-/** Life of a channel key. Seconds. */
-export const channelKeyLifetimeSeconds: number = 24 * 3600
-/** A replaced channel key is still opened for this long, so that a running upload arrives. Seconds. */
-export const channelKeyOverlapSeconds = 300
 /** A peer's evidence is asked for again after this long. Seconds. */
 export const peerVerificationLifetimeSeconds = 600
 /** An exchanged token is replaced when it has less than this left. Seconds. */
@@ -60,9 +50,5 @@ export const ordersAtOnceMax = 2
 export const renderedSidePixelsMax = 1024
 /** Highest versions remembered against rows rolled back, in this process. */
 export const rememberedVersionsMax = 100_000
-/** Sealed requests that are opened at once. */
-export const sealedRequestsAtOnceMax = 64
-/** All sealed requests that are being received or answered, together. Bytes. */
-export const sealedBytesAtOnceMax: number = 512 * 1024 * 1024
 /** From the first byte of a sealed request to the last of its answer. Seconds. */
 export const sealedRequestSecondsMax = 120

@@ -8,15 +8,9 @@ import type { OperationOutcomeIssue } from '@medplum/fhirtypes'
 import type { Problem } from '@sealward/attestation/bytes'
 
 export type PlatformCode =
-  | 'malformed'
-  | 'stale-key'
-  | 'unsupported-suite'
-  | 'replayed'
   | 'too-large'
   | 'unsupported-media-type'
   | 'not-found'
-  | 'evidence-unavailable'
-  | 'overloaded'
   | 'broken-program'
   | 'token-missing'
   | 'token-malformed'
@@ -25,7 +19,6 @@ export type PlatformCode =
   | 'role-missing'
   | 'role-insufficient'
   | 'identity-provider-unavailable'
-  | 'method-not-allowed'
   | 'body-malformed'
   | 'wrong-resource-type'
   | 'resource-invalid'
@@ -44,16 +37,10 @@ export type PlatformCode =
   | 'provider-unavailable'
 
 export const problems: Readonly<Record<PlatformCode, readonly [status: number, title: string]>> = {
-  // Outside the sealed channel.
-  malformed: [400, 'The message cannot be read'],
-  'stale-key': [422, 'The message is sealed to a key that is not in use'],
-  'unsupported-suite': [400, 'The message is sealed in a way that was not offered'],
-  replayed: [409, 'The message has been received before'],
+  // As HTTP has them.
   'too-large': [413, 'The message is too large'],
   'unsupported-media-type': [415, 'The media type is not one that is taken here'],
   'not-found': [404, 'There is nothing here'],
-  'evidence-unavailable': [503, 'Evidence cannot be had at the moment'],
-  overloaded: [503, 'Too many requests at once'],
   'broken-program': [500, 'Something is broken on our side'],
   // Who asks.
   'token-missing': [401, 'Sign in first'],
@@ -64,7 +51,6 @@ export const problems: Readonly<Record<PlatformCode, readonly [status: number, t
   'role-insufficient': [403, 'The account may not do this'],
   'identity-provider-unavailable': [503, 'Staff cannot be identified at the moment'],
   // What is asked.
-  'method-not-allowed': [405, 'The method is not one that is taken here'],
   'body-malformed': [400, 'The body cannot be read'],
   'wrong-resource-type': [422, 'Another kind of resource was expected'],
   'resource-invalid': [422, 'The resource does not meet FHIR R4'],

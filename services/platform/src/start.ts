@@ -8,6 +8,11 @@ import {
   createSignerKeys,
 } from '@sealward/enclave/identity'
 import { createProviderKeys, verifyBearer } from '@sealward/enclave/identity-provider'
+import {
+  addSealedRoutes,
+  createChannelKeys,
+  openSharedReplayMemory,
+} from '@sealward/enclave/sealed-http'
 import { createSealer, masterKeyOf } from '@sealward/enclave/sealing'
 import { createServer, type Running, systemClock, systemRandom } from '@sealward/enclave/server'
 import type { Logger } from '@sealward/enclave/telemetry'
@@ -25,8 +30,6 @@ import type { PeerFailure } from './peers/verify-attested.ts'
 import type { Platform } from './platform.ts'
 import type { ApiProblem } from './problems.ts'
 import { createOwnProof } from './receipts/own-proof.ts'
-import { createChannelKeys } from './sealed-http/channel-keys.ts'
-import { addPublicRoutes } from './sealed-http/public-app.ts'
 import { roles } from './staff/staff.ts'
 import { openStore } from './store/store.ts'
 import { gatherTrust } from './trust/trust.ts'
@@ -36,6 +39,8 @@ export async function startPlatform(service: {
   readonly tee: Tee
   readonly config: PlatformConfig
   readonly log: Logger
+  /** What all replicas make the same channel keys of; drawn, and this process's alone, where there is none. */
+  readonly channelSeed?: Uint8Array
 }): Promise<Running> {
   const { config, log, tee } = service
   const { initTimeData } = tee
@@ -143,17 +148,31 @@ export async function startPlatform(service: {
       pathCharactersMax: innerPathCharactersMax,
     },
   })
-  addPublicRoutes(server.app, {
+  const onConnectionLost = (): void => log.warn('database-connection-lost')
+  const { channelSeed } = service
+  const keys = await createChannelKeys({
+    clock,
+    random,
+    ...(channelSeed !== undefined && {
+      shared: {
+        seed: channelSeed,
+        memory: await openSharedReplayMemory({ url: config.databaseUrl, onConnectionLost }),
+      },
+    }),
+  })
+  addSealedRoutes(server.app, {
     inner,
-    keys: await createChannelKeys({ clock, random }),
+    keys,
     evidence: (nonce, extras) => identity.evidence(nonce, extras),
     random,
+    limits: { requestBytesMax: sealedRequestBytesMax, pathCharactersMax: innerPathCharactersMax },
   })
   const { port } = await server.listen(config.port)
   return {
     ports: { public: port },
     async close() {
       await server.close()
+      await keys.close()
       await queue.close()
       await films.close()
       await Promise.all([diagnostics.close(), cache.close(), passport.close()])

@@ -1,0 +1,226 @@
+import { hkdfSync } from 'node:crypto'
+import { ok, type Problem, type Result, utf8Of } from '@sealward/attestation/bytes'
+import {
+  encodeKeyConfigs,
+  generateKeyConfig,
+  type OhttpKey,
+  type OhttpProblem,
+  openRequest,
+  type ReplayWindow,
+  type SealedExchange,
+} from '@sealward/attestation/channel'
+import type { Clock, Random } from '../effects/index.ts'
+import { epochLookUpMs, epochOverlapSeconds, epochSeconds, openedInPartMax } from './limits.ts'
+import {
+  createReplayMemory,
+  type Epoch,
+  type Epochs,
+  isAfter,
+  type MemoryUnavailable,
+  nameOf,
+  type ReplayMemory,
+  stale,
+} from './replay-memory.ts'
+
+/** HPKE key encapsulation: X25519 first, P-256 for clients that have no other. */
+const kems = [0x0020, 0x0010] as const
+
+export interface OpenedRequest {
+  readonly exchange: SealedExchange
+  /** Binary HTTP. */
+  readonly request: Uint8Array
+}
+
+/** The keys that requests are sealed to. Their private halves never leave the process. */
+export interface ChannelKeys {
+  /** `application/ohttp-keys` of the keys to seal to now. */
+  offered(): Promise<Result<Uint8Array, MemoryUnavailable>>
+  /** Opens a message, once among all replicas. */
+  open(message: Uint8Array): Promise<Result<OpenedRequest, OhttpProblem | MemoryUnavailable>>
+  close(): Promise<void>
+}
+
+/** What replicas have in common, so that each opens what was sealed to another. */
+export interface SharedChannel {
+  /** 32 bytes that all replicas get from a key broker, and nobody else. */
+  readonly seed: Uint8Array
+  readonly memory: ReplayMemory
+}
+
+/**
+ * Keys by epoch: replaced every day, and before more was opened under them than is remembered at once.
+ *
+ * Without `shared` each epoch's keys are drawn in this process, and gone with it. With it they are derived from
+ * the seed and the epoch: the same in all replicas, and whoever holds the seed can make them again.
+ */
+export async function createChannelKeys(deps: {
+  readonly clock: Clock
+  readonly random: Random
+  readonly shared?: SharedChannel
+  /** Those of one process; `openedInPartMax` unless said. */
+  readonly openedInPartMax?: number
+}): Promise<ChannelKeys> {
+  const { clock, random, shared } = deps
+  const memory = shared?.memory ?? createReplayMemory()
+  const partMax = deps.openedInPartMax ?? openedInPartMax
+  const keysOf = keysByEpoch(shared?.seed, random)
+  const opened = new Map<string, number>()
+  let known: Epochs | undefined
+  let lookedUpAt = Number.NEGATIVE_INFINITY
+
+  const today = (): Epoch => ({ day: Math.floor(clock.now() / epochSeconds), part: 0 })
+  const begin = async (epoch: Epoch): Promise<Result<Epochs, MemoryUnavailable>> => {
+    const begun = await memory.begin(epoch)
+    if (!begun.ok) return begun
+    // A memory that has gone back has forgotten something.
+    if (known !== undefined && isAfter(known.newest, begun.value.newest)) return forgotten
+    known = begun.value
+    keysOf.keep(known)
+    for (const name of opened.keys()) if (!namesOf(known).includes(name)) opened.delete(name)
+    return ok(known)
+  }
+  const current = async (): Promise<Result<Epochs, MemoryUnavailable>> => {
+    if (known === undefined || isAfter(today(), known.newest)) return begin(today())
+    const { newest } = known
+    if ((opened.get(nameOf(newest)) ?? 0) < partMax) return ok(known)
+    return begin({ ...newest, part: newest.part + 1 })
+  }
+  const isOver = (epoch: Epoch): boolean =>
+    clock.now() >= (epoch.day + 1) * epochSeconds + epochOverlapSeconds
+  const keyFor = async (message: Uint8Array, epochs: Epochs): Promise<EpochKey | undefined> => {
+    for (const epoch of [epochs.newest, epochs.previous]) {
+      if (epoch === undefined || isOver(epoch)) continue
+      const found = (await keysOf.keys(epoch)).find(({ config }) => isNamedIn(message, config))
+      if (found !== undefined) return { ...found, epoch }
+    }
+    return undefined
+  }
+  /** Another replica may have begun an epoch that nobody here has heard of. */
+  const lookUp = async (message: Uint8Array): Promise<Result<EpochKey, Refusal>> => {
+    const epochs = await current()
+    if (!epochs.ok) return epochs
+    const key = await keyFor(message, epochs.value)
+    if (key !== undefined) return ok(key)
+    if (shared === undefined || performance.now() - lookedUpAt < epochLookUpMs) return stale
+    lookedUpAt = performance.now()
+    const renewed = await begin(today())
+    if (!renewed.ok) return renewed
+    const found = await keyFor(message, renewed.value)
+    return found === undefined ? stale : ok(found)
+  }
+
+  const first = await current()
+  if (!first.ok) throw new Error(first.problem.detail)
+  return {
+    async offered() {
+      const here = await current()
+      if (!here.ok) return here
+      const epochs = shared === undefined ? here : await begin(today())
+      if (!epochs.ok) return epochs
+      const keys = await keysOf.keys(epochs.value.newest)
+      return ok(encodeKeyConfigs(keys.map(({ config }) => config)))
+    },
+    async open(message) {
+      const key = message.length < headerBytes ? undefined : await lookUp(message)
+      if (key?.ok === false) return key
+      const seen: Uint8Array[] = []
+      const request = await openRequest({
+        keys: key === undefined ? [] : [key.value],
+        message,
+        replay: noting(seen),
+      })
+      if (!request.ok || key === undefined) return request
+      const [enc] = seen
+      if (enc === undefined) throw new Error('unreachable: what was opened had a key')
+      const { epoch } = key.value
+      const admitted = await memory.admit(epoch, enc)
+      if (!admitted.ok) return admitted
+      opened.set(nameOf(epoch), (opened.get(nameOf(epoch)) ?? 0) + 1)
+      return request
+    },
+    close: () => memory.close(),
+  }
+}
+
+type Refusal = Problem<'stale-key'> | MemoryUnavailable
+type EpochKey = OhttpKey & { readonly epoch: Epoch }
+
+const headerBytes = 7
+
+const forgotten: { readonly ok: false; readonly problem: MemoryUnavailable } = {
+  ok: false,
+  problem: {
+    code: 'replay-memory-unavailable',
+    at: 'database',
+    detail: 'The memory of what was opened is older than it was.',
+  },
+}
+
+function isNamedIn(message: Uint8Array, { keyId, kem }: OhttpKey['config']): boolean {
+  return message[0] === keyId && (message[1] ?? 0) * 256 + (message[2] ?? 0) === kem
+}
+
+/** Lets everything in, and notes it: whether it was opened before, the memory is asked afterwards. */
+function noting(seen: Uint8Array[]): ReplayWindow {
+  return {
+    admit(_keyId, enc) {
+      seen.push(enc)
+      return ok(true)
+    },
+    size: () => 0,
+    forget: () => {},
+  }
+}
+
+/** Three bits of the day, three of its part, two of the KEM: neighbours in time never have the same. */
+function keyIdOf({ day, part }: Epoch, kemIndex: number): number {
+  return ((day & 7) << 5) | ((part & 7) << 2) | kemIndex
+}
+
+function namesOf({ newest, previous }: Epochs): readonly string[] {
+  return previous === undefined ? [nameOf(newest)] : [nameOf(newest), nameOf(previous)]
+}
+
+/** Makes the keys of an epoch when they are first asked for, and forgets those of epochs that are not kept. */
+function keysByEpoch(
+  seed: Uint8Array | undefined,
+  random: Random,
+): {
+  keys(epoch: Epoch): Promise<readonly OhttpKey[]>
+  keep(epochs: Epochs): void
+} {
+  const made = new Map<string, Promise<readonly OhttpKey[]>>()
+  return {
+    keys(epoch) {
+      const name = nameOf(epoch)
+      const keys =
+        made.get(name) ??
+        Promise.all(
+          kems.map((kem, index) =>
+            generateKeyConfig({
+              keyId: keyIdOf(epoch, index),
+              kem,
+              random: seed === undefined ? random : derived(seed, `${name} ${kem.toString(16)}`),
+            }),
+          ),
+        )
+      made.set(name, keys)
+      return keys
+    },
+    keep(epochs) {
+      const names = namesOf(epochs)
+      for (const name of made.keys()) if (!names.includes(name)) made.delete(name)
+    },
+  }
+}
+
+/** Not random at all: what DeriveKeyPair makes a key pair of. @see RFC 9180, section 7.1.3 */
+function derived(seed: Uint8Array, what: string): Random {
+  let draws = 0
+  return {
+    bytes(length) {
+      const info = utf8Of(`sealward channel key 1 ${what} ${draws++}`)
+      return new Uint8Array(hkdfSync('sha256', seed, new Uint8Array(), info, length))
+    },
+  }
+}
