@@ -571,8 +571,8 @@ test('a message to a key that is not ours asks for a new verification', async ()
 
 test('a message is taken once', async () => {
   const { peer } = await at.channel()
-  // X25519 and P-256.
-  expect(peer.keyConfigs.map(({ kem }) => kem)).toEqual([0x0020, 0x0010])
+  // MLKEM768-X25519, X25519 and P-256.
+  expect(peer.keyConfigs.map(({ kem }) => kem)).toEqual([0x647a, 0x0020, 0x0010])
   for (const config of peer.keyConfigs) {
     const message = await sealed(config)
     expect((await post('/sealed', message, 'message/ohttp-req')).status).toBe(200)

@@ -9,9 +9,11 @@ import {
   type ReplayWindow,
   type SealedExchange,
 } from '@sealward/attestation/channel'
+import { nodeHpke } from '../cryptography/index.ts'
 import type { Clock, Random } from '../effects/index.ts'
 import { epochLookUpMs, epochOverlapSeconds, epochSeconds, openedInPartMax } from './limits.ts'
 import {
+  type Admission,
   createReplayMemory,
   type Epoch,
   type Epochs,
@@ -19,11 +21,12 @@ import {
   type MemoryUnavailable,
   nameOf,
   type ReplayMemory,
+  replayed,
   stale,
 } from './replay-memory.ts'
 
-/** HPKE key encapsulation: X25519 first, P-256 for clients that have no other. */
-const kems = [0x0020, 0x0010] as const
+/** HPKE key encapsulation: the hybrid that a quantum computer does not break, X25519, P-256 for clients that have no other. */
+const kems = [0x647a, 0x0020, 0x0010] as const
 
 export interface OpenedRequest {
   readonly exchange: SealedExchange
@@ -109,6 +112,23 @@ export async function createChannelKeys(deps: {
     return found === undefined ? stale : ok(found)
   }
 
+  /** Asks the memory, whose own codes are kept for whoever opened. */
+  const gateOf = (epoch: Epoch | undefined): Gate => {
+    let refused: Extract<Admission, { readonly ok: false }> | undefined
+    return {
+      async admit(_keyId, enc) {
+        const admitted = epoch === undefined ? stale : await memory.admit(epoch, enc)
+        if (epoch !== undefined && admitted.ok) {
+          opened.set(nameOf(epoch), (opened.get(nameOf(epoch)) ?? 0) + 1)
+          return admitted
+        }
+        if (!admitted.ok) refused = admitted
+        return replayed
+      },
+      refused: () => refused,
+    }
+  }
+
   const first = await current()
   if (!first.ok) throw new Error(first.problem.detail)
   return {
@@ -123,23 +143,18 @@ export async function createChannelKeys(deps: {
     async open(message) {
       const key = message.length < headerBytes ? undefined : await lookUp(message)
       if (key?.ok === false) return key
-      const seen: Uint8Array[] = []
-      const request = await openRequest({
-        keys: key === undefined ? [] : [key.value],
-        message,
-        replay: noting(seen),
-      })
-      if (!request.ok || key === undefined) return request
-      const [enc] = seen
-      if (enc === undefined) throw new Error('unreachable: what was opened had a key')
-      const { epoch } = key.value
-      const admitted = await memory.admit(epoch, enc)
-      if (!admitted.ok) return admitted
-      opened.set(nameOf(epoch), (opened.get(nameOf(epoch)) ?? 0) + 1)
-      return request
+      const gate = gateOf(key?.value.epoch)
+      const keys = key === undefined ? [] : [key.value]
+      const request = await openRequest({ keys, message, replay: gate })
+      return gate.refused() ?? request
     },
     close: () => memory.close(),
   }
+}
+
+interface Gate extends ReplayWindow {
+  /** Why the message was not admitted. */
+  refused(): Extract<Admission, { readonly ok: false }> | undefined
 }
 
 type Refusal = Problem<'stale-key'> | MemoryUnavailable
@@ -158,18 +173,6 @@ const forgotten: { readonly ok: false; readonly problem: MemoryUnavailable } = {
 
 function isNamedIn(message: Uint8Array, { keyId, kem }: OhttpKey['config']): boolean {
   return message[0] === keyId && (message[1] ?? 0) * 256 + (message[2] ?? 0) === kem
-}
-
-/** Lets everything in, and notes it: whether it was opened before, the memory is asked afterwards. */
-function noting(seen: Uint8Array[]): ReplayWindow {
-  return {
-    admit(_keyId, enc) {
-      seen.push(enc)
-      return ok(true)
-    },
-    size: () => 0,
-    forget: () => {},
-  }
 }
 
 /** Three bits of the day, three of its part, two of the KEM: neighbours in time never have the same. */
@@ -200,6 +203,7 @@ function keysByEpoch(
             generateKeyConfig({
               keyId: keyIdOf(epoch, index),
               kem,
+              engine: nodeHpke,
               random: seed === undefined ? random : derived(seed, `${name} ${kem.toString(16)}`),
             }),
           ),
