@@ -15,30 +15,33 @@ test('there are parsers to try', () => {
   expect(targets.length).toBeGreaterThan(25)
 })
 
-test.each(targets)('$name accepts what it starts from', ({ seeds, run }) => {
+test.each(targets)('$name accepts what it starts from', async ({ seeds, run }) => {
   expect(seeds.length).toBeGreaterThan(0)
-  for (const one of seeds) expect(run(one)).toMatchObject({ ok: true })
+  for (const one of seeds) expect(await run(one)).toMatchObject({ ok: true })
 })
 
-test.each(targets)('$name stands what is made of its seeds', (target) => {
-  const report = fuzz(target, { seed, executionsMax, secondsMax: 15 })
+test.each(targets)('$name stands what is made of its seeds', async (target) => {
+  const report = await fuzz(target, { seed, executionsMax, secondsMax: 15 })
   process.stdout.write(`${target.name}: ${report.executions} inputs, ${report.accepted} accepted\n`)
   expect(report.executions).toBeGreaterThan(300)
   expect(report.finding).toBe(undefined)
 })
 
-test('the same seed makes the same inputs', () => {
-  const inputsOf = (chosen: number): readonly string[] => {
+test('the same seed makes the same inputs', async () => {
+  const inputsOf = async (chosen: number): Promise<readonly string[]> => {
     const inputs: string[] = []
     const run: FuzzTarget['run'] = (input) => {
       inputs.push(Buffer.from(input).toString('hex'))
       return { ok: input.length % 2 === 0 }
     }
-    fuzz({ name: 'recorded', seeds: [new Uint8Array(40)], run }, { seed: chosen, ...settings })
+    await fuzz(
+      { name: 'recorded', seeds: [new Uint8Array(40)], run },
+      { seed: chosen, ...settings },
+    )
     return inputs
   }
-  expect(inputsOf(5)).toEqual(inputsOf(5))
-  expect(inputsOf(5)).not.toEqual(inputsOf(6))
+  expect(await inputsOf(5)).toEqual(await inputsOf(5))
+  expect(await inputsOf(5)).not.toEqual(await inputsOf(6))
 })
 
 const settings = { executionsMax: 500, secondsMax: 20 }
@@ -52,25 +55,25 @@ test.each<readonly [string, (input: Uint8Array) => void, RegExp]>([
     /^throws Error: found$/,
   ],
   ['takes too long', () => waitMs(400), /^takes too long$/],
-])('a parser that %s is found', (name, misbehave, what) => {
+])('a parser that %s is found', async (name, misbehave, what) => {
   const run: FuzzTarget['run'] = (input) => {
     if (input[0] === 0xff) misbehave(input)
     return { ok: false }
   }
   const target: FuzzTarget = { name, seeds: [new Uint8Array(8)], run }
-  const { finding } = fuzz(target, { seed: 1, ...settings })
+  const { finding } = await fuzz(target, { seed: 1, ...settings })
   expect(finding?.what).toMatch(what)
-  expect(finding && fuzzOnce(target, finding.input)).toEqual(finding)
+  expect(finding && (await fuzzOnce(target, finding.input))).toEqual(finding)
 })
 
-test('a parser that keeps what it was given is found', () => {
+test('a parser that keeps what it was given is found', async () => {
   const kept: Uint8Array[] = []
   const run: FuzzTarget['run'] = (input) => {
     kept.push(input, new Uint8Array(262_144))
     return { ok: false }
   }
   const target: FuzzTarget = { name: 'keeping', seeds: [new Uint8Array(8)], run }
-  expect(fuzz(target, { seed: 1, ...settings }).finding?.what).toBe('keeps memory')
+  expect((await fuzz(target, { seed: 1, ...settings })).finding?.what).toBe('keeps memory')
   expect(kept.length).toBe(1000)
 })
 

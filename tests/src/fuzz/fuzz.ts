@@ -40,10 +40,10 @@ export interface FuzzReport {
  *
  * @param seed - the same seed and the same seeds of the target make the same inputs in the same order.
  */
-export function fuzz(
+export async function fuzz(
   { name, seeds, captured = [], run }: FuzzTarget,
   { seed, executionsMax, secondsMax }: { seed: number; executionsMax: number; secondsMax: number },
-): FuzzReport {
+): Promise<FuzzReport> {
   const random = randomOf(seed)
   const corpus = [...seeds, ...captured]
   const corpusMax = corpus.length + fuzzLimits.corpusInputsMax
@@ -54,12 +54,14 @@ export function fuzz(
   let finding: Finding | undefined
   while (executions < executionsMax && performance.now() - started < 1000 * secondsMax) {
     const input = unchanged.shift() ?? mutated(corpus, random, fuzzLimits.inputBytesMax)
-    const outcome = outcomeOf(run, input)
+    const outcome = await outcomeOf(run, input)
     executions += 1
     longestMs = Math.max(longestMs, outcome.ms)
     const what =
       outcome.thrown ??
-      (outcome.ms > fuzzLimits.inputMsMax && isSlow(run, input) ? 'takes too long' : undefined)
+      (outcome.ms > fuzzLimits.inputMsMax && (await isSlow(run, input))
+        ? 'takes too long'
+        : undefined)
     if (what !== undefined) {
       finding = { target: name, what, input }
       break
@@ -79,9 +81,12 @@ export function fuzz(
 }
 
 /** Runs a parser on one input, as {@link fuzz} would. */
-export function fuzzOnce({ name, run }: FuzzTarget, input: Uint8Array): Finding | undefined {
-  const { thrown } = outcomeOf(run, input)
-  const what = thrown ?? (isSlow(run, input) ? 'takes too long' : undefined)
+export async function fuzzOnce(
+  { name, run }: FuzzTarget,
+  input: Uint8Array,
+): Promise<Finding | undefined> {
+  const { thrown } = await outcomeOf(run, input)
+  const what = thrown ?? ((await isSlow(run, input)) ? 'takes too long' : undefined)
   return what === undefined ? undefined : { target: name, what, input }
 }
 
@@ -91,18 +96,19 @@ interface Outcome {
   readonly thrown: string | undefined
 }
 
-function outcomeOf(run: FuzzTarget['run'], input: Uint8Array): Outcome {
+async function outcomeOf(run: FuzzTarget['run'], input: Uint8Array): Promise<Outcome> {
   const started = performance.now()
   try {
-    const { ok } = run(input)
+    const { ok } = await run(input)
     return { ms: performance.now() - started, accepted: ok, thrown: undefined }
   } catch (error) {
     return { ms: performance.now() - started, accepted: false, thrown: `throws ${String(error)}` }
   }
 }
 
-function isSlow(run: FuzzTarget['run'], input: Uint8Array): boolean {
-  const times = Array.from({ length: fuzzLimits.runsAgain }, () => outcomeOf(run, input).ms)
+async function isSlow(run: FuzzTarget['run'], input: Uint8Array): Promise<boolean> {
+  const times: number[] = []
+  while (times.length < fuzzLimits.runsAgain) times.push((await outcomeOf(run, input)).ms)
   const median = times.toSorted((a, b) => a - b)[fuzzLimits.runsAgain >> 1] ?? 0
   return median > fuzzLimits.inputMsMax
 }

@@ -32,10 +32,11 @@ if (targets.length === 0) {
 if (!Number.isSafeInteger(seed) || !(seconds > 0)) wrongUsage('seconds and seed are numbers.')
 
 const { input, here } = values
-const stands = targets.map((target) => {
-  if (input !== undefined) return replay(target, input)
-  return here ? run(target) : runApart(target)
-})
+const stands: boolean[] = []
+for (const target of targets) {
+  if (input !== undefined) stands.push(await replay(target, input))
+  else stands.push(here ? await run(target) : runApart(target))
+}
 process.exitCode = stands.every(Boolean) ? 0 : 1
 
 function runApart({ name: target }: FuzzTarget): boolean {
@@ -46,9 +47,9 @@ function runApart({ name: target }: FuzzTarget): boolean {
   return status === 0
 }
 
-function run(target: FuzzTarget): boolean {
+async function run(target: FuzzTarget): Promise<boolean> {
   const settings = { seed, executionsMax: Number.POSITIVE_INFINITY, secondsMax: seconds }
-  const report = fuzz(target, settings)
+  const report = await fuzz(target, settings)
   const { executions, accepted, finding } = report
   const rate = Math.round(executions / report.seconds)
   write(
@@ -62,10 +63,10 @@ function run(target: FuzzTarget): boolean {
   return false
 }
 
-function replay(target: FuzzTarget, file: string): boolean {
+async function replay(target: FuzzTarget, file: string): Promise<boolean> {
   const input = bytesOfHex(readFileSync(file, 'utf8').trim())
   if (input === undefined) return wrongUsage(`${file} is not hex.`)
-  const finding = fuzzOnce(target, input)
+  const finding = await fuzzOnce(target, input)
   write(`${target.name}: ${finding === undefined ? 'stands it' : finding.what}`)
   return finding === undefined
 }

@@ -37,6 +37,7 @@ import {
 } from '@sealward/attestation/x509'
 import { parseBundle } from '@sealward/enclave/endorsements'
 import { attestParsers } from './attest-targets.ts'
+import { channelParsers } from './channel-targets.ts'
 import { capturedFuzzSeeds, readFuzzSeeds } from './fuzz-seeds.ts'
 import { policyJwsParsers } from './policy-jws-targets.ts'
 import { policyEvaluation, policyQuery, policyText } from './policy-targets.ts'
@@ -49,7 +50,9 @@ export interface FuzzTarget {
   readonly seeds: readonly Uint8Array[]
   /** Captured elsewhere, accepted or not; often there are none. */
   readonly captured?: readonly Uint8Array[]
-  readonly run: (input: Uint8Array) => Pick<Result<unknown>, 'ok'>
+  readonly run: (
+    input: Uint8Array,
+  ) => Pick<Result<unknown>, 'ok'> | Promise<Pick<Result<unknown>, 'ok'>>
 }
 
 /** Every parser of evidence, endorsements and what is written down about them. */
@@ -108,6 +111,7 @@ const parsers: Readonly<Record<string, FuzzTarget['run']>> = {
   ...attestParsers,
   ...tokenParsers,
   ...policyJwsParsers,
+  ...channelParsers,
   'policy-text': policyText,
   'policy-evaluation': policyEvaluation,
   'policy-query': policyQuery,

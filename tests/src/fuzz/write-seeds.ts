@@ -30,6 +30,7 @@ import {
 import { raTlsWorld } from '../../../packages/attestation/src/evidence/ra-tls.fixtures.ts'
 import { sampleWorld } from '../../../packages/attestation/src/verification/sample-world.fixtures.ts'
 import { attestSeedsOf } from './attest-targets.ts'
+import { channelSeeds } from './channel-targets.ts'
 import { fuzzSeedsFile } from './fuzz-seeds.ts'
 import { policyJwsSeeds } from './policy-jws-targets.ts'
 import { policySeeds } from './policy-seeds.ts'
@@ -144,6 +145,7 @@ const seeds: Readonly<Record<string, readonly Uint8Array[]>> = {
   ...policySeeds,
   ...(await policyJwsSeeds()),
   ...tokenSeeds(),
+  ...(await channelSeeds()),
   ...attestSeedsOf({ quote, tdxQuote: tdxQuoteOf(quote), maaReport, runtimeData }),
   cbor: [Uint8Array.of(0xa2, 0x01, 0x83, 0x01, 0x20, 0x42, 0x01, 0x02, 0x61, 0x61, 0xf5)],
   json: [utf8Of(endorsements.tcb_info), json({ a: [1, 2.5e3, null, { b: 'é\n' }] })],

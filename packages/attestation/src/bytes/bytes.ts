@@ -75,6 +75,11 @@ export function textOf(bytes: Uint8Array): string | undefined {
 
 /** All `parts`, one after the other, in a new byte string. */
 export function concat(...parts: readonly Uint8Array[]): Uint8Array {
+  return joined(parts)
+}
+
+/** As {@link concat}, of any number of parts. */
+export function joined(parts: readonly Uint8Array[]): Uint8Array {
   const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0))
   let offset = 0
   for (const part of parts) {

@@ -11,6 +11,7 @@ export {
   concat,
   equalBytes,
   hexOf,
+  joined,
   textOf,
   utf8Of,
   withoutNul,

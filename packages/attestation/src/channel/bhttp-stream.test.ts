@@ -184,6 +184,15 @@ describe('requests that come piece by piece', () => {
     })
   })
 
+  test('content that is nearly all lengths of pieces is refused', async () => {
+    const line = hex('02 03474554 056874747073 00 012f 00')
+    const pieces = (count: number): Uint8Array =>
+      concat(line, new Uint8Array(2 * count).fill(1), Uint8Array.of(0, 0))
+    expect(await requestOf(pieces(69_000))).toMatchObject({ body: new Uint8Array(69_000).fill(1) })
+    expect(await requestOf(pieces(71_000))).toBe('bhttp-too-large')
+    expect(decodeRequest(pieces(71_000))).toMatchObject({ problem: { code: 'bhttp-too-large' } })
+  })
+
   test('content of another length than was said leaves no whole message', async () => {
     for (const contentLength of [3, 5]) {
       const message = encodeRequestStream(head, [utf8Of('bo'), utf8Of('dy')], { contentLength })

@@ -289,17 +289,29 @@ function decodingNow<Head extends object>(
     intake.push(message)
     intake.end()
     const { head, form } = readNow(headIn(intake))
-    const content = contentIn(intake, form, channelLimits.messageBytesMax)
-    const pieces: Uint8Array[] = []
-    for (let piece = readNow(content()); piece !== undefined; piece = readNow(content())) {
-      pieces.push(piece)
-    }
-    const [first = empty, ...more] = pieces
-    return { ok: true, value: { ...head, body: more.length === 0 ? first : concat(...pieces) } }
+    return { ok: true, value: { ...head, body: bodyNow(intake, form) } }
   } catch (error) {
     if (!(error instanceof ChannelError)) throw error
     return { ok: false, problem: error.problem as BinaryHttpProblem }
   }
+}
+
+function bodyNow(intake: Intake, form: Form): Uint8Array {
+  const content = contentIn(intake, form, channelLimits.messageBytesMax)
+  const first = readNow(content())
+  if (first === undefined) return empty
+  let whole = first
+  let length = first.length
+  for (let piece = readNow(content()); piece !== undefined; piece = readNow(content())) {
+    // There is no more of it than is left of the message.
+    if (whole === first) {
+      whole = new Uint8Array(length + piece.length + intake.available())
+      whole.set(first)
+    }
+    whole.set(piece, length)
+    length += piece.length
+  }
+  return whole.subarray(0, length)
 }
 
 function decodingStream<Head extends object>(
@@ -411,7 +423,7 @@ function contentIn(
   form: Form,
   contentBytesMax: number,
 ): () => Reading<Uint8Array | undefined> {
-  let [left, total, hasBegun] = [0, 0, false]
+  let [left, total, chunks, hasBegun] = [0, 0, 0, false]
   function* begin(): Reading<boolean> {
     // Section 3.8 again: content that is empty may be left out.
     if (!hasBegun && (yield* intake.isAtEnd())) return false
@@ -419,8 +431,12 @@ function contentIn(
     hasBegun = true
     left = yield* intake.varint()
     total += left
+    chunks += 1
     if (total > contentBytesMax) {
       intake.fail('bhttp-too-large', `more than ${contentBytesMax} bytes`)
+    }
+    if (chunks > channelLimits.contentChunksMax + total / 16) {
+      intake.fail('bhttp-too-large', 'more pieces than content')
     }
     return left > 0
   }

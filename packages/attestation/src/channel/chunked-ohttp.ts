@@ -285,19 +285,7 @@ function* chunkIn(intake: Intake, bytesMax: number): Reading<Chunk> {
     Math.max(0, bytesMax - intake.offset()),
   )
   if (length > max) intake.fail('too-large', `more than ${max} bytes`)
-  return { bytes: yield* isFinal ? restIn(intake, max) : intake.bytes(length), isFinal }
-}
-
-function* restIn(intake: Intake, max: number): Reading<Uint8Array> {
-  const parts: Uint8Array[] = []
-  let length = 0
-  while (!(yield* intake.isAtEnd())) {
-    const part = yield* intake.some(Number.POSITIVE_INFINITY)
-    parts.push(part)
-    length += part.length
-    if (length > max) intake.fail('too-large', `more than ${max} bytes`)
-  }
-  return concat(...parts)
+  return { bytes: yield* isFinal ? intake.rest(max) : intake.bytes(length), isFinal }
 }
 
 function refusalIn(error: unknown): { readonly ok: false; readonly problem: OhttpProblem } {

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { concat, type Result } from '../bytes/index.ts'
+import { joined, type Result } from '../bytes/index.ts'
 import { type ByteSource, piecesOf } from './byte-source.ts'
 import { type ChannelCode, ChannelError, type ChannelProblem } from './channel-error.ts'
 
@@ -28,6 +28,8 @@ export interface Intake {
   bytes(length: number): Reading<Uint8Array>
   /** As many as are there, at least one and at most `max`; fails when none comes. */
   some(max: number): Reading<Uint8Array>
+  /** All that is still to come; fails when that is more than `max`. */
+  rest(max: number): Reading<Uint8Array>
   /** RFC 9000, section 16. */
   varint(): Reading<number>
   fail(code: ChannelCode, detail: string): never
@@ -57,11 +59,26 @@ export function createIntake(codes: {
     available -= taken.length
     return taken
   }
+  /** Where short pieces are put together: a view of each would take more memory than its bytes. */
+  let gathering = { bytes: new Uint8Array(), used: 0 }
+  const gather = (piece: Uint8Array): void => {
+    const last = pieces.at(-1)
+    const { bytes, used } = gathering
+    const isOpen = last?.buffer === bytes.buffer && used + piece.length <= bytes.length
+    if (!isOpen) gathering = { bytes: new Uint8Array(gatheredBytes), used: 0 }
+    const from = gathering.used
+    gathering.bytes.set(piece, from)
+    gathering.used += piece.length
+    const start = isOpen && last !== undefined ? last.byteOffset : from
+    if (isOpen) pieces.pop()
+    pieces.push(gathering.bytes.subarray(start, gathering.used))
+  }
   const intake: Intake = {
     push(piece) {
       if (piece.length === 0) return
-      pieces.push(piece)
       available += piece.length
+      if (pieces.length > 0 && piece.length < gatheredBytes / 4) gather(piece)
+      else pieces.push(piece)
     },
     end() {
       hasEnded = true
@@ -85,11 +102,18 @@ export function createIntake(codes: {
         parts.push(part)
         left -= part.length
       }
-      return concat(...parts)
+      return joined(parts)
     },
     *some(max) {
       if (yield* intake.isAtEnd()) fail(codes.truncated, 'more bytes needed')
       return take(max)
+    },
+    *rest(max) {
+      for (;;) {
+        if (available > max) fail(codes.tooLarge, `more than ${max} bytes`)
+        if (hasEnded) return yield* intake.bytes(available)
+        yield
+      }
     },
     *varint() {
       const [first = 0] = yield* intake.bytes(1)
@@ -102,6 +126,9 @@ export function createIntake(codes: {
   }
   return intake
 }
+
+/** Bytes that short pieces are put together in. */
+const gatheredBytes = 4096
 
 /** Runs a parser on what is there. */
 export function readNow<T>(reading: Reading<T>): T {

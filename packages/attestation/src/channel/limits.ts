@@ -16,6 +16,8 @@ export const channelLimits = {
   fieldSectionBytesMax: 65_536,
   /** Bytes of a method, scheme, authority or path. */
   controlBytesMax: 8192,
+  /** Pieces of content of indeterminate length, beside one for every 16 bytes of it. */
+  contentChunksMax: 65_536,
   /** Informational responses before the final one. */
   informationalMax: 8,
   /** Bytes of `application/ohttp-keys`. */

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { concat, type Problem, type Result, type UnixSeconds } from '../bytes/index.ts'
+import { joined, type Problem, type Result, type UnixSeconds } from '../bytes/index.ts'
 import {
   decodeResponseStream,
   encodeRequest,
@@ -334,7 +334,7 @@ function brokenOff(cause: unknown, signal: AbortSignal | undefined, detail: stri
 async function gathered(source: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const pieces: Uint8Array[] = []
   for await (const piece of source) pieces.push(piece)
-  return concat(...pieces)
+  return joined(pieces)
 }
 
 async function beginningOf(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
@@ -345,7 +345,7 @@ async function beginningOf(body: AsyncIterable<Uint8Array>): Promise<Uint8Array>
     length += piece.length
     if (length > outerProblemBytesMax) break
   }
-  return concat(...pieces)
+  return joined(pieces)
 }
 
 const nullBodyStatuses: readonly number[] = [204, 205, 304]
