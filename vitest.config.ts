@@ -6,6 +6,7 @@ const slow = [
   '**/trained-model.test.ts',
   'tests/src/fuzz/fuzz.test.ts',
   '**/hostile-input.test.ts',
+  'packages/attestation/src/channel/flat-memory.test.ts',
   'apps/cli/src/evidence/captured.test.ts',
   'packages/enclave/src/evidence/simulated/launch.test.ts',
   'packages/enclave/src/endorsements/cached-source.test.ts',

@@ -242,10 +242,11 @@ async function gathered(source: AsyncIterable<Uint8Array>): Promise<Uint8Array> 
   return joined(pieces)
 }
 
-/** The input in pieces, whose lengths are its own bytes. */
+/** The input in pieces, whose lengths are its own bytes: short ones at its beginning. */
 function* piecesOf(input: Uint8Array): Generator<Uint8Array> {
   for (let from = 0; from < input.length; ) {
-    const to = from + 1 + ((input[from] ?? 0) % 61)
+    const length = 1 + ((input[from] ?? 0) % 61)
+    const to = from + (from < 4096 ? length : 61 * length)
     yield input.subarray(from, to)
     from = to
   }

@@ -5,7 +5,7 @@ export const channelLimits = {
   /** Bytes of one message that is sealed in chunks, and of the content inside it: 8 GiB. */
   streamBytesMax: 8_589_934_592,
   /** Bytes that are sealed together in a message of chunks, unless said otherwise. */
-  chunkBytes: 65_536,
+  chunkBytes: 262_144,
   /** Bytes of a body of known length that a client seals before it sends any of it. */
   wholeBytesMax: 1_048_576,
   /** Bytes that may be sealed together in a message of chunks. */
