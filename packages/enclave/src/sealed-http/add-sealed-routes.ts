@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { Readable } from 'node:stream'
 import {
   base64UrlOf,
   bytesOfBase64Url,
@@ -7,20 +8,35 @@ import {
   type Result,
 } from '@sealward/attestation/bytes'
 import {
+  ChannelError,
+  chunkedRequestMediaType,
+  chunkedResponseMediaType,
   decodeRequest,
+  decodeRequestStream,
   encodeResponse,
+  encodeResponseStream,
+  type RequestHead,
   requestMediaType,
   responseMediaType,
+  type Streamed,
+  sealChunkedResponse,
   sealResponse,
 } from '@sealward/attestation/channel'
 import type { EvidenceDocument } from '@sealward/attestation/evidence'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Random } from '../effects/index.ts'
-import { answerInside, refusedInside } from './answer-inside.ts'
+import { answerInside, refusalInside, refusedInside } from './answer-inside.ts'
+import { arriving, leaving } from './arriving.ts'
 import { bodyWithin, createBudget, overloaded } from './body.ts'
 import type { ChannelKeys } from './channel-keys.ts'
-import { evidenceRequestBytesMax, type SealedHttpLimits, sealedHttpLimits } from './limits.ts'
+import {
+  evidenceRequestBytesMax,
+  lingerSecondsMax,
+  type SealedHttpLimits,
+  sealedHttpLimits,
+} from './limits.ts'
 import { type SealedHttpCode, type SealedHttpProblem, sendRefusal } from './problems.ts'
+import { streamInside } from './stream-inside.ts'
 
 /** Evidence about this process for whoever sent `nonce`. */
 export type GiveEvidence = (
@@ -45,7 +61,7 @@ export interface SealedRoutesOptions {
 export function addSealedRoutes(server: FastifyInstance, options: SealedRoutesOptions): void {
   const { inner, keys, random } = options
   const limits = { ...sealedHttpLimits, ...options.limits }
-  let underWay = 0
+  let [underWay, streams] = [0, 0]
   const held = createBudget(limits.bytesAtOnceMax)
 
   server.post('/evidence', { bodyLimit: evidenceRequestBytesMax }, async (request, reply) => {
@@ -67,35 +83,55 @@ export function addSealedRoutes(server: FastifyInstance, options: SealedRoutesOp
       .send(JSON.stringify(document.value))
   })
 
-  // In a scope of its own, so that no other route takes bodies of this size.
+  // In a scope of its own, so that no other route takes bodies of this size, or as they come.
   void server.register(async (scope) => {
-    scope.addContentTypeParser(
-      requestMediaType,
-      (_request: FastifyRequest, payload: IncomingMessage) =>
-        bodyWithin(held, payload, limits.requestBytesMax),
+    scope.addContentTypeParser(requestMediaType, (_request: FastifyRequest, payload: Readable) =>
+      received(payload),
     )
-    scope.post('/sealed', { bodyLimit: limits.requestBytesMax }, async (request, reply) => {
-      const { body } = request
-      if (body === overloaded) {
-        // What is still on its way is not waited for.
-        return sendRefusal(reply.header('connection', 'close'), tryAgain)
-      }
-      if (!(body instanceof Uint8Array)) {
-        return refuse(reply, 'unsupported-media-type', 'content-type', `Send ${requestMediaType}.`)
-      }
-      try {
-        if (underWay >= limits.requestsAtOnceMax) return sendRefusal(reply, tryAgain)
-        underWay += 1
-        try {
-          return await answerSealed(body, reply)
-        } finally {
-          underWay -= 1
-        }
-      } finally {
-        held.give(body.length)
-      }
+    scope.addContentTypeParser(chunkedRequestMediaType, (_request, payload, done) =>
+      done(null, payload),
+    )
+    scope.post('/sealed', { config: { streams: true } }, async (request, reply) => {
+      const { body, raw } = request
+      if (body === raw) return answerStream(raw, reply)
+      if (body instanceof Received) return answerWhole(body, reply)
+      const types = `${requestMediaType} or ${chunkedRequestMediaType}`
+      return refuse(reply, 'unsupported-media-type', 'content-type', `Send ${types}.`)
     })
   })
+
+  async function received(payload: Readable): Promise<Received> {
+    const within = AbortSignal.timeout(limits.requestSecondsMax * 1000)
+    const giveUp = (): unknown => payload.destroy()
+    within.addEventListener('abort', giveUp)
+    try {
+      return new Received(await bodyWithin(held, arriving(payload, limits), limits.requestBytesMax))
+    } catch (error) {
+      if (error instanceof ChannelError) return new Received(error.problem)
+      throw error
+    } finally {
+      within.removeEventListener('abort', giveUp)
+    }
+  }
+
+  async function answerWhole({ body }: Received, reply: FastifyReply): Promise<FastifyReply> {
+    // What is still on its way is not waited for.
+    if (body === overloaded) return sendRefusal(reply.header('connection', 'close'), tryAgain)
+    if (!(body instanceof Uint8Array)) {
+      return sendRefusal(reply.header('connection', 'close'), publicProblem(body))
+    }
+    try {
+      if (underWay >= limits.requestsAtOnceMax) return sendRefusal(reply, tryAgain)
+      underWay += 1
+      try {
+        return await answerSealed(body, reply)
+      } finally {
+        underWay -= 1
+      }
+    } finally {
+      held.give(body.length)
+    }
+  }
 
   async function answerSealed(message: Uint8Array, reply: FastifyReply): Promise<FastifyReply> {
     const opened = await keys.open(message)
@@ -103,15 +139,111 @@ export function addSealedRoutes(server: FastifyInstance, options: SealedRoutesOp
     const { exchange, request } = opened.value
     const decoded = decodeRequest(request)
     const answer = decoded.ok
-      ? await answerInside(inner, decoded.value, limits)
+      ? (refusalInside(inner, decoded.value, limits) ?? (await answerInside(inner, decoded.value)))
       : refusedInside(400, { ...decoded.problem, code: 'malformed' })
     const response = encodeResponse(answer)
-    return reply
-      .code(200)
-      .header('content-type', responseMediaType)
-      .header('cache-control', 'no-store')
-      .send(Buffer.from(await sealResponse({ exchange, response, random })))
+    return sealedReply(reply, responseMediaType).send(
+      Buffer.from(await sealResponse({ exchange, response, random })),
+    )
   }
+
+  async function answerStream(
+    message: IncomingMessage,
+    reply: FastifyReply,
+  ): Promise<FastifyReply> {
+    if (streams >= limits.streamsAtOnceMax) {
+      return sendRefusal(reply.header('connection', 'close'), tryAgain)
+    }
+    streams += 1
+    const ended = new AbortController()
+    const end = (): void => ended.abort()
+    const tooLong = setTimeout(end, limits.streamSecondsMax * 1000)
+    reply.raw.once('close', () => {
+      streams -= 1
+      clearTimeout(tooLong)
+      end()
+      throwAwayTheRest(message)
+    })
+    try {
+      return await answerOpened(message, reply, ended.signal)
+    } catch (error) {
+      // The request broke off, or a part of it does not open.
+      if (error instanceof ChannelError) return broken(reply, brokenOff(error.problem))
+      if (ended.signal.aborted) return broken(reply, tooSlow)
+      throw error
+    }
+  }
+
+  async function answerOpened(
+    message: IncomingMessage,
+    reply: FastifyReply,
+    ended: AbortSignal,
+  ): Promise<FastifyReply> {
+    const bytesMax = limits.streamBytesMax
+    const opened = await keys.openChunked(arriving(message, limits), { bytesMax })
+    if (!opened.ok) return broken(reply, publicProblem(opened.problem))
+    const { exchange, request } = opened.value
+    const decoded = await decodeRequestStream(request, { contentBytesMax: bytesMax })
+    if (!decoded.ok && !decoded.problem.code.startsWith('bhttp-')) {
+      return broken(reply, brokenOff(decoded.problem))
+    }
+    const response = decoded.ok
+      ? await responseTo(decoded.value, ended)
+      : encodeResponse(refusedInside(400, { ...decoded.problem, code: 'malformed' }))
+    const sealed = await sealChunkedResponse({ exchange, response, random })
+    const taken = leaving(sealed, limits.idleSecondsMax, () => reply.raw.destroy())
+    return (
+      sealedReply(reply, chunkedResponseMediaType)
+        .header('incremental', '?1')
+        // What nginx is told the same by.
+        .header('x-accel-buffering', 'no')
+        .send(Readable.from(taken, { objectMode: false, highWaterMark: 65_536 }))
+    )
+  }
+
+  async function responseTo(
+    request: Streamed<RequestHead>,
+    ended: AbortSignal,
+  ): Promise<Uint8Array | AsyncIterable<Uint8Array>> {
+    const refusal = refusalInside(inner, request, limits)
+    if (refusal !== undefined) return encodeResponse(refusal)
+    const { head, body, contentLength } = await streamInside(inner, request, request.body, ended)
+    return encodeResponseStream(head, body, contentLength === undefined ? {} : { contentLength })
+  }
+}
+
+/** A body that was taken as a whole, or why it was not. */
+class Received {
+  readonly body: Uint8Array | typeof overloaded | Problem
+  constructor(body: Received['body']) {
+    this.body = body
+  }
+}
+
+function sealedReply(reply: FastifyReply, mediaType: string): FastifyReply {
+  return reply
+    .code(200)
+    .header('content-type', mediaType)
+    .header('cache-control', 'no-store, no-transform')
+}
+
+/** Refuses what has not come whole, and does not wait for the rest. */
+function broken(reply: FastifyReply, problem: SealedHttpProblem): FastifyReply {
+  return sendRefusal(reply.header('connection', 'close'), problem)
+}
+
+/** Whoever is still sending reads no answer before they are done, unless they are let finish. */
+function throwAwayTheRest(message: IncomingMessage): void {
+  if (message.complete || message.destroyed) return
+  const patience = setTimeout(() => message.destroy(), lingerSecondsMax * 1000)
+  message.once('close', () => clearTimeout(patience))
+  message.resume()
+}
+
+const tooSlow: SealedHttpProblem = {
+  code: 'truncated',
+  at: 'body',
+  detail: 'what was sent came too slowly',
 }
 
 const tryAgain: SealedHttpProblem = {
@@ -128,6 +260,7 @@ function publicProblem({ code, at, detail }: Problem<string>): SealedHttpProblem
     case 'replay-window-full':
       return { code: 'stale-key', at, detail }
     case 'replayed':
+    case 'truncated':
     case 'too-large':
     case 'unsupported-suite':
     case 'replay-memory-unavailable':
@@ -135,6 +268,13 @@ function publicProblem({ code, at, detail }: Problem<string>): SealedHttpProblem
     default:
       return { code: 'malformed', at, detail }
   }
+}
+
+/** Of a message that was admitted: it is not to be taken for one that was not opened. */
+function brokenOff({ code, at, detail }: Problem<string>): SealedHttpProblem {
+  return code === 'truncated' || code === 'too-large'
+    ? { code, at, detail }
+    : { code: 'malformed', at, detail }
 }
 
 function nonceIn(body: unknown): Uint8Array | undefined {

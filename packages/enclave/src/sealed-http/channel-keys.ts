@@ -1,10 +1,12 @@
 import { hkdfSync } from 'node:crypto'
-import { ok, type Problem, type Result, utf8Of } from '@sealward/attestation/bytes'
+import { concat, ok, type Problem, type Result, refuse, utf8Of } from '@sealward/attestation/bytes'
 import {
+  ChannelError,
   encodeKeyConfigs,
   generateKeyConfig,
   type OhttpKey,
   type OhttpProblem,
+  openChunkedRequest,
   openRequest,
   type ReplayWindow,
   type SealedExchange,
@@ -34,12 +36,23 @@ export interface OpenedRequest {
   readonly request: Uint8Array
 }
 
+export interface OpenedStream {
+  readonly exchange: SealedExchange<'chunked'>
+  /** Binary HTTP. It fails with a {@link ChannelError}. */
+  readonly request: AsyncIterable<Uint8Array>
+}
+
 /** The keys that requests are sealed to. Their private halves never leave the process. */
 export interface ChannelKeys {
   /** `application/ohttp-keys` of the keys to seal to now. */
   offered(): Promise<Result<Uint8Array, MemoryUnavailable>>
   /** Opens a message, once among all replicas. */
   open(message: Uint8Array): Promise<Result<OpenedRequest, OhttpProblem | MemoryUnavailable>>
+  /** Opens a message in chunks as it comes, once among all replicas. */
+  openChunked(
+    message: AsyncIterable<Uint8Array>,
+    options: { readonly bytesMax: number },
+  ): Promise<Result<OpenedStream, OhttpProblem | MemoryUnavailable>>
   close(): Promise<void>
 }
 
@@ -100,6 +113,7 @@ export async function createChannelKeys(deps: {
   }
   /** Another replica may have begun an epoch that nobody here has heard of. */
   const lookUp = async (message: Uint8Array): Promise<Result<EpochKey, Refusal>> => {
+    if (message.length < headerBytes) return refuse('malformed', '@0x0', 'shorter than its header')
     const epochs = await current()
     if (!epochs.ok) return epochs
     const key = await keyFor(message, epochs.value)
@@ -113,17 +127,17 @@ export async function createChannelKeys(deps: {
   }
 
   /** Asks the memory, whose own codes are kept for whoever opened. */
-  const gateOf = (epoch: Epoch | undefined): Gate => {
+  const gateOf = (epoch: Epoch): Gate => {
     let refused: Extract<Admission, { readonly ok: false }> | undefined
     return {
       async admit(_keyId, enc) {
-        const admitted = epoch === undefined ? stale : await memory.admit(epoch, enc)
-        if (epoch !== undefined && admitted.ok) {
-          opened.set(nameOf(epoch), (opened.get(nameOf(epoch)) ?? 0) + 1)
-          return admitted
+        const admitted = await memory.admit(epoch, enc)
+        if (!admitted.ok) {
+          refused = admitted
+          return replayed
         }
-        if (!admitted.ok) refused = admitted
-        return replayed
+        opened.set(nameOf(epoch), (opened.get(nameOf(epoch)) ?? 0) + 1)
+        return admitted
       },
       refused: () => refused,
     }
@@ -141,12 +155,26 @@ export async function createChannelKeys(deps: {
       return ok(encodeKeyConfigs(keys.map(({ config }) => config)))
     },
     async open(message) {
-      const key = message.length < headerBytes ? undefined : await lookUp(message)
-      if (key?.ok === false) return key
-      const gate = gateOf(key?.value.epoch)
-      const keys = key === undefined ? [] : [key.value]
-      const request = await openRequest({ keys, message, replay: gate })
-      return gate.refused() ?? request
+      const key = await lookUp(message)
+      if (!key.ok) return key
+      const replay = gateOf(key.value.epoch)
+      const opened = await openRequest({ keys: [key.value], message, replay })
+      return replay.refused() ?? opened
+    },
+    async openChunked(message, { bytesMax }) {
+      const start = await startOf(message)
+      if (!start.ok) return start
+      const key = await lookUp(start.value.bytes)
+      if (!key.ok) return key
+      const replay = gateOf(key.value.epoch)
+      const { whole } = start.value
+      const opened = await openChunkedRequest({
+        keys: [key.value],
+        message: whole,
+        replay,
+        bytesMax,
+      })
+      return replay.refused() ?? opened
     },
     close: () => memory.close(),
   }
@@ -157,7 +185,7 @@ interface Gate extends ReplayWindow {
   refused(): Extract<Admission, { readonly ok: false }> | undefined
 }
 
-type Refusal = Problem<'stale-key'> | MemoryUnavailable
+type Refusal = Problem<'stale-key' | 'malformed'> | MemoryUnavailable
 type EpochKey = OhttpKey & { readonly epoch: Epoch }
 
 const headerBytes = 7
@@ -169,6 +197,42 @@ const forgotten: { readonly ok: false; readonly problem: MemoryUnavailable } = {
     at: 'database',
     detail: 'The memory of what was opened is older than it was.',
   },
+}
+
+/** The first bytes of a message, which say what key it is sealed to; and the whole of it still. */
+async function startOf(
+  message: AsyncIterable<Uint8Array>,
+): Promise<
+  Result<
+    { readonly bytes: Uint8Array; readonly whole: AsyncIterable<Uint8Array> },
+    Problem<'truncated'>
+  >
+> {
+  const pieces = message[Symbol.asyncIterator]()
+  let bytes: Uint8Array = new Uint8Array()
+  try {
+    while (bytes.length < headerBytes) {
+      const { done, value } = await pieces.next()
+      if (done === true) break
+      bytes = concat(bytes, value)
+    }
+  } catch (error) {
+    if (!(error instanceof ChannelError)) throw error
+    return refuse('truncated', error.problem.at, error.problem.detail)
+  }
+  async function* whole(): AsyncGenerator<Uint8Array> {
+    try {
+      yield bytes
+      for (;;) {
+        const { done, value } = await pieces.next()
+        if (done === true) return
+        yield value
+      }
+    } finally {
+      await pieces.return?.()
+    }
+  }
+  return ok({ bytes, whole: whole() })
 }
 
 function isNamedIn(message: Uint8Array, { keyId, kem }: OhttpKey['config']): boolean {

@@ -4,6 +4,7 @@ import { sendProblem } from '../server/index.ts'
 
 export type SealedHttpCode =
   | 'malformed'
+  | 'truncated'
   | 'unsupported-suite'
   | 'replayed'
   | 'too-large'
@@ -16,6 +17,7 @@ export type SealedHttpCode =
 /** Every code with which sealed routes refuse outside the channel, and its HTTP status. @see docs/spec/sealed-http.md */
 export const sealedHttpProblems: Readonly<Record<SealedHttpCode, number>> = {
   malformed: 400,
+  truncated: 400,
   'unsupported-suite': 400,
   replayed: 409,
   'too-large': 413,

@@ -16,6 +16,13 @@ import type { Logger, Metrics } from '../telemetry/index.ts'
 import { type ServerLimits, serverLimits } from './limits.ts'
 import { sendProblem } from './problem.ts'
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Whether a route takes bodies as they come, and says itself how long it waits for them. */
+    readonly streams?: boolean
+  }
+}
+
 export interface ServerOptions {
   readonly name: string
   readonly logger: Logger
@@ -55,7 +62,6 @@ export function createServer(options: ServerOptions): Server {
   const app = fastify({
     logger: false,
     bodyLimit: limits.bodyBytesMax,
-    requestTimeout: limits.requestSecondsMax * 1000,
     keepAliveTimeout: limits.keepAliveSeconds * 1000,
     maxRequestsPerSocket: limits.requestsPerConnectionMax,
     forceCloseConnections: 'idle',
@@ -82,6 +88,11 @@ export function createServer(options: ServerOptions): Server {
   app.setNotFoundHandler((_request, reply) =>
     sendProblem(reply, 404, { code: 'not-found', at: '', detail: 'There is nothing here.' }),
   )
+  app.addHook('onRequest', async ({ raw, routeOptions }) => {
+    if (raw.complete || routeOptions.config?.streams === true) return
+    const late = setTimeout(() => raw.complete || raw.destroy(), limits.requestSecondsMax * 1000)
+    raw.once('close', () => clearTimeout(late))
+  })
   app.addHook('onSend', async (_request, reply) => {
     if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store')
     reply.header('x-content-type-options', 'nosniff')
@@ -141,7 +152,8 @@ function createRawServer(
   const http = {
     maxHeaderSize: limits.headerBytesMax,
     headersTimeout: limits.headersSecondsMax * 1000,
-    requestTimeout: limits.requestSecondsMax * 1000,
+    // Routes that stream have limits of their own: a request is timed once its route is known.
+    requestTimeout: 0,
     keepAliveTimeout: limits.keepAliveSeconds * 1000,
     connectionsCheckingInterval: 1000,
   }
