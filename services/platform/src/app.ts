@@ -69,23 +69,33 @@ export function createApp(deps: {
   })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  const staffOf = new WeakMap<FastifyRequest, Staff>()
   for (const [method, url, who, handler] of routes) {
+    const answer = (reply: FastifyReply, result: Result<Answer, ApiProblem>): FastifyReply => {
+      const given = result.ok ? result.value : refusal(url, result.problem)
+      log.info('request', {
+        method,
+        route: url,
+        status: given.status,
+        durationMs: Math.round(reply.elapsedTime),
+        ...(result.ok ? {} : { code: result.problem.code }),
+      })
+      return send(reply, given)
+    }
     app.route({
       method,
       url,
+      // Before any body is taken: strangers upload nothing.
+      onRequest: async (request, reply) => {
+        const staff = await admitted(request, who)
+        if (!staff.ok) return answer(reply, staff)
+        staffOf.set(request, staff.value)
+        return undefined
+      },
       handler: async (request, reply) => {
-        const began = performance.now()
-        const result = await answerOf(request, who, handler)
-        const answer = result.ok ? result.value : refusal(url, result.problem)
-        const durationMs = Math.round(performance.now() - began)
-        log.info('request', {
-          method,
-          route: url,
-          status: answer.status,
-          durationMs,
-          ...(result.ok ? {} : { code: result.problem.code }),
-        })
-        return send(reply, answer)
+        const staff = staffOf.get(request)
+        if (staff === undefined) throw new Error('unreachable: nobody was admitted')
+        return answer(reply, await handler(platform, requestOf(request, staff)))
       },
     })
   }
@@ -102,17 +112,13 @@ export function createApp(deps: {
   })
   return app
 
-  async function answerOf(
+  async function admitted(
     request: FastifyRequest,
     who: Role | 'staff',
-    handler: Handler,
-  ): Promise<Result<Answer, ApiProblem>> {
+  ): Promise<Result<Staff, ApiProblem>> {
     const staff = await verifyStaff(request.headers.authorization)
-    if (!staff.ok) return staff
-    if (who !== 'staff' && !staff.value.roles.includes(who)) {
-      return refuse('role-insufficient', 'roles', `This is for the role ${who}.`)
-    }
-    return handler(platform, requestOf(request, staff.value))
+    if (!staff.ok || who === 'staff' || staff.value.roles.includes(who)) return staff
+    return refuse('role-insufficient', 'roles', `This is for the role ${who}.`)
   }
 }
 

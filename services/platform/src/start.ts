@@ -142,11 +142,7 @@ export async function startPlatform(service: {
   const server = createServer({
     name: 'platform',
     logger: log,
-    limits: {
-      bodyBytesMax: sealedRequestBytesMax,
-      requestSecondsMax: sealedRequestSecondsMax,
-      pathCharactersMax: innerPathCharactersMax,
-    },
+    limits: { pathCharactersMax: innerPathCharactersMax },
   })
   const onConnectionLost = (): void => log.warn('database-connection-lost')
   const { channelSeed } = service
@@ -165,7 +161,11 @@ export async function startPlatform(service: {
     keys,
     evidence: (nonce, extras) => identity.evidence(nonce, extras),
     random,
-    limits: { requestBytesMax: sealedRequestBytesMax, pathCharactersMax: innerPathCharactersMax },
+    limits: {
+      requestBytesMax: sealedRequestBytesMax,
+      requestSecondsMax: sealedRequestSecondsMax,
+      pathCharactersMax: innerPathCharactersMax,
+    },
   })
   const { port } = await server.listen(config.port)
   return {
