@@ -46,6 +46,7 @@ export const reasonOfCode: Readonly<Record<Refused['code'], RefusalReason>> = {
   'runtime-data-binding': 'key-not-bound',
   'key-config': 'key-not-bound',
   'identity-key-id': 'key-not-bound',
+  'encryption-key-id': 'key-not-bound',
   'certificate-mismatch': 'key-not-bound',
   'wrong-holder': 'key-not-bound',
   debug: 'debug',

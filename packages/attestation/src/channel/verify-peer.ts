@@ -218,6 +218,7 @@ const bindingChecks: Readonly<Record<BindingCode, CheckId>> = {
   'quote-mismatch': 'document',
   'runtime-data-binding': 'key-binding',
   'identity-key-id': 'key-binding',
+  'encryption-key-id': 'key-binding',
   'init-time-data-binding': 'configuration',
   'runtime-init-time-mismatch': 'configuration',
 }

@@ -16,6 +16,14 @@ import {
 const { quote, endorsements } = await sampleWorld()
 const runtimeData = await runtimeDataOf()
 const initTimeData = initTimeDataOf()
+const encryptionKey = {
+  kty: 'RSA',
+  n: `${'x'.repeat(511)}B`,
+  e: 'AQAB',
+  use: 'enc',
+  alg: 'RSA-OAEP-256',
+  kid: 'A'.repeat(43),
+} as const
 const document = {
   kind: 'sgx',
   quote: base64UrlOf(quote),
@@ -59,6 +67,11 @@ test('what was encoded is parsed to the same', () => {
     ok: true,
     value: initTimeData,
   })
+})
+
+test('a key that keys are released to stands after the identity key', () => {
+  const full = { ...runtimeData, keys: [runtimeData.keys[0], encryptionKey] as const }
+  expect(parseRuntimeData(encodeRuntimeData(full))).toEqual({ ok: true, value: full })
 })
 
 describe('a document is refused', () => {
@@ -106,7 +119,26 @@ describe('runtime data is refused', () => {
     ['with a deployment that is no UUID', { deployment: 'hospital' }, 'deployment'],
     ['with a role that is none', { role: 'portal' }, 'role'],
     ['without a key', { keys: [] }, 'keys'],
-    ['with two keys', { keys: [key, key] }, 'keys'],
+    ['with two identity keys', { keys: [key, key] }, 'keys[1].kty'],
+    ['without an identity key', { keys: [encryptionKey] }, 'keys[0].kty'],
+    ['with three keys', { keys: [key, encryptionKey, encryptionKey] }, 'keys'],
+    [
+      'with a short RSA key',
+      { keys: [key, { ...encryptionKey, n: 'x'.repeat(342) }] },
+      'keys[1].n',
+    ],
+    [
+      'with a modulus of 3071 bits',
+      { keys: [key, { ...encryptionKey, n: `A${'x'.repeat(510)}B` }] },
+      'keys[1].n',
+    ],
+    [
+      'with an even modulus',
+      { keys: [key, { ...encryptionKey, n: `${'x'.repeat(511)}A` }] },
+      'keys[1].n',
+    ],
+    ['with an exponent of 3', { keys: [key, { ...encryptionKey, e: 'Aw' }] }, 'keys[1].e'],
+    ['with a private RSA key', { keys: [key, { ...encryptionKey, d: 'x' }] }, 'keys[1]'],
     ['with a private key', { keys: [{ ...key, d: 'A'.repeat(43) }] }, 'keys[0]'],
     ['with a key for another use', { keys: [{ ...key, use: 'enc' }] }, 'keys[0].use'],
     ['with a field too many', { extra: 1 }, ''],

@@ -81,6 +81,16 @@ export interface IdentityKeyJwk {
   readonly kid: string
 }
 
+/** The RSA-3072 public key that keys are released to. `kid` is its RFC 7638 thumbprint. */
+export interface EncryptionKeyJwk {
+  readonly kty: 'RSA'
+  readonly n: string
+  readonly e: 'AQAB'
+  readonly use: 'enc'
+  readonly alg: 'RSA-OAEP-256'
+  readonly kid: string
+}
+
 /** What a workload says while it runs, bound through REPORTDATA. */
 export interface RuntimeData {
   readonly version: 1
@@ -89,8 +99,8 @@ export interface RuntimeData {
   /** `urn:uuid:…` */
   readonly deployment: string
   readonly role: TeeRole
-  /** The identity key. */
-  readonly keys: readonly [IdentityKeyJwk]
+  /** The identity key; and of a workload that keys are released to, what they are encrypted to. */
+  readonly keys: readonly [identity: IdentityKeyJwk, encryption?: EncryptionKeyJwk]
   /** `application/ohttp-keys`, base64url. */
   readonly ohttp?: string
   /** SHA-256 of the DER of the certificate it shows on TLS, base64url. */
@@ -258,19 +268,36 @@ function readDocument(shape: Shape): EvidenceDocument {
 
 function readRuntimeData(shape: Shape): RuntimeData {
   return shape.object('refused', (fields) => {
-    const keys = fields.required('keys').list(1, readIdentityKey, 1)
-    const [key] = keys
     return {
       version: fields.required('version').oneOf([1]),
       nonce: fields.required('nonce').string(43, digest),
       deployment: readDeployment(fields.required('deployment')),
       role: fields.required('role').oneOf(teeRoles),
-      keys: [key ?? shape.fail('wrong-value', 'one key expected')],
+      keys: readKeys(fields.required('keys')),
       ...present('ohttp', fields.optional('ohttp')?.string(ohttpTextMax, base64Url)),
       ...present('tls', fields.optional('tls')?.object('refused', readTls)),
       ...present('model', fields.optional('model')?.object('refused', readModel)),
     }
   })
+}
+
+function readKeys(shape: Shape): RuntimeData['keys'] {
+  const [identity, encryption] = shape.list(2, (key) => key, 1)
+  if (identity === undefined) return shape.fail('wrong-value', 'one key expected')
+  return encryption === undefined
+    ? [readIdentityKey(identity)]
+    : [readIdentityKey(identity), readEncryptionKey(encryption)]
+}
+
+function readEncryptionKey(shape: Shape): EncryptionKeyJwk {
+  return shape.object('refused', (fields) => ({
+    kty: fields.required('kty').oneOf(['RSA']),
+    n: fields.required('n').string(512, modulus),
+    e: fields.required('e').oneOf(['AQAB']),
+    use: fields.required('use').oneOf(['enc']),
+    alg: fields.required('alg').oneOf(['RSA-OAEP-256']),
+    kid: fields.required('kid').string(43, digest),
+  }))
 }
 
 function readIdentityKey(shape: Shape): IdentityKeyJwk {
@@ -361,6 +388,8 @@ const webAddress = /^https?:\/\/[^\s]+$/
 const base64Url = /^[A-Za-z0-9_-]+$/
 /** 32 bytes in base64url; the last digit carries four bits. */
 const digest = /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/
+/** An odd number of 3072 bits in base64url: its first bit and its last are set. */
+const modulus = /^[g-z0-9_-][A-Za-z0-9_-]{510}[BDFHJLNPRTVXZbdfhjlnprtvxz13579_]$/
 
 function hex(bytes: number): RegExp {
   return new RegExp(`^[0-9a-f]{${2 * bytes}}$`)

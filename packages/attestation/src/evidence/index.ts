@@ -19,6 +19,7 @@ export {
   type TdxQuote,
 } from './dcap-quote.ts'
 export {
+  type EncryptionKeyJwk,
   type EndorsementsJson,
   type EvidenceDocument,
   type EvidenceDocumentCode,

@@ -41,3 +41,4 @@ export type BindingCode =
   | 'init-time-data-binding'
   | 'runtime-init-time-mismatch'
   | 'identity-key-id'
+  | 'encryption-key-id'

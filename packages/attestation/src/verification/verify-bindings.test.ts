@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { concat, hexOf, sha256 } from '../bytes/index.ts'
+import { base64UrlOf, concat, hexOf, sha256, utf8Of } from '../bytes/index.ts'
 import { initTimeDataOf, runtimeDataOf } from '../evidence/evidence-document.fixtures.ts'
 import {
   encodeInitTimeData,
@@ -27,6 +27,13 @@ import {
 const world = await sampleWorld()
 const runtimeData = await runtimeDataOf()
 const initTimeData = initTimeDataOf()
+const rsaKey = {
+  kty: 'RSA',
+  n: `${'x'.repeat(511)}B`,
+  e: 'AQAB',
+  use: 'enc',
+  alg: 'RSA-OAEP-256',
+} as const
 
 test('data that a quote binds is believed', async () => {
   const { evidence, document } = await quoted({})
@@ -88,6 +95,22 @@ describe('a document is refused', () => {
     const { evidence, document } = await quoted({ runtimeData: named })
     expect(await verifyBindings(evidence, document)).toMatchObject({
       problem: { code: 'identity-key-id' },
+    })
+  })
+
+  test('when the encryption key goes by the name of another', async () => {
+    const quotedWith = async (kid: string): Promise<unknown> => {
+      const [key] = runtimeData.keys
+      const encryptionKey = { ...rsaKey, kid }
+      const named: RuntimeData = { ...runtimeData, keys: [key, encryptionKey] }
+      const { evidence, document } = await quoted({ runtimeData: named })
+      return verifyBindings(evidence, document)
+    }
+    const { e, kty, n } = rsaKey
+    const thumbprint = await sha256(utf8Of(JSON.stringify({ e, kty, n })))
+    expect(await quotedWith(base64UrlOf(thumbprint))).toMatchObject({ ok: true })
+    expect(await quotedWith('A'.repeat(43))).toMatchObject({
+      problem: { code: 'encryption-key-id', at: 'runtimeData.keys[1].kid' },
     })
   })
 })

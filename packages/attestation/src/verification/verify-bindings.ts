@@ -19,12 +19,7 @@ import {
   unreachable,
   utf8Of,
 } from '../bytes/index.ts'
-import type {
-  IdentityKeyJwk,
-  InitTimeData,
-  ParsedEvidenceDocument,
-  RuntimeData,
-} from '../evidence/index.ts'
+import type { InitTimeData, ParsedEvidenceDocument, RuntimeData } from '../evidence/index.ts'
 import { type Cryptography, webCryptography } from '../x509/index.ts'
 import type { BindingCode } from './problem-codes.ts'
 import type { SgxEvidence } from './sgx-evidence.ts'
@@ -41,7 +36,7 @@ export interface BoundEvidence {
 
 /**
  * Verifies that the quote binds the runtime data and the init-time data that came with it, that both speak of the
- * same deployment and role, and that the identity key is called by its thumbprint.
+ * same deployment and role, and that each key is called by its thumbprint.
  *
  * @param evidence - what the document's own quote was verified to say.
  * @returns the data, now believed, or the first of {@link BindingCode}.
@@ -64,9 +59,16 @@ export async function verifyBindings(
   ) {
     return refuse('runtime-init-time-mismatch', 'runtimeData', 'another deployment or role')
   }
-  const [key] = runtimeData.keys
-  if ((await thumbprintOf(key)) !== key.kid) {
+  const [key, encryptionKey] = runtimeData.keys
+  const { crv, kty, x, y } = key
+  if ((await thumbprintOf({ crv, kty, x, y })) !== key.kid) {
     return refuse('identity-key-id', 'runtimeData.keys[0].kid', "not the key's thumbprint")
+  }
+  if (encryptionKey !== undefined) {
+    const { e, kty: type, n, kid } = encryptionKey
+    if ((await thumbprintOf({ e, kty: type, n })) !== kid) {
+      return refuse('encryption-key-id', 'runtimeData.keys[1].kid', "not the key's thumbprint")
+    }
   }
   return ok({ evidence, runtimeData, initTimeData } as Verified<BoundEvidence>)
 }
@@ -130,7 +132,7 @@ async function isDigestAndZeros(
   return equalBytes(field, concat(expected, new Uint8Array(field.length - 32)))
 }
 
-/** RFC 7638: SHA-256 of the required members in the order of their names. */
-async function thumbprintOf({ crv, kty, x, y }: IdentityKeyJwk): Promise<string> {
-  return base64UrlOf(await sha256(utf8Of(JSON.stringify({ crv, kty, x, y }))))
+/** @param members - those that RFC 7638 requires, in the order of their names. */
+async function thumbprintOf(members: Readonly<Record<string, string>>): Promise<string> {
+  return base64UrlOf(await sha256(utf8Of(JSON.stringify(members))))
 }

@@ -25,6 +25,7 @@ import {
 import type { Clock, Random } from '../effects/index.ts'
 import type { EndorsementsCode, PcsClient } from '../endorsements/index.ts'
 import type { Tee } from '../evidence/index.ts'
+import type { EncryptionKey } from './encryption-key.ts'
 import { identityLimits } from './limits.ts'
 import { createTlsIdentity, type TlsIdentity } from './tls-identity.ts'
 
@@ -35,6 +36,8 @@ export interface IdentityOptions {
   readonly clock: Clock
   /** What every piece of evidence of this workload says beyond its keys. */
   readonly extras?: EvidenceExtras
+  /** Of a workload that keys are released to. */
+  readonly encryptionKey?: EncryptionKey
 }
 
 /** What a role adds to its runtime data. */
@@ -80,7 +83,7 @@ export interface Identity {
 
 /** Makes the keys of one run. Role and deployment are those of the measured init-time data. */
 export async function createIdentity(options: IdentityOptions): Promise<Identity> {
-  const { tee, random, clock } = options
+  const { tee, random, clock, encryptionKey } = options
   const { role, deployment } = tee.initTimeData
   const { privateKey, publicKey } = await crypto.subtle.generateKey(
     { name: 'ECDSA', namedCurve: 'P-256' },
@@ -105,7 +108,7 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
       nonce: base64UrlOf(nonce),
       deployment,
       role,
-      keys: [publicJwk],
+      keys: encryptionKey === undefined ? [publicJwk] : [publicJwk, encryptionKey.publicJwk],
       tls: { 'x5t#S256': tls.certificateSha256 },
       ...extras,
     })

@@ -10,6 +10,12 @@ export {
   type DenyListKeeperOptions,
 } from './deny-list-keeper.ts'
 export {
+  createEncryptionKey,
+  type EncryptionKey,
+  encryptedBytes,
+  type OaepHash,
+} from './encryption-key.ts'
+export {
   createIdentity,
   type EvidenceCode,
   type EvidenceExtras,

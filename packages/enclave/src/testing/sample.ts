@@ -4,7 +4,7 @@ import { createSampleVendor, type SampleVendor } from '@sealward/attestation/sam
 import { type Clock, systemClock, systemRandom } from '../effects/index.ts'
 import type { PcsClient } from '../endorsements/index.ts'
 import { createSampleTee, type Tee } from '../evidence/index.ts'
-import { createIdentity, type Identity } from '../identity/index.ts'
+import { createIdentity, type EncryptionKey, type Identity } from '../identity/index.ts'
 
 /** Trust configuration of a workload in tests. */
 export function sampleInitTimeData(changes: Partial<InitTimeData> = {}): InitTimeData {
@@ -30,6 +30,7 @@ export async function sampleIdentity(options: {
   readonly endorsements?: (vendor: SampleVendor) => PcsClient
   readonly vendor?: SampleVendor
   readonly clock?: Clock
+  readonly encryptionKey?: EncryptionKey
 }): Promise<{
   readonly vendor: SampleVendor
   readonly tee: Tee
@@ -51,6 +52,7 @@ export async function sampleIdentity(options: {
     endorsements: options.endorsements?.(vendor) ?? endorsementsOf(vendor, clock),
     random: systemRandom,
     clock,
+    ...(options.encryptionKey && { encryptionKey: options.encryptionKey }),
   })
   return { vendor, tee, identity }
 }
