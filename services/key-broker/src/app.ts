@@ -9,11 +9,13 @@ import { createServer, type Server } from '@sealward/enclave/server'
 import { addAuditRoutes } from './audit/audit-routes.ts'
 import type { Broker, Routes } from './broker.ts'
 import { addEvidenceRoute } from './evidence/evidence-routes.ts'
+import { limitRates } from './http.ts'
+import { addKeyRoutes } from './keys/key-routes.ts'
 
 export type { Broker, Routes } from './broker.ts'
 
 /** Routes for people and their tools, by bearer token; and for those who bring evidence in their requests. */
-const openRoutes: readonly Routes[] = [addAuditRoutes]
+const openRoutes: readonly Routes[] = [addKeyRoutes, addAuditRoutes]
 
 /** Routes for workloads on attested TLS. */
 const attestedRoutes: readonly Routes[] = []
@@ -21,6 +23,7 @@ const attestedRoutes: readonly Routes[] = []
 /** The listener for people: plain HTTP, for what speaks TLS before it. */
 export function createOpenServer(broker: Broker): Server {
   const server = createServer({ name: 'key-broker', logger: broker.log })
+  limitRates(server.app, broker)
   for (const add of openRoutes) void server.app.register(async (scope) => add(scope, broker))
   return server
 }
@@ -31,6 +34,7 @@ export function createAttestedServer(
   identity: Pick<Identity, 'evidence' | 'tls'>,
 ): Server {
   const server = createServer({ name: 'key-broker', logger: broker.log, tls: identity.tls })
+  limitRates(server.app, broker)
   void server.app.register(async (scope) => addEvidenceRoute(scope, identity))
   for (const add of attestedRoutes) void server.app.register(async (scope) => add(scope, broker))
   return server

@@ -5,9 +5,35 @@
  */
 
 import type { Problem } from '@sealward/attestation/bytes'
+import { type ClientRates, clientOf, createClientRates } from '@sealward/enclave/rates'
 import type { Logger } from '@sealward/enclave/telemetry'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Answer, vaultRefusal } from './answer.ts'
+import type { Broker } from './broker.ts'
+import { limits } from './limits.ts'
+
+/** Who asks too often waits, and nobody else does: on all routes of one listener together. */
+export function limitRates(app: FastifyInstance, broker: Broker): void {
+  const { clock, log, trustedProxies } = broker
+  const { burst, requestsPerSecond } = broker.rates
+  const rates: ClientRates = createClientRates(
+    { burst, perSecond: requestsPerSecond },
+    limits.clientsMax,
+  )
+  app.addHook('onRequest', async (request, reply) => {
+    const forwardedFor = request.headers['x-forwarded-for']?.toString()
+    const client = clientOf(request.socket.remoteAddress, forwardedFor, trustedProxies)
+    const seconds = rates.take(client, clock.now())
+    if (seconds === 0) return undefined
+    const problem = {
+      code: 'too-many-requests',
+      at: '',
+      detail: `This client asks too often: try again in ${seconds} seconds.`,
+    }
+    const headers = { 'retry-after': String(seconds) }
+    return finish(log, 'request', reply, vaultRefusal(429, 'Throttled', problem, headers))
+  })
+}
 
 /** Bodies stay bytes: what is read or refused is what came, not what a parser made of it. */
 export function readBytes(

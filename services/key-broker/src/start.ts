@@ -26,6 +26,7 @@ import type { BrokerConfig } from './config.ts'
 import { type KeyEncryption, keyEncryptionOf } from './custody/key-encryption.ts'
 import { openRootKey } from './custody/root-key.ts'
 import { heldToMeasured } from './held-to-measured.ts'
+import { keepSwept } from './keys/keep-swept.ts'
 import { createPeople } from './people/people.ts'
 import { createAuthorities } from './release/authorities.ts'
 import { type Database, openStore } from './store/open-store.ts'
@@ -89,6 +90,8 @@ export async function startKeyBroker(options: StartOptions): Promise<Running> {
       closing.push(() => attested.close())
       ports['https'] = (await attested.listen(config.attestedPort, config.attestedAddress)).port
     }
+    const sweeping = keepSwept(broker, config.sweepSeconds)
+    closing.push(() => sweeping.stop())
     if (development) log.warn('development-broker')
     return { ports, close }
   } catch (error) {

@@ -39,6 +39,8 @@ export interface TestAttestationService {
   denied: readonly { readonly kind: DenyKind; readonly value: string }[]
   /** Of its deny list. */
   sequence: number
+  /** An attestation token with these claims and no others but issuer, id and times. */
+  issue(claims: Readonly<Record<string, unknown>>): Promise<string>
   /** Signs with a new key from now on, and forgets the old one. */
   rotate(): void
   close(): Promise<void>
@@ -187,6 +189,7 @@ export async function startAttestationService(
     signer: first.signer,
     policyHash,
     asked,
+    issue: (claims: Readonly<Record<string, unknown>>) => sign('JWT', claims, state.tokenSeconds),
     rotate: () => {
       key = newKey()
     },

@@ -26,7 +26,7 @@ import { bearerOf, peopleKeys, provider } from '../testing/administered.fixtures
 import { createTestSigner, permitAll, type TestSigner } from '../testing/policy-signer.fixtures.ts'
 import { type AzureClient, startAzureClient } from './azure-client.fixtures.ts'
 import type { Reply } from './azure-client-process.fixtures.ts'
-import { startTlsEdge, type TlsEdge } from './tls-edge.fixtures.ts'
+import { startTlsEdge, type TlsEdge } from '../../../../packages/enclave/src/testing/tls-edge.ts'
 
 let postgres: TestPostgres
 let folder: string

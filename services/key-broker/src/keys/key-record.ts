@@ -18,6 +18,8 @@ export interface KeyRecord {
   /** The last is the current one. */
   readonly versions: readonly [VersionEntry, ...VersionEntry[]]
   readonly rotation?: StoredRotation | undefined
+  /** Once a version's policy is immutable, all later versions have the same. */
+  readonly immutablePolicy?: string | undefined
   readonly deleted?: { readonly at: UnixSeconds; readonly purgeAt: UnixSeconds } | undefined
 }
 
@@ -125,6 +127,7 @@ const keyRecord: z.ZodType<KeyRecord> = z.strictObject({
   rotation: z
     .strictObject({ policy: rotationPolicy, createdAt: instant, updatedAt: instant })
     .optional(),
+  immutablePolicy: z.string().optional(),
   deleted: z.strictObject({ at: instant, purgeAt: instant }).optional(),
 })
 

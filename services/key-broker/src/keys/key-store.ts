@@ -56,11 +56,11 @@ export interface KeyStore {
     name: string,
     id?: string,
   ): Promise<Result<StoredVersion, KeyStoreProblem>>
-  /** All versions of a key, the oldest first. */
+  /** All versions of a key, the oldest first; at least one. */
   readVersions(
     from: Database,
-    stored: StoredKey,
-  ): Promise<Result<readonly StoredVersion[], KeyStoreProblem>>
+    name: string,
+  ): Promise<Result<readonly [StoredVersion, ...StoredVersion[]], KeyStoreProblem>>
   /** Current versions of the keys after `name`, in the order of their names. */
   list(
     from: Database,
@@ -154,20 +154,24 @@ export function createKeyStore(sealer: Sealer): KeyStore {
         ? openVersion(stored.value, row)
         : refuse('key-version-unknown', 'path', 'The key has no version of this name.')
     },
-    async readVersions(from, stored) {
-      const found = await from
-        .selectFrom('broker.key_version')
-        .select(['id as version', 'sealed as version_sealed'])
-        .where('key', '=', rowName(stored.key.name))
+    async readVersions(from, name) {
+      const found = await rows(from)
+        .leftJoin('broker.key_version as version', 'version.key', 'key.name')
+        .select(['version.id as version', 'version.sealed as version_sealed'])
+        .where('name', '=', rowName(name))
         .execute()
+      const [first] = found
+      if (first === undefined) return unknown()
+      const stored = openKey(first)
+      if (!stored.ok) return stored
       const versions: StoredVersion[] = []
-      for (const { id } of stored.key.versions) {
+      for (const { id } of stored.value.key.versions) {
         const row = found.find(({ version }) => version === id)
-        const version = openVersion(stored, row ?? { version: id, version_sealed: null })
+        const version = openVersion(stored.value, row ?? { version: id, version_sealed: null })
         if (!version.ok) return version
         versions.push(version.value)
       }
-      return ok(versions)
+      return ok(versions as [StoredVersion, ...StoredVersion[]])
     },
     async list(from, { deleted, after, count }) {
       const found = await currentRows(from)
