@@ -9,6 +9,7 @@ import { type ClientRates, clientOf, createClientRates } from '@sealward/enclave
 import type { Logger } from '@sealward/enclave/telemetry'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Answer, vaultRefusal } from './answer.ts'
+import { AuditLogChanged } from './audit/audit.ts'
 import type { Broker } from './broker.ts'
 import { limits } from './limits.ts'
 
@@ -93,6 +94,10 @@ export function vaultFailure(log: Logger, error: unknown): Answer {
         detail: 'The body is not what its header says.',
       })
     default:
+      if (error instanceof AuditLogChanged) {
+        log.error('audit-log-changed', { code: error.problem.code })
+        return vaultRefusal(503, 'ServiceUnavailable', error.problem)
+      }
       log.thrown('request-failed', error)
       return vaultRefusal(500, 'InternalError', {
         code: 'internal',

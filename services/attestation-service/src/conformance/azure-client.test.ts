@@ -19,6 +19,7 @@ import {
   startTestPostgres,
   type TestPostgres,
 } from '../../../../packages/enclave/src/testing/postgres.ts'
+import { startTlsEdge, type TlsEdge } from '../../../../packages/enclave/src/testing/tls-edge.ts'
 import { tokenHashOf } from '../administration/records.ts'
 import { attestationConfig } from '../config.ts'
 import { startAttestationService } from '../start.ts'
@@ -26,7 +27,6 @@ import { bearerOf, peopleKeys, provider } from '../testing/administered.fixtures
 import { createTestSigner, permitAll, type TestSigner } from '../testing/policy-signer.fixtures.ts'
 import { type AzureClient, startAzureClient } from './azure-client.fixtures.ts'
 import type { Reply } from './azure-client-process.fixtures.ts'
-import { startTlsEdge, type TlsEdge } from '../../../../packages/enclave/src/testing/tls-edge.ts'
 
 let postgres: TestPostgres
 let folder: string

@@ -38,6 +38,8 @@ export interface AuditCondition {
   readonly at: string
   readonly claim: string
   readonly operator: string
+  /** What it was compared with. */
+  readonly expected: string | number | boolean
   readonly met: boolean
   /** Why not. */
   readonly because?: string | undefined
@@ -147,10 +149,18 @@ export function detailsOf(details: AuditDetails = {}): AuditDetails | undefined 
   return kept.length === 0 ? undefined : Object.fromEntries(kept)
 }
 
-const conditionOf = ({ at, claim, operator, met, because }: AuditCondition): AuditCondition => ({
+const conditionOf = ({
   at,
   claim,
   operator,
+  expected,
+  met,
+  because,
+}: AuditCondition): AuditCondition => ({
+  at,
+  claim,
+  operator,
+  expected,
   met,
   ...(because === undefined ? {} : { because }),
 })
@@ -166,9 +176,17 @@ function isOf(form: Form, value: unknown): boolean {
 }
 
 function isCondition(value: unknown): boolean {
-  const { at, claim, operator, met, because = 'none' } = value as Readonly<Record<string, unknown>>
+  const {
+    at,
+    claim,
+    operator,
+    expected,
+    met,
+    because = 'none',
+  } = value as Readonly<Record<string, unknown>>
   return (
     [at, claim, operator, because].every((text) => typeof text === 'string' && words.test(text)) &&
+    (expected === '' || words.test(String(expected))) &&
     typeof met === 'boolean'
   )
 }

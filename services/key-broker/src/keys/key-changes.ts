@@ -10,13 +10,12 @@ import {
   type Problem,
   type Result,
   refuse,
-  sha256,
   type UnixSeconds,
-  utf8Of,
 } from '@sealward/attestation/bytes'
 import { inTransaction } from '@sealward/enclave/database'
-import type { AuditActor } from '../audit/audit.ts'
+import type { AuditActor, AuditDetails } from '../audit/audit.ts'
 import type { Broker } from '../broker.ts'
+import { policyDetailsOf } from '../release/policy-details.ts'
 import type { DatabaseTransaction } from '../store/open-store.ts'
 import { policyOf } from './key-bundle.ts'
 import { type Due, nextDue } from './key-due.ts'
@@ -80,7 +79,7 @@ export interface KeyChanges {
 interface Done<T> {
   readonly value: T
   readonly version?: string
-  readonly details?: Readonly<Record<string, unknown>>
+  readonly details?: AuditDetails
 }
 
 export function createKeyChanges(broker: Broker): KeyChanges {
@@ -213,7 +212,7 @@ export function createKeyChanges(broker: Broker): KeyChanges {
     if (!stored.ok) return stored
     if (stored.value.key.deleted === undefined) return notDeleted()
     await store.erase(transaction, name)
-    return ok({ value: true, details: { versions: stored.value.key.versions.length } })
+    return ok({ value: true, details: { count: stored.value.key.versions.length } })
   }
 
   /** Writes a key whose versions stay. */
@@ -239,7 +238,7 @@ export function createKeyChanges(broker: Broker): KeyChanges {
     const { key } = replaced(current.value)
     const changed = new Map([[entry.id, { ...version, notifiedAt: at }]])
     await store.write(transaction, current.value, key, changed)
-    return ok({ value: true, version: entry.id, details: { expiresAt: version.expiresAt } })
+    return ok({ value: true, version: entry.id, details: await detailsOf(version) })
   }
 
   /** Does what is due with one key, if it still is. */
@@ -312,7 +311,7 @@ export function createKeyChanges(broker: Broker): KeyChanges {
         const createdAt = live.value.key.rotation?.createdAt ?? at
         const key = { ...live.value.key, rotation: { policy, createdAt, updatedAt: at } }
         const written = await rewrite(transaction, live.value, key)
-        return written.ok ? ok({ value: key, details: { ...policy } }) : written
+        return written.ok ? ok({ value: key, details: { changed: changedBy(policy) } }) : written
       }),
     remove: (actor, name) =>
       changing(actor, 'key-delete', name, async (transaction, at) => {
@@ -321,7 +320,7 @@ export function createKeyChanges(broker: Broker): KeyChanges {
         const purgeAt = at + broker.recoverableDays * 86_400
         const key = { ...live.value.key, deleted: { at, purgeAt } }
         const written = await rewrite(transaction, live.value, key)
-        return written.ok ? ok({ value: written.value, details: { purgeAt } }) : written
+        return written.ok ? ok({ value: written.value, details: { expiresAt: purgeAt } }) : written
       }),
     recover: (actor, name) =>
       changing(actor, 'key-recover', name, async (transaction) => {
@@ -345,7 +344,7 @@ export function createKeyChanges(broker: Broker): KeyChanges {
           versions: versions.value.map(({ version }) => version),
         })
         const value = sealer.seal(backupAddress, bytes)
-        return ok({ value, details: { versions: versions.value.length } })
+        return ok({ value, details: { count: versions.value.length } })
       }),
     async restore(actor, sealed) {
       const opened = sealer.open(backupAddress, sealed)
@@ -364,7 +363,7 @@ export function createKeyChanges(broker: Broker): KeyChanges {
         await store.write(transaction, undefined, key, records)
         const current = await store.readVersion(transaction, key.name)
         return current.ok
-          ? ok({ value: current.value, details: { versions: versions.length } })
+          ? ok({ value: current.value, details: { count: versions.length } })
           : current
       })
     },
@@ -398,28 +397,26 @@ function replaced({ key, entry }: StoredVersion): Pick<StoredVersion, 'key' | 'e
   return { key: { ...key, versions: versions as unknown as KeyRecord['versions'] }, entry: next }
 }
 
+/** What a rotation policy says, for the audit log. */
+function changedBy({ actions, expiryTime }: RotationPolicy): readonly string[] {
+  const said = actions.map(({ does, trigger, duration }) => `${does} ${trigger} ${duration}`)
+  return expiryTime === undefined ? said : [...said, `expiryTime ${expiryTime}`]
+}
+
 function notDeleted(): Result<never, Problem<KeyChangeCode>> {
   return refuse('key-not-deleted', 'path', 'There is no deleted key of this name.')
 }
 
 /** What the audit log says of a version. */
-async function detailsOf(version: VersionRecord): Promise<Readonly<Record<string, unknown>>> {
-  const { type, operations, enabled, notBefore, expiresAt } = version
+async function detailsOf(version: VersionRecord): Promise<AuditDetails> {
+  const { type, operations, enabled, expiresAt } = version
   const policy = policyOf(version)
   return {
-    type,
-    operations,
+    keyType: type,
+    keyOperations: operations,
     enabled,
-    notBefore,
-    expiresAt,
-    ...(policy === undefined
-      ? {}
-      : {
-          releasePolicy: {
-            number: policy.number,
-            sha256: hexOf(await sha256(utf8Of(policy.text))),
-            immutable: policy.immutable,
-          },
-        }),
+    exportable: policy !== undefined,
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+    ...(policy === undefined ? {} : await policyDetailsOf(policy)),
   }
 }

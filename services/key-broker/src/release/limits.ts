@@ -5,11 +5,11 @@ export const limits = {
   policyDepthMax: 24,
   authoritiesMax: 16,
   /** Conditions of a policy, those that hold others included. */
-  conditionsMax: 256,
+  conditionsMax: 128,
   /** Conditions that stand inside each other. */
   conditionDepthMax: 8,
-  claimCharactersMax: 256,
-  valueCharactersMax: 1024,
+  claimCharactersMax: 128,
+  valueCharactersMax: 256,
   authorityCharactersMax: 512,
   /** Versions of one policy that are remembered. */
   policyVersionsMax: 64,

@@ -159,8 +159,11 @@ function readCondition(shape: Shape, left: Left, depth: number): Condition {
   })
 }
 
+/** Names of printable ASCII with dots between them. */
+const claimForm = /^[!-\-/-~]+(?:\.[!-\-/-~]+)*$/
+
 function readClaim(shape: Shape, { required, optional }: Fields): ClaimCondition {
-  const claim = required('claim').string(limits.claimCharactersMax, /^[^.]+(?:\.[^.]+)*$/)
+  const claim = required('claim').string(limits.claimCharactersMax, claimForm)
   const asked = operators.flatMap((operator) => {
     const value = optional(operator)
     return value === undefined ? [] : [{ operator, value }]
@@ -183,7 +186,7 @@ function readComparand(operator: Operator, value: Shape): Comparand {
       if (value.kind === 'boolean') return value.boolean()
       return value.kind === 'number'
         ? value.integer(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)
-        : value.string(limits.valueCharactersMax)
+        : value.string(limits.valueCharactersMax, /^[ -~]*$/)
     case 'exists':
       return value.kind === 'boolean' ? value.boolean() : value.oneOf(['true', 'false']) === 'true'
     default:
