@@ -1,5 +1,6 @@
-import { existsSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { existsSync, mkdirSync } from 'node:fs'
+import { delimiter, dirname, join } from 'node:path'
+import { pinnedNode, root } from './install.mjs'
 import { run } from './run.mjs'
 import { Stop, step } from './steps.mjs'
 
@@ -8,6 +9,8 @@ const programs = [
   { package: 'chromium', found: () => chromium() !== undefined },
   { package: 'tcpdump', found: () => onPath('tcpdump') || process.platform !== 'linux' },
   { package: 'swtpm', found: () => onPath('swtpm') },
+  { package: 'softhsm2', found: () => onPath('softhsm2-util') },
+  { package: 'g++', found: () => onPath('g++') },
   { package: 'redis-server', found: () => onPath('redis-server') || onPath('valkey-server') },
   {
     package: 'fonts-noto-cjk',
@@ -28,8 +31,30 @@ export function chromium() {
   return known.find((file) => file !== undefined && existsSync(file))
 }
 
-/** Installs the missing ones from the system's packages, and says which. */
+/** Installs the missing ones from the system's packages, and says which; builds what tokens of PKCS#11 are reached by. */
 export async function installTestPrograms() {
+  await installMissing()
+  await buildPkcs11()
+}
+
+/** Its package brings no binary. Where it cannot be built, its tests say that they are skipped. */
+async function buildPkcs11() {
+  const folder = join(root, 'node_modules/pkcs11js')
+  const built = join(folder, 'build/Release/pkcs11.node')
+  const headers = join(dirname(pinnedNode()), '../include/node')
+  if (!existsSync(folder) || existsSync(built) || !existsSync(headers) || !onPath('g++')) return
+  await step('Building pkcs11js', async () => {
+    mkdirSync(dirname(built), { recursive: true })
+    const sources = ['dl.cpp', 'common.cpp', 'main.cpp'].map((name) => join('src', name))
+    const flags = '-std=c++17 -O1 -shared -fPIC -DNODE_GYP_MODULE_NAME=pkcs11'.split(' ')
+    const defined = ['-DBUILDING_NODE_EXTENSION', '-DNAPI_DISABLE_CPP_EXCEPTIONS']
+    const more = ['-I', headers, '-I', 'includes', '-o', built, '-ldl']
+    const linked = process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : []
+    await run('g++', [...flags, ...defined, ...linked, ...sources, ...more], { cwd: folder })
+  })
+}
+
+async function installMissing() {
   const missing = programs.filter(({ found }) => !found()).map((program) => program.package)
   if (missing.length === 0) return
   const sudo = process.getuid?.() === 0 ? [] : ['sudo', '-n']

@@ -12,6 +12,10 @@ import {
   identityProviderSettings,
 } from '@sealward/enclave/identity-provider'
 import * as z from 'zod'
+import {
+  type KeyEncryptionSettings,
+  keyEncryptionSettings,
+} from './custody/key-encryption-settings.ts'
 import { limits } from './limits.ts'
 import type { AuthoritySettings } from './release/authorities.ts'
 
@@ -30,6 +34,8 @@ export interface BrokerConfig {
   readonly databaseUrl?: string | undefined
   /** Holds the key-encryption key, where that is a file, and nothing else. */
   readonly stateFolder: string
+  /** In a TEE its own, otherwise that of a file, unless said. */
+  readonly keyEncryption?: KeyEncryptionSettings | undefined
   /** Address of Intel's provisioning certification service, or of a cache of it: for evidence about the broker itself. */
   readonly pcsUrl: string
   /** Proxies whose `X-Forwarded-For` is believed: addresses, or networks as `10.0.0.0/8`. */
@@ -80,6 +86,7 @@ export const brokerConfig: z.ZodType<BrokerConfig> = z
     publicUrl: webAddress,
     databaseUrl: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
     stateFolder: z.string().min(1),
+    keyEncryption: keyEncryptionSettings.optional(),
     pcsUrl: webAddress.default(intelPcs.baseUrl),
     trustedProxies: z.array(networkAddress).max(limits.trustedProxiesMax).default([]),
     development: z.boolean().default(false),

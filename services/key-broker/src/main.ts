@@ -21,7 +21,11 @@ function start(
       detail: 'Name a PostgreSQL database: databaseUrl in the configuration, or DATABASE_URL.',
     })
   }
-  return startKeyBroker({ ...service, databaseUrl })
+  return startKeyBroker({
+    ...service,
+    databaseUrl,
+    secrets: { credentialsFolder: process.env['CREDENTIALS_DIRECTORY'] },
+  })
 }
 
 await (process.env['SEALWARD_TEE'] === undefined

@@ -1,6 +1,8 @@
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { openKeyFile } from '@sealward/enclave/sealing'
+import { systemRandom } from '@sealward/enclave/server'
 import { createLogger } from '@sealward/enclave/telemetry'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import {
@@ -40,6 +42,8 @@ test('it starts again over the same database with the same key-encryption key, a
   await first.close()
   const second = await start('state')
   await second.close()
+  await expect(start('other')).rejects.toMatchObject({ problem: { code: 'key-file-refused' } })
+  await openKeyFile(join(folder, 'other', 'key-encryption-key'), systemRandom)
   await expect(start('other')).rejects.toMatchObject({ problem: { code: 'another-master-key' } })
 })
 

@@ -4,13 +4,12 @@
  * @module
  */
 
-import { join } from 'node:path'
 import type { Result } from '@sealward/attestation/bytes'
 import { createPcsClient } from '@sealward/enclave/endorsements'
 import type { Tee } from '@sealward/enclave/evidence'
 import { createIdentity } from '@sealward/enclave/identity'
 import { addressesOf } from '@sealward/enclave/rates'
-import { createSealer, masterKeyOf, openKeyFile, type Sealer } from '@sealward/enclave/sealing'
+import { createSealer, type MasterKey, type Sealer } from '@sealward/enclave/sealing'
 import {
   systemClock as clock,
   type Running,
@@ -23,8 +22,10 @@ import { openAuditLog } from './audit/audit.ts'
 import { keepSigned } from './audit/keep-signed.ts'
 import type { Broker } from './broker.ts'
 import type { BrokerConfig } from './config.ts'
-import { type KeyEncryption, keyEncryptionOf } from './custody/key-encryption.ts'
-import { openRootKey } from './custody/root-key.ts'
+import type { KeyEncryption } from './custody/key-encryption.ts'
+import { openKeyEncryption } from './custody/open-key-encryption.ts'
+import { hasRootKey, openRootKey } from './custody/root-key.ts'
+import type { SecretSurroundings } from './custody/secret-source.ts'
 import { heldToMeasured } from './held-to-measured.ts'
 import { keepSwept } from './keys/keep-swept.ts'
 import { createPeople } from './people/people.ts'
@@ -39,6 +40,15 @@ export interface StartOptions {
   readonly tee?: Tee | undefined
   /** Ends the wait for a database. */
   readonly signal?: AbortSignal
+  /** Where a passphrase or a PIN may come from. */
+  readonly secrets?: SecretSurroundings
+}
+
+export interface OpenState {
+  readonly database: Database
+  readonly keyEncryption: KeyEncryption
+  readonly rootKey: MasterKey
+  readonly sealer: Sealer
 }
 
 /**
@@ -105,12 +115,8 @@ export async function startKeyBroker(options: StartOptions): Promise<Running> {
  *
  * @throws StartRefusal
  */
-export async function openState(options: StartOptions): Promise<{
-  readonly database: Database
-  readonly sealer: Sealer
-}> {
-  const { databaseUrl, log, signal } = options
-  const keyEncryption = await openKeyEncryption(options)
+export async function openState(options: StartOptions): Promise<OpenState> {
+  const { config, databaseUrl, log, signal, tee } = options
   const database = await openStore({
     url: databaseUrl,
     ...(signal === undefined ? {} : { signal }),
@@ -124,18 +130,22 @@ export async function openState(options: StartOptions): Promise<{
       detail: 'The database cannot be opened: is its address right, and may this user make tables?',
     })
   })
-  const rootKey = await openRootKey(database, keyEncryption, random)
-  if (!rootKey.ok) await database.destroy()
-  return { database, sealer: createSealer(taken(rootKey), { random }) }
-}
-
-/** @throws StartRefusal */
-async function openKeyEncryption({ config, tee }: StartOptions): Promise<KeyEncryption> {
-  const key =
-    tee === undefined
-      ? taken(await openKeyFile(join(config.stateFolder, 'key-encryption-key'), random))
-      : await masterKeyOf(tee)
-  return keyEncryptionOf(key, random)
+  try {
+    const keyEncryption = taken(
+      await openKeyEncryption(config.keyEncryption, {
+        stateFolder: config.stateFolder,
+        tee,
+        random,
+        make: !(await hasRootKey(database)),
+        ...options.secrets,
+      }),
+    )
+    const rootKey = taken(await openRootKey(database, keyEncryption, { clock, random }))
+    return { database, keyEncryption, rootKey, sealer: createSealer(rootKey, { random }) }
+  } catch (error) {
+    await database.destroy()
+    throw error
+  }
 }
 
 /** What is there, or the end of the start. */

@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -20,6 +20,21 @@ test('it is made once, even by two at once, and only its owner can read it', asy
   expect((await stat(file)).mode & 0o777).toBe(0o600)
   expect((await stat(join(folder, 'made'))).mode & 0o777).toBe(0o700)
   expect(await readFile(file, 'utf8')).toMatch(/^[A-Za-z0-9_-]{43}\n$/)
+})
+
+test('a file that is no file, that belongs to another, or that is not there is refused', async () => {
+  const file = join(folder, 'key')
+  const refused = { ok: false, problem: { code: 'key-file-refused' } }
+  expect(await openKeyFile(file, systemRandom, { make: false })).toMatchObject(refused)
+  await expect(stat(file)).rejects.toThrow('ENOENT')
+  await openKeyFile(file, systemRandom)
+  expect(await openKeyFile(file, systemRandom, { make: false })).toMatchObject({ ok: true })
+  expect(await openKeyFile(folder, systemRandom)).toMatchObject(refused)
+  // Only root can give a file away.
+  if (process.getuid?.() === 0) {
+    await chown(file, 65_534, 65_534)
+    expect(await openKeyFile(file, systemRandom)).toMatchObject(refused)
+  }
 })
 
 test('a file that others can read, or that holds something else, is refused', async () => {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { link, mkdir, open, rm } from 'node:fs/promises'
+import { constants, link, mkdir, open, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import {
   base64UrlOf,
@@ -15,24 +15,29 @@ import type { MasterKey } from './master-key.ts'
 
 /**
  * The key of a service that runs in no TEE: 32 bytes, base64url, in a file that its owner alone can read.
- * Made the first time. Replicas on other machines are given a copy of the file.
+ * Replicas on other machines are given a copy of the file.
  *
- * @returns the key, or `key-file-refused`: others can read the file, or it holds something else.
+ * @param options.make - whether a key is drawn where there is no file; so it is, unless said.
+ * @returns the key, or `key-file-refused`: others can read the file, or own it, or it holds something else, or is not there.
  */
 export async function openKeyFile(
   file: string,
   random: Random,
+  { make = true }: { readonly make?: boolean } = {},
 ): Promise<Result<MasterKey, Problem<'key-file-refused'>>> {
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
   let found = await readIfThere(file)
   if (found === undefined) {
-    await make(file, random)
+    if (!make) return refused(`${file} is not there, and what was sealed opens with no other key.`)
+    await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+    await draw(file, random)
     found = await readIfThere(file)
   }
   if (found === undefined) throw new Error('a key file that was made is not there')
   if ((found.mode & 0o077) !== 0) {
     return refused(`${file} can be read by others. Let its owner alone read it (chmod 600).`)
   }
+  if (!found.isOwn)
+    return refused(`${file} belongs to another user, who could put another key in it.`)
   const key = bytesOfBase64Url(found.content.trim())
   return key?.length === keyBytes
     ? ok(key as MasterKey)
@@ -46,7 +51,7 @@ function refused(detail: string): Result<never, Problem<'key-file-refused'>> {
 const keyBytes = 32
 
 /** Of two that make it at once the first one's is kept, and the other reads it. */
-async function make(file: string, random: Random): Promise<void> {
+async function draw(file: string, random: Random): Promise<void> {
   const draft = `${file}.${randomUUID()}`
   const handle = await open(draft, 'wx', 0o600)
   try {
@@ -64,18 +69,29 @@ async function make(file: string, random: Random): Promise<void> {
   }
 }
 
-async function readIfThere(
-  file: string,
-): Promise<{ readonly mode: number; readonly content: string } | undefined> {
-  const handle = await open(file).catch((error: unknown) => {
-    if (codeOf(error) === 'ENOENT') return undefined
-    throw error
-  })
+interface FoundFile {
+  readonly mode: number
+  /** Of this user, or of root. */
+  readonly isOwn: boolean
+  readonly content: string
+}
+
+/** Mode, owner and content of one and the same file, whatever is put in its place meanwhile. */
+async function readIfThere(file: string): Promise<FoundFile | undefined> {
+  // Whoever puts a pipe there does not make it wait.
+  const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK).catch(
+    (error: unknown) => {
+      if (codeOf(error) === 'ENOENT') return undefined
+      throw error
+    },
+  )
   if (handle === undefined) return undefined
   try {
-    const { mode, size } = await handle.stat()
-    if (size > fileBytesMax) return { mode, content: '' }
-    return { mode, content: textOf(await handle.readFile()) ?? '' }
+    const stats = await handle.stat()
+    const { mode, size, uid } = stats
+    const isOwn = process.geteuid === undefined || uid === process.geteuid() || uid === 0
+    if (!stats.isFile() || size > fileBytesMax) return { mode, isOwn, content: '' }
+    return { mode, isOwn, content: textOf(await handle.readFile()) ?? '' }
   } finally {
     await handle.close()
   }

@@ -1,0 +1,31 @@
+import * as z from 'zod'
+import { limits } from './limits.ts'
+import type { Pkcs11Place } from './pkcs11.ts'
+import { type SecretSource, secretSource } from './secret-source.ts'
+
+/** Where the key-encryption key is. */
+export type KeyEncryptionSettings =
+  /** 32 bytes in a file that its owner alone can read; in the state folder, unless said. */
+  | { readonly kind: 'file'; readonly file?: string | undefined }
+  | { readonly kind: 'passphrase'; readonly passphrase: SecretSource }
+  | ({ readonly kind: 'pkcs11'; readonly pin: SecretSource } & Pkcs11Place)
+  /** The sealing key of the TEE that it runs in. */
+  | { readonly kind: 'tee' }
+
+const label = z.string().min(1).max(limits.labelCharactersMax)
+
+export const keyEncryptionSettings: z.ZodType<KeyEncryptionSettings, object> = z.discriminatedUnion(
+  'kind',
+  [
+    z.strictObject({ kind: z.literal('file'), file: z.string().min(1).optional() }),
+    z.strictObject({ kind: z.literal('passphrase'), passphrase: secretSource }),
+    z.strictObject({
+      kind: z.literal('pkcs11'),
+      module: z.string().startsWith('/', 'the whole path of the module'),
+      token: label,
+      key: label,
+      pin: secretSource,
+    }),
+    z.strictObject({ kind: z.literal('tee') }),
+  ],
+)

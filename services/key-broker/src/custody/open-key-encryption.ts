@@ -1,0 +1,63 @@
+import { join } from 'node:path'
+import { ok, type Problem, type Result, refuse, unreachable } from '@sealward/attestation/bytes'
+import type { Tee } from '@sealward/enclave/evidence'
+import { masterKeyOf, openKeyFile } from '@sealward/enclave/sealing'
+import type { Random } from '@sealward/enclave/server'
+import { type KeyEncryption, keyEncryptionOf } from './key-encryption.ts'
+import type { KeyEncryptionSettings } from './key-encryption-settings.ts'
+import { limits } from './limits.ts'
+import { passphraseKeyEncryption } from './passphrase.ts'
+import { openPkcs11KeyEncryption } from './pkcs11.ts'
+import { readSecret, type SecretSurroundings } from './secret-source.ts'
+
+export interface OpenKeyEncryptionOptions extends SecretSurroundings {
+  /** Where the file is, unless said. */
+  readonly stateFolder: string
+  readonly tee?: Tee | undefined
+  readonly random: Random
+  /** Whether a key is drawn where there is none: before anything was sealed. */
+  readonly make: boolean
+}
+
+/**
+ * Opens the key-encryption key that is named; in a TEE its own, otherwise that of the file, where none is.
+ *
+ * In a TEE no other is opened: whoever trusts the broker by its measurement trusts that nobody else has its keys.
+ */
+export async function openKeyEncryption(
+  settings: KeyEncryptionSettings | undefined,
+  options: OpenKeyEncryptionOptions,
+): Promise<Result<KeyEncryption, Problem>> {
+  const { stateFolder, tee, random, make } = options
+  const named: KeyEncryptionSettings = settings ?? { kind: tee === undefined ? 'file' : 'tee' }
+  if (tee !== undefined && named.kind !== 'tee') {
+    return wrongKind('In a TEE the key-encryption key is its sealing key, and no other.')
+  }
+  switch (named.kind) {
+    case 'tee':
+      return tee === undefined
+        ? wrongKind('This broker runs in no TEE, and so there is no sealing key.')
+        : ok(keyEncryptionOf('tee', await masterKeyOf(tee), random))
+    case 'file': {
+      const file = named.file ?? join(stateFolder, 'key-encryption-key')
+      const key = await openKeyFile(file, random, { make })
+      return key.ok ? ok(keyEncryptionOf('file', key.value, random)) : key
+    }
+    case 'passphrase': {
+      const asked = { bytesMax: limits.passphraseBytesMax, question: 'Passphrase of the broker: ' }
+      const passphrase = await readSecret(named.passphrase, asked, options)
+      return passphrase.ok ? passphraseKeyEncryption(passphrase.value, random) : passphrase
+    }
+    case 'pkcs11': {
+      const asked = { bytesMax: limits.pinBytesMax, question: `PIN of the token ${named.token}: ` }
+      const pin = await readSecret(named.pin, asked, options)
+      return pin.ok ? openPkcs11KeyEncryption(named, pin.value, { random, make }) : pin
+    }
+    default:
+      return unreachable(named)
+  }
+}
+
+function wrongKind(detail: string): Result<never, Problem<'key-encryption-kind'>> {
+  return refuse('key-encryption-kind', 'keyEncryption.kind', detail)
+}
