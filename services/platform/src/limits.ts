@@ -18,8 +18,6 @@ export const innerPathCharactersMax = 2048
 export const searchResultsMax = 100
 /** A clinician's conclusion. Characters. */
 export const conclusionCharactersMax = 4000
-/** An answer of the attestation service. Bytes. */
-export const attestationAnswerBytesMax: number = 1024 * 1024
 /** A peer's evidence document. Bytes. */
 export const evidenceAnswerBytesMax: number = 1024 * 1024
 /** The provider's answer to one inference. Bytes. */

@@ -8,6 +8,7 @@ import {
   createSignerKeys,
 } from '@sealward/enclave/identity'
 import { createProviderKeys, verifyBearer } from '@sealward/enclave/identity-provider'
+import type { PeerFailure } from '@sealward/enclave/peers'
 import {
   addSealedRoutes,
   createChannelKeys,
@@ -26,7 +27,6 @@ import { createOrderWork } from './orders/interpret-order.ts'
 import { openOrderQueue } from './orders/queue.ts'
 import { createCache } from './peers/cache.ts'
 import { createDiagnostics } from './peers/diagnostics.ts'
-import type { PeerFailure } from './peers/verify-attested.ts'
 import type { Platform } from './platform.ts'
 import type { ApiProblem } from './problems.ts'
 import { createOwnProof } from './receipts/own-proof.ts'

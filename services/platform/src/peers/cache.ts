@@ -3,6 +3,13 @@ import { base64UrlOf, jsonOf, ok, type Result } from '@sealward/attestation/byte
 import type { VerifiedPeer } from '@sealward/attestation/channel'
 import { connectAttested, connectUnverified } from '@sealward/enclave/attested-tls'
 import type { Passport, TlsIdentity } from '@sealward/enclave/identity'
+import {
+  failure,
+  type PeerFailure,
+  type PeerTrust,
+  standingProblem,
+  verifyAttested,
+} from '@sealward/enclave/peers'
 import type { Logger } from '@sealward/enclave/telemetry'
 import { Redis, type RedisOptions } from 'ioredis'
 import {
@@ -16,13 +23,6 @@ import {
 } from '../limits.ts'
 import type { SealedCache } from '../store/store.ts'
 import type { PeerStatus } from './diagnostics.ts'
-import {
-  failure,
-  type PeerFailure,
-  type PeerTrust,
-  standingProblem,
-  verifyAttested,
-} from './verify-attested.ts'
 
 export interface CacheStatus extends PeerStatus {
   readonly store: 'redis' | 'in-process' | undefined

@@ -9,6 +9,13 @@ import {
   createAttestedClient,
 } from '@sealward/enclave/attested-tls'
 import type { Passport, TlsIdentity } from '@sealward/enclave/identity'
+import {
+  failure,
+  type PeerFailure,
+  type PeerTrust,
+  standingProblem,
+  verifyAttested,
+} from '@sealward/enclave/peers'
 import { compactVerify, errors, importJWK } from 'jose'
 import { z } from 'zod'
 import {
@@ -23,13 +30,6 @@ import {
   refusalCode,
   type StatementSalts,
 } from './inference.ts'
-import {
-  failure,
-  type PeerFailure,
-  type PeerTrust,
-  standingProblem,
-  verifyAttested,
-} from './verify-attested.ts'
 
 const model = '/v2/models/chest-pneumonia'
 /** `typ` of a statement, so that nothing else that the provider signs passes for one. */

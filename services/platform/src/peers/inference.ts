@@ -1,7 +1,7 @@
 import { base64UrlOf, jsonOf, ok, type Result, utf8Of } from '@sealward/attestation/bytes'
+import { failure, type PeerFailure } from '@sealward/enclave/peers'
 import { z } from 'zod'
 import { inferenceAnswerBytesMax } from '../limits.ts'
-import { failure, type PeerFailure } from './verify-attested.ts'
 
 /** What the model is fed: 64 x 64 grey values in [0, 1]. */
 export const modelInput = { rows: 64, columns: 64 } as const

@@ -13,14 +13,8 @@ import {
   verifySgxEvidence,
 } from '@sealward/attestation/verification'
 import type { Identity } from '@sealward/enclave/identity'
+import { attest, failure, kindOf, type PeerFailure, type PeerTrust } from '@sealward/enclave/peers'
 import { peerVerificationLifetimeSeconds } from '../limits.ts'
-import {
-  attest,
-  failure,
-  kindOf,
-  type PeerFailure,
-  type PeerTrust,
-} from '../peers/verify-attested.ts'
 
 /** Evidence about this platform, and what the attestation service says about that very evidence. */
 export interface OwnProof {

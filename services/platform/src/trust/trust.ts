@@ -1,9 +1,9 @@
 import { ok, type Result } from '@sealward/attestation/bytes'
 import type { VerifiedPeer } from '@sealward/attestation/channel'
+import type { PeerFailure } from '@sealward/enclave/peers'
 import { json } from '../answer.ts'
 import type { Cache } from '../peers/cache.ts'
 import type { Diagnostics, PeerStatus } from '../peers/diagnostics.ts'
-import type { PeerFailure } from '../peers/verify-attested.ts'
 import type { Handler } from '../platform.ts'
 import type { OwnProof } from '../receipts/own-proof.ts'
 

@@ -1,4 +1,4 @@
-import { ok, type Problem, type Result, textOf } from '@sealward/attestation/bytes'
+import { base64UrlOf, ok, type Problem, type Result, textOf } from '@sealward/attestation/bytes'
 import { type VerifiedPeer, verifyPeer } from '@sealward/attestation/channel'
 import {
   type InitTimeData,
@@ -7,10 +7,10 @@ import {
   type TeeRole,
 } from '@sealward/attestation/evidence'
 import { deniableOf, deniedProblem, type SigningKeys } from '@sealward/attestation/token'
-import type { DenyListKeeper, SignerKeys } from '@sealward/enclave/identity'
-import type { Clock, Random } from '@sealward/enclave/server'
-import { request } from 'undici'
-import { attestationAnswerBytesMax } from '../limits.ts'
+import type { Clock, Random } from '../effects/index.ts'
+import { createHttpClient } from '../http/http-client.ts'
+import type { DenyListKeeper, SignerKeys } from '../identity/index.ts'
+import { identityLimits } from '../identity/limits.ts'
 
 /**
  * Why nothing came of talking with a peer: `unavailable` is the world's and is tried again, `refused` is
@@ -20,7 +20,7 @@ export interface PeerFailure extends Problem {
   readonly kind: 'unavailable' | 'refused'
 }
 
-/** What the platform believes, all of it from its measured init-time data, and how it asks. */
+/** What a workload believes of others, all of it from its measured init-time data, and how it asks. */
 export interface PeerTrust {
   readonly initTimeData: InitTimeData
   /** Where the attestation service is reached; what it says counts by the pinned signers only. */
@@ -113,7 +113,8 @@ export function kindOf({ code }: Problem): PeerFailure['kind'] {
   return code === 'deny-list-stale' ? 'unavailable' : 'refused'
 }
 
-function failureOf(
+/** A problem of somebody else's as a {@link PeerFailure}. */
+export function failureOf(
   kind: PeerFailure['kind'],
   { code, at, detail }: Problem,
 ): { readonly ok: false; readonly problem: PeerFailure } {
@@ -133,41 +134,30 @@ export async function attest(
   if (!parsed.ok)
     return failure('refused', parsed.problem.code, parsed.problem.at, parsed.problem.detail)
   const { quote, runtimeDataBytes, initTimeDataBytes } = parsed.value
-  const base64Url = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64url')
   const url = `${trust.attestationUrl}/attest/SgxEnclave?api-version=2025-06-01`
-  let status: number
-  let text: string
-  try {
-    const response = await request(url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      headersTimeout: 10_000,
-      bodyTimeout: 10_000,
-      body: JSON.stringify({
-        quote: base64Url(quote),
-        runtimeData: { data: base64Url(runtimeDataBytes), dataType: 'JSON' },
-        initTimeData: { data: base64Url(initTimeDataBytes), dataType: 'JSON' },
-      }),
-    })
-    status = response.statusCode
-    text = await boundedText(response.body, attestationAnswerBytesMax)
-  } catch {
-    return failure(
-      'unavailable',
-      'attestation-unavailable',
-      'attest',
-      'The attestation service does not answer.',
-    )
+  const http = createHttpClient({
+    secondsMax: identityLimits.answerSecondsMax,
+    answerBytesMax: identityLimits.answerBytesMax,
+  })
+  const answer = await http.send({
+    method: 'POST',
+    url,
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      quote: base64UrlOf(quote),
+      runtimeData: { data: base64UrlOf(runtimeDataBytes), dataType: 'JSON' },
+      initTimeData: { data: base64UrlOf(initTimeDataBytes), dataType: 'JSON' },
+    }),
+  })
+  await http.close()
+  if (!answer.ok || answer.value.status >= 500 || answer.value.status === 429) {
+    const detail = answer.ok
+      ? 'The attestation service cannot work now.'
+      : 'The attestation service does not answer.'
+    return failure('unavailable', 'attestation-unavailable', 'attest', detail)
   }
-  if (status >= 500 || status === 429) {
-    return failure(
-      'unavailable',
-      'attestation-unavailable',
-      'attest',
-      'The attestation service cannot work now.',
-    )
-  }
-  const token = tokenIn(text)
+  const { status, body } = answer.value
+  const token = tokenIn(textOf(body) ?? '')
   return status === 200 && token !== undefined
     ? ok(token)
     : failure(
@@ -187,18 +177,6 @@ function tokenIn(text: string): string | undefined {
   } catch {
     return undefined
   }
-}
-
-/** Reads a body of at most `bytesMax`; throws beyond. */
-async function boundedText(body: AsyncIterable<Uint8Array>, bytesMax: number): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let bytes = 0
-  for await (const chunk of body) {
-    bytes += chunk.length
-    if (bytes > bytesMax) throw new Error('the answer is too large')
-    chunks.push(chunk)
-  }
-  return textOf(Buffer.concat(chunks)) ?? ''
 }
 
 /** A {@link PeerFailure} as a result. */
