@@ -5,8 +5,9 @@
  * @module
  */
 
-import { base64UrlOf, jsonOf, ok, type Problem, reading } from '@sealward/attestation/bytes'
+import { ok, type Problem, reading } from '@sealward/attestation/bytes'
 import {
+  askPlatform,
   ChannelError,
   type ChannelRequest,
   type ChannelResponse,
@@ -17,12 +18,10 @@ import {
   type TransferOptions,
   type Transport,
   type VerifiedPeer,
-  verifyPeer,
 } from '@sealward/attestation/channel'
-import { type SigningKeys, tokenLimits } from '@sealward/attestation/token'
 import type { Configuration } from './configuration.ts'
 import { type Credentials, type StaffToken, signIn } from './credentials.ts'
-import { type Effects, fetchJson, send } from './http.ts'
+import { type Effects, send } from './http.ts'
 import { limits } from './limits.ts'
 import { type Outcome, refused, unavailable } from './problem.ts'
 
@@ -57,90 +56,23 @@ export async function openHospital(
 
 /** Verifies who the platform is, with a nonce of this moment. */
 export async function verifyPlatform(
-  effects: Effects,
+  { clock, fetch, random }: Effects,
   configuration: Configuration,
 ): Promise<Outcome<VerifiedPeer>> {
-  const { attestation, deployment, development, expectation, platformUrl, roots } = configuration
-  const nonce = effects.random.bytes(32)
-  const document = await fetchJson(effects, 'platform', `${platformUrl}/evidence`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ nonce: base64UrlOf(nonce) }),
-  })
-  if (!document.ok) return document
-  const [token, jwks, denyList] = await Promise.all([
-    attest(effects, attestation.url, document.value),
-    fetchJson(effects, 'attestation', `${attestation.url}/certs`),
-    fetchJson(effects, 'attestation', `${attestation.url}/deny-list`),
-  ])
-  if (!jwks.ok) return jwks
-  if (!denyList.ok) return denyList
-  // Without a token the evidence is verified all the same: what is wrong with it is told by its own name.
-  const peer = await verifyPeer({
-    document: document.value,
-    token: token.ok ? token.value : undefined,
-    nonce,
-    deployment,
-    expectation,
-    roots,
-    attestation: {
-      issuer: attestation.issuer,
-      signers: attestation.signers,
-      policyHashes: attestation.policyHashes,
-      jwks: keySetOf(jwks.value),
-      denyList: {
-        text: String(Object(denyList.value).token),
-        ageSecondsMax: tokenLimits.denyListAgeSeconds,
-      },
-    },
-    at: effects.clock.now(),
-    clockSkewSeconds: limits.clockSkewSeconds,
-    development,
-  })
-  if (peer.ok) return peer
-  return peer.problem.code === 'token-missing' && !token.ok ? token : refused(peer.problem)
-}
-
-function keySetOf(json: unknown): SigningKeys {
-  const { keys } = Object(json) as Partial<SigningKeys>
-  return { keys: Array.isArray(keys) ? keys.filter((key) => Object(key) === key) : [] }
-}
-
-/** Has the attestation service appraise the evidence as it came. Its refusal is one of verification. */
-async function attest(
-  effects: Effects,
-  attestationUrl: string,
-  document: unknown,
-): Promise<Outcome<string>> {
-  const { quote, runtimeData, initTimeData } = Object(document) as Readonly<Record<string, unknown>>
-  const answer = await send(
-    effects,
-    'attestation',
-    `${attestationUrl}/attest/SgxEnclave?api-version=2025-06-01`,
-    {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({
-        quote,
-        runtimeData: { data: runtimeData, dataType: 'JSON' },
-        initTimeData: { data: initTimeData, dataType: 'JSON' },
-      }),
-    },
-    { msMax: limits.answerMsMax, bytesMax: limits.documentBytesMax },
+  const peer = await askPlatform(
+    { fetch, random, now: () => clock.now() },
+    { ...configuration, platform: configuration.platformUrl },
+    { clockSkewSeconds: limits.clockSkewSeconds },
   )
-  if (!answer.ok) return answer
-  const { status, body } = answer.value
-  const json = jsonOf(body, { bytesMax: limits.documentBytesMax, depthMax: limits.depthMax })
-  if (status === 400 && json.ok) return refused(attestationRefusalOf(json.value))
-  const token = json.ok
-    ? reading(json.value, '', (top) =>
-        top.object('ignored', (fields) => fields.required('token').string(limits.documentBytesMax)),
-      )
-    : json
-  if (status !== 200 || !token.ok) {
-    return unavailable('attestation-unavailable', 'attestation', `it answered ${status}`)
+  if (peer.ok) return peer
+  const { problem } = peer
+  if (problem.kind === 'unavailable') {
+    const service = problem.service === 'platform' ? 'platform' : 'attestation'
+    return unavailable(`${service}-unavailable`, service, problem.detail)
   }
-  return token
+  return problem.code === 'token-missing' && problem.declined !== undefined
+    ? refused(attestationRefusalOf(problem.declined.said))
+    : refused(problem)
 }
 
 /** The attestation service's own code for why, where it says one in our form. */

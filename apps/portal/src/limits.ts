@@ -5,10 +5,6 @@
  */
 
 export const configurationBytesMax: number = 256 * 1024
-export const evidenceBytesMax: number = 1024 * 1024
-export const attestationTokenBytesMax: number = 256 * 1024
-export const denyListBytesMax: number = 256 * 1024
-export const jwksBytesMax: number = 256 * 1024
 export const sealedResponseBytesMax: number = 64 * 1024 * 1024
 /** As much as the platform takes. */
 export const filmBytesMax: number = 48 * 1024 * 1024

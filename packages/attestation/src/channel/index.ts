@@ -6,6 +6,16 @@
 
 export { disagreementOf } from './agreement.ts'
 export {
+  type AnswerCode,
+  type AnswerProblem,
+  type AskEffects,
+  type AskStep,
+  askPlatform,
+  type NotAnswered,
+  type NotBelieved,
+  type PlatformConfiguration,
+} from './ask-peer.ts'
+export {
   type BinaryHttpCode,
   type BinaryHttpProblem,
   type BinaryRequest,

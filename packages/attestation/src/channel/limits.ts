@@ -26,6 +26,10 @@ export const channelLimits = {
   suitesMax: 16,
   /** Requests that one key configuration opens before it must be replaced. */
   replayEntriesMax: 100_000,
+  /** Bytes of what a platform or an attestation service answers to whoever asks who the platform is. */
+  answerBytesMax: 4_194_304,
+  /** Milliseconds that each of them has. */
+  askMsMax: 20_000,
   /** Bytes of the nonce that whoever asks for evidence chooses. */
   nonceBytes: 32,
 } as const

@@ -35,11 +35,12 @@ export type SealedTransport = (
 /**
  * Carries by `fetch`.
  *
+ * @param send - the engine's `fetch`, or another.
  * @param options - `streams` says whether bodies are sent as they are sealed; where an engine cannot (only Chromium can among
  *   browsers, and over HTTP/2 only), the sealed message is gathered in a Blob first. Unless said, it is found out.
  */
 export function fetchTransport(
-  fetch: typeof globalThis.fetch,
+  send: (url: string, init?: RequestInit) => Promise<Response>,
   url: string,
   { streams = canStreamRequests() }: { readonly streams?: boolean } = {},
 ): SealedTransport {
@@ -48,7 +49,7 @@ export function fetchTransport(
     const taken = isWhole ? body : streamOf(counted(body, length, onUploadProgress))
     const sent = isWhole || streams ? taken : await new Response(taken as BodyInit).blob()
     if (isWhole) onUploadProgress?.(0, body.length)
-    const response = await fetch(url, {
+    const response = await send(url, {
       method: 'POST',
       headers: { 'content-type': mediaType, incremental: '?1' },
       body: sent as BodyInit,
