@@ -12,6 +12,7 @@ const programs = [
   { package: 'softhsm2', found: () => onPath('softhsm2-util') },
   { package: 'g++', found: () => onPath('g++') },
   { package: 'redis-server', found: () => onPath('redis-server') || onPath('valkey-server') },
+  { package: 'nginx-light', found: () => onPath('nginx') || existsSync('/usr/sbin/nginx') },
   {
     package: 'fonts-noto-cjk',
     found: () => existsSync('/usr/share/fonts/opentype/noto') || process.platform !== 'linux',

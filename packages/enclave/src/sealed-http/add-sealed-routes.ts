@@ -151,9 +151,8 @@ export function addSealedRoutes(server: FastifyInstance, options: SealedRoutesOp
     message: IncomingMessage,
     reply: FastifyReply,
   ): Promise<FastifyReply> {
-    if (streams >= limits.streamsAtOnceMax) {
-      return sendRefusal(reply.header('connection', 'close'), tryAgain)
-    }
+    reply.raw.once('close', () => throwAwayTheRest(message))
+    if (streams >= limits.streamsAtOnceMax) return sendRefusal(reply, tryAgain)
     streams += 1
     const ended = new AbortController()
     const end = (): void => ended.abort()
@@ -162,14 +161,13 @@ export function addSealedRoutes(server: FastifyInstance, options: SealedRoutesOp
       streams -= 1
       clearTimeout(tooLong)
       end()
-      throwAwayTheRest(message)
     })
     try {
       return await answerOpened(message, reply, ended.signal)
     } catch (error) {
       // The request broke off, or a part of it does not open.
-      if (error instanceof ChannelError) return broken(reply, brokenOff(error.problem))
-      if (ended.signal.aborted) return broken(reply, tooSlow)
+      if (error instanceof ChannelError) return sendRefusal(reply, brokenOff(error.problem))
+      if (ended.signal.aborted) return sendRefusal(reply, tooSlow)
       throw error
     }
   }
@@ -181,11 +179,11 @@ export function addSealedRoutes(server: FastifyInstance, options: SealedRoutesOp
   ): Promise<FastifyReply> {
     const bytesMax = limits.streamBytesMax
     const opened = await keys.openChunked(arriving(message, limits), { bytesMax })
-    if (!opened.ok) return broken(reply, publicProblem(opened.problem))
+    if (!opened.ok) return sendRefusal(reply, publicProblem(opened.problem))
     const { exchange, request } = opened.value
     const decoded = await decodeRequestStream(request, { contentBytesMax: bytesMax })
     if (!decoded.ok && !decoded.problem.code.startsWith('bhttp-')) {
-      return broken(reply, brokenOff(decoded.problem))
+      return sendRefusal(reply, brokenOff(decoded.problem))
     }
     const response = decoded.ok
       ? await responseTo(decoded.value, ended)
@@ -225,11 +223,6 @@ function sealedReply(reply: FastifyReply, mediaType: string): FastifyReply {
     .code(200)
     .header('content-type', mediaType)
     .header('cache-control', 'no-store, no-transform')
-}
-
-/** Refuses what has not come whole, and does not wait for the rest. */
-function broken(reply: FastifyReply, problem: SealedHttpProblem): FastifyReply {
-  return sendRefusal(reply.header('connection', 'close'), problem)
 }
 
 /** Whoever is still sending reads no answer before they are done, unless they are let finish. */

@@ -35,6 +35,8 @@ export async function startReplica(
     readonly openedInPartMax?: number
     /** Adds routes of a test's own. */
     readonly routes?: (inner: FastifyInstance) => void
+    /** Changes the server that listens. */
+    readonly outer?: (server: FastifyInstance) => void
   } = {},
 ): Promise<Replica> {
   const { shared, clock = systemClock, limits = {}, openedInPartMax } = options
@@ -58,6 +60,7 @@ export async function startReplica(
     logger: createLogger('test', { level: 'silent' }),
     limits: { bodyBytesMax: 64 * 1024 * 1024 },
   })
+  options.outer?.(server.app)
   addSealedRoutes(server.app, {
     inner,
     keys,

@@ -2,21 +2,11 @@ import { createHash, randomBytes } from 'node:crypto'
 import { connect } from 'node:net'
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import {
-  ChannelError,
-  decodeResponseStream,
-  encodeRequestStream,
-  type Field,
-  openChunkedResponse,
-  type ResponseHead,
-  type Streamed,
-  sealChunkedRequest,
-  streamOf,
-} from '@sealward/attestation/channel'
+import { ChannelError } from '@sealward/attestation/channel'
 import type { FastifyInstance } from 'fastify'
 import { afterEach, expect, test } from 'vitest'
-import { systemRandom as random } from '../effects/index.ts'
-import { configsOf, type Replica, refusalOf, startReplica } from './sealed-server.fixtures.ts'
+import { postInChunks, sealInChunks, textOf } from './chunked-client.fixtures.ts'
+import { type Replica, refusalOf, startReplica } from './sealed-server.fixtures.ts'
 
 const replicas: Replica[] = []
 
@@ -100,70 +90,11 @@ function streamingRoutes(inner: FastifyInstance, seen: Seen): void {
   })
 }
 
-interface Asked {
-  /** What is sent, piece by piece. */
-  readonly message: AsyncIterable<Uint8Array>
-  open(answer: Response): Promise<Streamed<ResponseHead>>
-}
-
-async function seal(
-  at: Replica,
-  path: string,
-  body?: AsyncIterable<Uint8Array> | Uint8Array,
-  headers: readonly Field[] = [['content-type', 'application/octet-stream']],
-): Promise<Asked> {
-  const [config] = await configsOf(at.keys)
-  if (config === undefined) throw new Error('no key to seal to')
-  const method = body === undefined ? 'GET' : 'POST'
-  const head = { method, scheme: 'https', authority: '', path, headers }
-  const request = encodeRequestStream(head, body ?? new Uint8Array())
-  const sealed = await sealChunkedRequest({ config, request, random })
-  if (!sealed.ok) throw new Error(sealed.problem.code)
-  const { exchange, message } = sealed.value
-  return {
-    message,
-    async open(answer) {
-      expect([answer.status, answer.headers.get('content-type')]).toEqual([
-        200,
-        'message/ohttp-chunked-res',
-      ])
-      const opened = await openChunkedResponse({
-        exchange,
-        message: answer.body ?? new Uint8Array(),
-      })
-      if (!opened.ok) throw new Error(opened.problem.code)
-      const response = await decodeResponseStream(opened.value)
-      if (!response.ok) throw new Error(response.problem.code)
-      return response.value
-    },
-  }
-}
-
-function post(
-  at: Replica,
-  message: AsyncIterable<Uint8Array>,
-  signal?: AbortSignal,
-): Promise<Response> {
-  return fetch(`${at.url}/sealed`, {
-    method: 'POST',
-    headers: { 'content-type': 'message/ohttp-chunked-req' },
-    body: streamOf(message),
-    duplex: 'half',
-    ...(signal && { signal }),
-  } as RequestInit)
-}
-
 async function* pieces(count: number, bytes: number, pauseMs = 0): AsyncGenerator<Uint8Array> {
   for (let index = 0; index < count; index++) {
     if (pauseMs > 0) await sleep(pauseMs)
     yield randomBytes(bytes)
   }
-}
-
-async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {
-  const parts: Uint8Array[] = []
-  for await (const part of body) parts.push(part)
-  return Buffer.concat(parts).toString()
 }
 
 async function until(isSo: () => boolean): Promise<void> {
@@ -176,8 +107,8 @@ async function until(isSo: () => boolean): Promise<void> {
 test('a long body streams into an ordinary route, and its answer comes back sealed', async () => {
   const { at, seen } = await started()
   const body = randomBytes(5_000_000)
-  const { message, open } = await seal(at, '/digest', body)
-  const response = await open(await post(at, message))
+  const { message, open } = await sealInChunks(at, '/digest', body)
+  const response = await open(await postInChunks(at, message))
   expect(response.status).toBe(200)
   expect(JSON.parse(await textOf(response.body))).toEqual({
     bytes: body.length,
@@ -188,20 +119,20 @@ test('a long body streams into an ordinary route, and its answer comes back seal
 
 test('a request without a body, and a route that is not there, are as they are elsewhere', async () => {
   const { at } = await started()
-  const hello = await seal(at, '/hello', undefined, [['x-name', 'Ada']])
-  const response = await hello.open(await post(at, hello.message))
+  const hello = await sealInChunks(at, '/hello', undefined, [['x-name', 'Ada']])
+  const response = await hello.open(await postInChunks(at, hello.message))
   expect([response.status, await textOf(response.body)]).toEqual([200, '{"hello":"Ada"}'])
   expect(response.headers).toContainEqual(['x-inner', 'yes'])
-  const nowhere = await seal(at, '/nowhere')
-  expect(await nowhere.open(await post(at, nowhere.message))).toMatchObject({ status: 404 })
-  const brew = await seal(at, `/${'a'.repeat(3000)}`)
-  expect(await brew.open(await post(at, brew.message))).toMatchObject({ status: 400 })
+  const nowhere = await sealInChunks(at, '/nowhere')
+  expect(await nowhere.open(await postInChunks(at, nowhere.message))).toMatchObject({ status: 404 })
+  const brew = await sealInChunks(at, `/${'a'.repeat(3000)}`)
+  expect(await brew.open(await postInChunks(at, brew.message))).toMatchObject({ status: 400 })
 })
 
 test('progress comes as it is made', async () => {
   const { at } = await started()
-  const { message, open } = await seal(at, '/progress')
-  const answer = await post(at, message)
+  const { message, open } = await sealInChunks(at, '/progress')
+  const answer = await postInChunks(at, message)
   expect(answer.headers.get('x-accel-buffering')).toBe('no')
   expect(answer.headers.get('cache-control')).toBe('no-store, no-transform')
   const began = performance.now()
@@ -214,7 +145,7 @@ test('progress comes as it is made', async () => {
 
 test('an upload that is cut gives the route an error, not half a body', async () => {
   const { at, seen } = await started()
-  const { message } = await seal(at, '/digest', pieces(20, 70_000))
+  const { message } = await sealInChunks(at, '/digest', pieces(20, 70_000))
   const cut = async function* () {
     let count = 0
     for await (const piece of message) {
@@ -222,16 +153,16 @@ test('an upload that is cut gives the route an error, not half a body', async ()
       yield piece
     }
   }
-  expect(await refusalOf(await post(at, cut()))).toEqual([400, 'truncated'])
+  expect(await refusalOf(await postInChunks(at, cut()))).toEqual([400, 'truncated'])
   await until(() => seen.ended.length > 0)
   expect(seen.ended).toEqual(['aborted'])
 })
 
 test('a client that leaves in the middle of its upload gives the route an error', async () => {
   const { at, seen } = await started()
-  const { message } = await seal(at, '/digest', pieces(1000, 70_000, 5))
+  const { message } = await sealInChunks(at, '/digest', pieces(1000, 70_000, 5))
   const leaving = new AbortController()
-  const answer = post(at, message, leaving.signal)
+  const answer = postInChunks(at, message, leaving.signal)
   await until(() => seen.bytes.length > 2)
   leaving.abort()
   await expect(answer).rejects.toThrow()
@@ -242,7 +173,7 @@ test('a client that leaves in the middle of its upload gives the route an error'
 test('a chunk that was changed, left out or given twice ends the request, and it is not said to be stale', async () => {
   for (const change of ['changed', 'left-out', 'twice']) {
     const { at, seen } = await started()
-    const { message } = await seal(at, '/digest', pieces(20, 65_536))
+    const { message } = await sealInChunks(at, '/digest', pieces(20, 65_536))
     const tampered = async function* () {
       let count = 0
       for await (const piece of message) {
@@ -252,7 +183,7 @@ test('a chunk that was changed, left out or given twice ends the request, and it
           yield piece.map((byte, index) => (index === 500 ? byte ^ 1 : byte))
       }
     }
-    expect(await refusalOf(await post(at, tampered()))).toEqual([400, 'malformed'])
+    expect(await refusalOf(await postInChunks(at, tampered()))).toEqual([400, 'malformed'])
     await until(() => seen.ended.length > 0)
     expect([change, seen.ended]).toEqual([change, ['aborted']])
   }
@@ -260,14 +191,14 @@ test('a chunk that was changed, left out or given twice ends the request, and it
 
 test('a message in chunks is taken once', async () => {
   const { at } = await started()
-  const { message } = await seal(at, '/hello')
+  const { message } = await sealInChunks(at, '/hello')
   const sent: Uint8Array[] = []
   for await (const piece of message) sent.push(piece)
   const again = async function* () {
     yield* sent
   }
-  expect((await post(at, again())).status).toBe(200)
-  expect(await refusalOf(await post(at, again()))).toEqual([409, 'replayed'])
+  expect((await postInChunks(at, again())).status).toBe(200)
+  expect(await refusalOf(await postInChunks(at, again()))).toEqual([409, 'replayed'])
   expect(at.reached).toEqual(['GET /hello'])
 })
 
@@ -276,23 +207,26 @@ test('what is not a message in chunks is refused with its code', async () => {
   const of = async function* (bytes: Uint8Array) {
     yield bytes
   }
-  expect(await refusalOf(await post(at, of(new Uint8Array(3))))).toEqual([400, 'malformed'])
-  expect(await refusalOf(await post(at, of(new Uint8Array(90))))).toEqual([422, 'stale-key'])
+  expect(await refusalOf(await postInChunks(at, of(new Uint8Array(3))))).toEqual([400, 'malformed'])
+  expect(await refusalOf(await postInChunks(at, of(new Uint8Array(90))))).toEqual([
+    422,
+    'stale-key',
+  ])
   expect(at.reached).toEqual([])
 })
 
 test('a route that says no before the body has come is heard', async () => {
   const { at } = await started()
-  const { message, open } = await seal(at, '/staff-only', pieces(50, 70_000, 2))
-  const response = await open(await post(at, message))
+  const { message, open } = await sealInChunks(at, '/staff-only', pieces(50, 70_000, 2))
+  const response = await open(await postInChunks(at, message))
   expect([response.status, await textOf(response.body)]).toEqual([401, '{"who":"nobody"}'])
 })
 
 test('a client that leaves in the middle of an answer ends the route', async () => {
   const { at, seen } = await started()
-  const { message, open } = await seal(at, '/forever')
+  const { message, open } = await sealInChunks(at, '/forever')
   const leaving = new AbortController()
-  const response = await open(await post(at, message, leaving.signal))
+  const response = await open(await postInChunks(at, message, leaving.signal))
   const first = await response.body[Symbol.asyncIterator]().next()
   expect(Buffer.from(first.value ?? []).toString()).toContain('first')
   leaving.abort()
@@ -302,8 +236,8 @@ test('a client that leaves in the middle of an answer ends the route', async () 
 
 test('a route that dies in its answer is never taken for one that has ended', async () => {
   const { at } = await started()
-  const { message } = await seal(at, '/dies')
-  const answer = await post(at, message).then(
+  const { message } = await sealInChunks(at, '/dies')
+  const answer = await postInChunks(at, message).then(
     ({ status }) => status,
     () => 'broken',
   )
@@ -313,8 +247,8 @@ test('a route that dies in its answer is never taken for one that has ended', as
 test('a reader that stops reading holds the route back, and is given up in time', async () => {
   const { at, seen } = await started({ limits: { idleSecondsMax: 0.5 } })
   const total = 200_000_000
-  const { message } = await seal(at, `/zeros/${total}`)
-  const answer = await post(at, message)
+  const { message } = await sealInChunks(at, `/zeros/${total}`)
+  const answer = await postInChunks(at, message)
   expect(answer.status).toBe(200)
   await until(() => seen.closed.length > 0)
   expect(seen.bytes.length * 65_536).toBeLessThan(total / 4)
@@ -325,9 +259,9 @@ test('a sender that drips is cut off, and one that takes its time is not', async
   const { at, seen } = await started({
     limits: { idleSecondsMax: 0.4, bytesPerSecondMin: 100_000 },
   })
-  const slow = await seal(at, '/digest', pieces(30, 70_000, 50))
-  expect(await slow.open(await post(at, slow.message))).toMatchObject({ status: 200 })
-  const { message } = await seal(at, '/digest', pieces(5, 70_000))
+  const slow = await sealInChunks(at, '/digest', pieces(30, 70_000, 50))
+  expect(await slow.open(await postInChunks(at, slow.message))).toMatchObject({ status: 200 })
+  const { message } = await sealInChunks(at, '/digest', pieces(5, 70_000))
   const dripping = async function* () {
     for await (const piece of message)
       for (let at = 0; at < piece.length; at += 100) {
@@ -335,15 +269,15 @@ test('a sender that drips is cut off, and one that takes its time is not', async
         await sleep(50)
       }
   }
-  expect(await refusalOf(await post(at, dripping()))).toEqual([400, 'truncated'])
-  const never = await seal(at, '/digest', pieces(3, 70_000))
+  expect(await refusalOf(await postInChunks(at, dripping()))).toEqual([400, 'truncated'])
+  const never = await sealInChunks(at, '/digest', pieces(3, 70_000))
   const stopping = async function* () {
     for await (const piece of never.message) {
       yield piece
       await sleep(1500)
     }
   }
-  const refused = await post(at, stopping()).then(refusalOf, () => 'broken')
+  const refused = await postInChunks(at, stopping()).then(refusalOf, () => 'broken')
   expect(['broken', [400, 'truncated'].join()]).toContain(String(refused))
   expect(seen.ended.filter((how) => how === 'whole')).toHaveLength(1)
 })
@@ -352,29 +286,29 @@ test('more at once than may be are told to come again', async () => {
   const { at } = await started({ limits: { streamsAtOnceMax: 2 } })
   const leaving = new AbortController()
   for (let count = 0; count < 2; count++) {
-    const { message, open } = await seal(at, '/forever')
-    await open(await post(at, message, leaving.signal))
+    const { message, open } = await sealInChunks(at, '/forever')
+    await open(await postInChunks(at, message, leaving.signal))
   }
-  const third = await seal(at, '/hello')
-  expect(await refusalOf(await post(at, third.message))).toEqual([503, 'overloaded'])
+  const third = await sealInChunks(at, '/hello')
+  expect(await refusalOf(await postInChunks(at, third.message))).toEqual([503, 'overloaded'])
   leaving.abort()
   await sleep(100)
-  const fourth = await seal(at, '/hello')
-  expect((await post(at, fourth.message)).status).toBe(200)
+  const fourth = await sealInChunks(at, '/hello')
+  expect((await postInChunks(at, fourth.message)).status).toBe(200)
 })
 
 test('a request larger than may be is refused, and the route learns that it broke off', async () => {
   const { at, seen } = await started({ limits: { streamBytesMax: 500_000 } })
-  const { message } = await seal(at, '/digest', pieces(20, 70_000))
-  expect(await refusalOf(await post(at, message))).toEqual([413, 'too-large'])
+  const { message } = await sealInChunks(at, '/digest', pieces(20, 70_000))
+  expect(await refusalOf(await postInChunks(at, message))).toEqual([413, 'too-large'])
   await until(() => seen.ended.length > 0)
   expect(seen.ended).toEqual(['aborted'])
 })
 
 test('an answer that is cut on its way is known to be', async () => {
   const { at } = await started()
-  const { message, open } = await seal(at, '/zeros/1000000')
-  const whole = new Uint8Array(await (await post(at, message)).arrayBuffer())
+  const { message, open } = await sealInChunks(at, '/zeros/1000000')
+  const whole = new Uint8Array(await (await postInChunks(at, message)).arrayBuffer())
   const cut = new Response(whole.subarray(0, whole.length - 20), {
     headers: { 'content-type': 'message/ohttp-chunked-res' },
   })
