@@ -63,11 +63,7 @@ export async function fetchJson(
   return json.ok ? json : unavailable(`${what}-unavailable`, what, 'it did not answer with JSON')
 }
 
-/** The whole body of an answer; `undefined` when it is longer. */
-export async function readBody(
-  response: Response,
-  bytesMax: number,
-): Promise<Uint8Array | undefined> {
+async function readBody(response: Response, bytesMax: number): Promise<Uint8Array | undefined> {
   const chunks: Uint8Array[] = []
   let length = 0
   if (response.body === null) return new Uint8Array()

@@ -5,14 +5,13 @@
 
 import { base64UrlOf, bytesOfBase64Url, textOf, utf8Of } from '@sealward/attestation/bytes'
 import {
-  chunkedRequestMediaType,
-  chunkedResponseMediaType,
   createReplayWindow,
-  decodeRequestStream,
+  decodeRequest,
   encodeResponse,
-  openChunkedRequest,
-  sealChunkedResponse,
-  streamOf,
+  openRequest,
+  requestMediaType,
+  responseMediaType,
+  sealResponse,
 } from '@sealward/attestation/channel'
 import { defaultPolicyFor, policyHashOf } from '@sealward/attestation/policy'
 import { denyListType } from '@sealward/attestation/token'
@@ -139,14 +138,12 @@ export async function createTestStack(tampering: Tampering = {}): Promise<TestSt
       staleKeys--
       return problem(422, 'stale-key')
     }
-    const opened = await openChunkedRequest({ keys: [tee.ohttpKey], message, replay })
+    const opened = await openRequest({ keys: [tee.ohttpKey], message, replay })
     if (!opened.ok) return problem(422, opened.problem.code)
-    const request = await decodeRequestStream(opened.value.request)
+    const request = decodeRequest(opened.value.request)
     if (!request.ok) return problem(400, 'malformed')
     const { method, path, body, headers } = request.value
-    const pieces: Uint8Array[] = []
-    for await (const piece of body) pieces.push(piece)
-    const text = textOf(Buffer.concat(pieces)) ?? '(bytes)'
+    const text = textOf(body) ?? '(bytes)'
     const authorization = headers.find(([name]) => name === 'authorization')?.[1] ?? ''
     said.push({ line: `${method} ${path}`, body: text, authorization })
     const answer = inner(method, path, text)
@@ -155,9 +152,9 @@ export async function createTestStack(tampering: Tampering = {}): Promise<TestSt
       headers: [['content-type', 'application/json'], ...(answer.headers ?? [])],
       body: utf8Of(JSON.stringify(answer.body)),
     })
-    const { exchange } = opened.value
-    return new Response(streamOf(await sealChunkedResponse({ exchange, response, random })), {
-      headers: { 'content-type': chunkedResponseMediaType },
+    const sealed = await sealResponse({ exchange: opened.value.exchange, response, random })
+    return new Response(sealed as Uint8Array<ArrayBuffer>, {
+      headers: { 'content-type': responseMediaType },
     })
   }
 
@@ -219,7 +216,7 @@ export async function createTestStack(tampering: Tampering = {}): Promise<TestSt
           : json(401, { error: 'invalid_client' })
       }
       case '/platform/sealed':
-        return headers.get('content-type') === chunkedRequestMediaType
+        return headers.get('content-type') === requestMediaType
           ? answerSealed(body)
           : problem(415, 'media-type-unsupported')
       default:

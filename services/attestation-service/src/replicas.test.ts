@@ -137,7 +137,7 @@ async function rotate(): Promise<void> {
   const database = await openStore({ url: postgres.url })
   const ring = await openStoredKeyRing({
     database,
-    sealer: createSealer(masterKey),
+    sealer: createSealer(masterKey, { tenant: 'default' }),
     instance: { name: 'default', issuer },
     kind: { algorithm: 'ES256', rsaBits: 2048 },
     rotation,

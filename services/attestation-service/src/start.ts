@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import type { Result } from '@sealward/attestation/bytes'
 import { createDcapMemory, createSnpMemory } from '@sealward/attestation/verification'
 import { nodeCryptography } from '@sealward/enclave/cryptography'
-import { holdMasterKey } from '@sealward/enclave/database'
+import { holdMasterKeys } from '@sealward/enclave/database'
 import { createPcsClient, intelPcs } from '@sealward/enclave/endorsements'
 import type { Tee } from '@sealward/enclave/evidence'
 import { addressesOf } from '@sealward/enclave/rates'
@@ -115,7 +115,7 @@ export async function openState({ config, databaseUrl, log, tee, signal }: Start
       detail: 'The database cannot be opened: is its address right, and may this user make tables?',
     })
   })
-  await holdMasterKey(database, 'attestation', sealer.keyId).catch(async (error: unknown) => {
+  await holdMasterKeys(database, 'attestation', sealer.keys).catch(async (error: unknown) => {
     await database.destroy()
     throw new StartRefusal({
       code: 'another-master-key',

@@ -50,3 +50,15 @@ export const renderedSidePixelsMax = 1024
 export const rememberedVersionsMax = 100_000
 /** From the first byte of a sealed request to the last of its answer. Seconds. */
 export const sealedRequestSecondsMax = 120
+/** What one transaction tells the ledger. Bytes. */
+export const ledgerEntryBytesMax: number = 1024 * 1024
+/** Entries of one block of the ledger. */
+export const ledgerBlockEntriesMax = 2000
+/** Rows that are read at once while the ledger is verified. */
+export const ledgerPageRows = 2000
+/** From a commit until it is in a block and anchored, while the anchor answers. Milliseconds. */
+export const anchorEveryMs = 1000
+/** With what the anchor does not know for longer than this, nothing more is written. Seconds. */
+export const anchorLagSecondsMax = 60
+/** Data keys or records that are moved to a new master key in one transaction. */
+export const sweepRows = 100

@@ -24,8 +24,6 @@ export type PlatformCode =
   | 'resource-invalid'
   | 'resource-id'
   | 'search-unsupported'
-  | 'idempotency-key-malformed'
-  | 'idempotency-key-reused'
   | 'reference-unknown'
   | 'identifier-in-use'
   | 'version-conflict'
@@ -36,6 +34,14 @@ export type PlatformCode =
   | 'film-too-large'
   | 'record-refused'
   | 'store-unavailable'
+  | 'key-unavailable'
+  | 'database-rolled-back'
+  | 'database-forked'
+  | 'database-altered'
+  | 'anchor-missing'
+  | 'anchor-behind'
+  | 'anchor-unavailable'
+  | 'anchor-refused'
   | 'provider-unavailable'
 
 export const problems: Readonly<Record<PlatformCode, readonly [status: number, title: string]>> = {
@@ -57,8 +63,6 @@ export const problems: Readonly<Record<PlatformCode, readonly [status: number, t
   'wrong-resource-type': [422, 'Another kind of resource was expected'],
   'resource-invalid': [422, 'The resource does not meet FHIR R4'],
   'resource-id': [400, 'The id in the body is not the one in the path'],
-  'idempotency-key-malformed': [400, 'The idempotency key cannot be read'],
-  'idempotency-key-reused': [422, 'The idempotency key was sent with another request'],
   'search-unsupported': [400, 'This search is not offered'],
   'reference-unknown': [422, 'A resource that is referred to is not here'],
   'identifier-in-use': [409, 'Another patient has this identifier'],
@@ -71,6 +75,14 @@ export const problems: Readonly<Record<PlatformCode, readonly [status: number, t
   // What is behind.
   'record-refused': [500, 'A stored record is not what was written'],
   'store-unavailable': [503, 'The database is unavailable'],
+  'key-unavailable': [503, 'A key that stored data needs cannot be had at the moment'],
+  'database-rolled-back': [503, 'The database was put back to an earlier state'],
+  'database-forked': [503, 'The database went on from a state from which another one went on too'],
+  'database-altered': [503, 'What is stored is not what was written'],
+  'anchor-missing': [503, 'What the database is compared with is gone'],
+  'anchor-behind': [503, 'Nothing more is written until the anchor can be moved on'],
+  'anchor-unavailable': [503, 'The anchor of the database is unavailable'],
+  'anchor-refused': [503, 'The anchor of the database cannot be believed'],
   'provider-unavailable': [503, 'The diagnostic provider is unavailable'],
 }
 

@@ -31,6 +31,7 @@ import type { Platform } from './platform.ts'
 import type { ApiProblem } from './problems.ts'
 import { createOwnProof } from './receipts/own-proof.ts'
 import { roles } from './staff/staff.ts'
+import { lookUpsOfRecord } from './store/resources.ts'
 import { openStore } from './store/store.ts'
 import { gatherTrust } from './trust/trust.ts'
 
@@ -87,14 +88,15 @@ export async function startPlatform(service: {
   const ownProof = createOwnProof({ identity, trust })
 
   // What we keep.
-  const sealer = createSealer(await masterKeyOf(tee), { random })
+  const sealer = createSealer(await masterKeyOf(tee), { random, tenant: initTimeData.deployment })
   const store = await openStore({
     url: config.databaseUrl,
     sealer,
+    lookUpsOf: lookUpsOfRecord,
     cache,
     onConnectionLost: () => log.warn('database-connection-lost'),
   })
-  const queue = await openOrderQueue(config.databaseUrl, log)
+  const queue = await openOrderQueue(config.databaseUrl, store.notes, log)
   const pool = createImagingWorkerPool({ workers: 2, waitingMax: 16, limits: filmLimits })
   const films = createFilms(pool, random)
 

@@ -128,8 +128,7 @@ export function malformed(detail: string): Outcome<never> {
 
 export const apiVersion = 'api-version=2025-06-01'
 
-/** An access token of an identity provider, of a file or the environment. */
-export async function readBearer(
+async function readBearer(
   file: string | undefined,
   fromEnvironment: string | undefined,
 ): Promise<Outcome<string | undefined>> {
@@ -146,8 +145,7 @@ export async function readBearer(
       )
 }
 
-/** Whether nobody on the way reads what is sent there. */
-export function isPrivate(service: string): boolean {
+function isPrivate(service: string): boolean {
   const { protocol, hostname } = new URL(service)
   return protocol === 'https:' || /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-export { createMasterKeyTable, holdMasterKey } from './hold-master-key.ts'
+export { createMasterKeyTable, holdMasterKeys, masterKeyIdsIn } from './hold-master-keys.ts'
 export { inTransaction } from './in-transaction.ts'
 export { type Migrations, type OpenDatabaseOptions, openDatabase } from './open-database.ts'
-export { reaching, type StoreUnavailable } from './reaching.ts'
+export { isUnavailable, reaching, type StoreUnavailable } from './reaching.ts'

@@ -4,13 +4,25 @@
  * @module
  */
 
+export { parseEnvelope, parseStreamHead, streamHeadBytes } from './envelope.ts'
 export { openKeyFile } from './key-file.ts'
 export { type MasterKey, masterKeyOf } from './master-key.ts'
 export {
+  type LoadedMasterKeys,
+  loadMasterKeys,
+  type MasterKeys,
+  masterKeyIdOf,
+  masterKeysOf,
+  type NamedMasterKey,
+} from './master-keys.ts'
+export { SealedStreamFailure } from './sealed-stream.ts'
+export {
+  type BlindIndex,
   createSealer,
-  type PatientKey,
+  type DataKey,
   type SealedAddress,
   type Sealer,
   type SealingCode,
+  type SealingProblem,
   type WrappedDataKey,
 } from './sealer.ts'

@@ -29,7 +29,7 @@ export async function masterKeyOf(tee: Tee): Promise<MasterKey> {
     'sha256',
     await tee.sealingKey('mrsigner'),
     salt,
-    utf8Of('sealward master key 1'),
+    utf8Of('sealward master key 2'),
     32,
   )
   return new Uint8Array(key) as MasterKey

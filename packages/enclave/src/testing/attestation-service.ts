@@ -12,7 +12,6 @@ import { bytesOfBase64Url } from '@sealward/attestation/bytes'
 import { parseRuntimeData } from '@sealward/attestation/evidence'
 import type { SampleVendor } from '@sealward/attestation/sample'
 import {
-  attestationClaimsOf,
   type DenyKind,
   deniedOf,
   denyListType,
@@ -87,18 +86,11 @@ export async function startAttestationService(
     if (!bound.ok || !runtimeData.ok) throw new Refused('InvalidParameter')
     const { mrEnclave, mrSigner, isvProdId, isvSvn, debug, tcbStatus, configId } = evidence.value
     const platforms = [evidence.value.fmspc]
-    const claims = await attestationClaimsOf({
-      evidence: evidence.value,
-      runtimeData: { data, dataType: 'JSON' },
-      initTimeData: { data: bytesOf(request.initTimeData.data), dataType: 'JSON' },
-    })
-    if (!claims.ok) throw new Refused(claims.problem.code)
     return {
       token: await sign(
         'JWT',
         {
-          ...claims.value,
-          'x-ms-policy-hash': policyHash,
+          'x-ms-runtime': runtimeData.value,
           appraised: {
             mrEnclave,
             mrSigner,

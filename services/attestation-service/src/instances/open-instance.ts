@@ -35,9 +35,10 @@ export interface OpenedInstance {
 /** Opens what the database holds for an instance, or makes it. */
 export async function openInstance(
   config: InstanceConfig,
-  { database, sealer, clock, random, tee }: InstanceDeps,
+  { database, clock, random, tee, ...deps }: InstanceDeps,
 ): Promise<Result<OpenedInstance, Problem>> {
   const { name, issuer, development, attestationLifetimeSeconds } = config
+  const sealer = deps.sealer.forTenant(name)
   const held = await holdInstance(database, { name, issuer })
   if (!held.ok) return held
   const { signsForSeconds, publishedAheadSeconds, ...kind } = config.keys

@@ -6,7 +6,7 @@ import {
   orderRetrySeconds,
   ordersAtOnceMax,
 } from '../limits.ts'
-import type { StoreTransaction } from '../store/store.ts'
+import type { Notes, StoreTransaction } from '../store/store.ts'
 
 const queueName = 'orders'
 const lostQueueName = 'orders-lost'
@@ -17,7 +17,7 @@ export type Attempt = 'done' | 'again'
 /** Works on one order; `last` says that nothing comes after this attempt. */
 export type OrderWork = (task: string, last: boolean) => Promise<Attempt>
 
-/** Orders that wait, in PostgreSQL. A job holds the id of a task, and nothing else. */
+/** Orders that wait, in PostgreSQL. A job holds the id of a task, sealed, and nothing else. */
 export interface OrderQueue {
   /** Puts a task into the queue in the same transaction that writes it. */
   add(transaction: StoreTransaction, task: string): Promise<void>
@@ -28,11 +28,11 @@ export interface OrderQueue {
 }
 
 interface Job {
-  readonly task: string
+  readonly sealed: string
 }
 
 /** Opens the queue in the database at `url`, and brings its own schema up to date. */
-export async function openOrderQueue(url: string, log: Logger): Promise<OrderQueue> {
+export async function openOrderQueue(url: string, notes: Notes, log: Logger): Promise<OrderQueue> {
   const boss = new PgBoss({
     connectionString: url,
     schema: 'sealward_queue',
@@ -54,9 +54,19 @@ export async function openOrderQueue(url: string, log: Logger): Promise<OrderQue
   })
   return {
     async add(transaction, task) {
-      await boss.send(queueName, { task } satisfies Job, { db: transaction.queue })
+      const job: Job = { sealed: notes.seal(queueName, task) }
+      await boss.send(queueName, job, { db: transaction.queue })
     },
     async start(work) {
+      /** A job that was not put here by us is none. */
+      const workOn = async (job: Job, last: boolean): Promise<Attempt> => {
+        const task = notes.open(queueName, String(job.sealed))
+        if (task === undefined) {
+          log.warn('order-refused', { code: 'record-refused', job: queueName })
+          return 'done'
+        }
+        return quietly(log, () => work(task, last))
+      }
       const options = {
         includeMetadata: true,
         batchSize: 1,
@@ -68,7 +78,7 @@ export async function openOrderQueue(url: string, log: Logger): Promise<OrderQue
       await boss.work<Job>(queueName, options, async (jobs) => {
         for (const { data, retryCount } of jobs) {
           const last = retryCount >= orderAttemptsMax - 1
-          const attempt = await quietly(log, () => work(data.task, last))
+          const attempt = await workOn(data, last)
           // What is thrown here is kept in the job: a fixed word, never a reason with data in it.
           if (attempt === 'again' && !last) throw new Error('again')
         }
@@ -78,7 +88,7 @@ export async function openOrderQueue(url: string, log: Logger): Promise<OrderQue
         lostQueueName,
         { batchSize: 1, pollingIntervalSeconds: 5 },
         async (jobs) => {
-          for (const { data } of jobs) await quietly(log, () => work(data.task, true))
+          for (const { data } of jobs) await workOn(data, true)
         },
       )
     },

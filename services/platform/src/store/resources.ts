@@ -67,6 +67,22 @@ export async function updateResource<T extends Resource>(
   return updated.ok ? ok(next) : updated
 }
 
+/** What a record is found by; films and receipts by nothing but their ids. */
+export function lookUpsOfRecord(record: StoredRecord): readonly LookUp[] {
+  return foundBySearch.has(record.type) ? lookUpsOf(kept(record).resource) : []
+}
+
+const foundBySearch: ReadonlySet<string> = new Set([
+  'AuditEvent',
+  'DiagnosticReport',
+  'ImagingStudy',
+  'Observation',
+  'Patient',
+  'Provenance',
+  'ServiceRequest',
+  'Task',
+])
+
 function draftOf(
   resource: Resource & { readonly id: string },
   patient: string | undefined,

@@ -1,55 +1,44 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ok, textOf, utf8Of } from '@sealward/attestation/bytes'
+import { ok } from '@sealward/attestation/bytes'
 import { createSealer, type MasterKey } from '@sealward/enclave/sealing'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { startLine } from '../../../../packages/enclave/src/testing/line.ts'
+import { type Line, startLine } from '../../../../packages/enclave/src/testing/line.ts'
 import {
   startTestPostgres,
   type TestPostgres,
 } from '../../../../packages/enclave/src/testing/postgres.ts'
-import { openStore, type RecordDraft, type SealedCache, type Store } from './store.ts'
+import {
+  databaseAt,
+  draft,
+  newDatabase,
+  type TestDatabase,
+  textAt,
+  write,
+} from './store.fixtures.ts'
+import type { Reader, RecordDraft, SealedCache, Store } from './store.ts'
 
 const masterKey = randomBytes(32) as Uint8Array as MasterKey
 const sealer = createSealer(masterKey)
 let postgres: TestPostgres
+let home: TestDatabase
 let store: Store
 
 beforeAll(async () => {
   postgres = await startTestPostgres()
-  store = await openStore({ url: postgres.url, sealer })
+  home = databaseAt(postgres, postgres.url)
+  store = await home.open({ sealer })
 }, 60_000)
 
 afterAll(async () => {
-  await store?.close()
+  await home?.close()
   await postgres?.stop()
 })
 
-const draft = (id: string, text: string, more: Partial<RecordDraft> = {}): RecordDraft => ({
-  type: 'Patient',
-  id,
-  patient: id,
-  bytes: utf8Of(text),
-  lookUps: [],
-  ...more,
-})
-
-async function written(...drafts: readonly RecordDraft[]): Promise<void> {
-  const result = await store.transaction(async (transaction) => {
-    for (const one of drafts) await transaction.create(one)
-    return ok(true)
-  })
-  expect(result.ok).toBe(true)
-}
+const written = (...drafts: readonly RecordDraft[]): Promise<void> => write(store, ...drafts)
 
 const update = (one: RecordDraft, expected: number): Promise<unknown> =>
   store.transaction((transaction) => transaction.update(one, expected))
-
-async function textAt(reader: Store, type: string, id: string): Promise<string | undefined> {
-  const record = await reader.read(type, id)
-  if (!record.ok) throw new Error(record.problem.code)
-  return record.value && textOf(record.value.bytes)
-}
 
 test('what was written is read, and nothing is where nothing was written', async () => {
   await written(draft('a1', 'erika'))
@@ -103,11 +92,11 @@ test('two rows whose bytes are swapped are refused', async () => {
   const swap = `update sealward.version v set sealed = o.sealed from sealward.version o
     where v.type = 'Patient' and o.type = 'Patient'
     and ((v.id = 'e1' and o.id = 'e2') or (v.id = 'e2' and o.id = 'e1'))`
-  await postgres.run(swap)
+  await home.run(swap)
   for (const id of ['e1', 'e2']) {
     expect(await store.read('Patient', id)).toMatchObject({ problem: { code: 'record-refused' } })
   }
-  await postgres.run(swap)
+  await home.run(swap)
   expect(await textAt(store, 'Patient', 'e1')).toBe('first')
 })
 
@@ -115,44 +104,44 @@ test('a row given to another patient is refused', async () => {
   await written(draft('f1', 'one'), draft('f2', 'two'))
   await written(draft('film', 'pixels', { type: 'Film', patient: 'f1' }))
   expect(await textAt(store, 'Film', 'film')).toBe('pixels')
-  await postgres.run(
-    `update sealward.record set patient = 'f2' where type = 'Film' and id = 'film'`,
-  )
+  await home.run(`update sealward.record set patient = 'f2' where type = 'Film' and id = 'film'`)
   expect(await store.read('Film', 'film')).toMatchObject({ problem: { code: 'record-refused' } })
 })
 
 test('a database that answers with another row than was asked for is refused', async () => {
-  await written(draft('asked', 'of one patient'), draft('other', 'of another'))
+  const database = await newDatabase(postgres)
+  const honest = await database.open({ sealer })
+  await write(honest, draft('asked', 'of one patient'), draft('other', 'of another'))
+  const lied = await database.open({ sealer })
   // Whoever runs the database says what equals what: here, `other` answers to `asked`.
-  await postgres.run('create schema lying')
-  await postgres.run(`create function lying.eq(text, text) returns boolean immutable language sql as
+  await database.run('create schema lying')
+  await database.run(`create function lying.eq(text, text) returns boolean immutable language sql as
     $$ select pg_catalog.texteq($1, case when pg_catalog.texteq($2, 'asked') then 'other' else $2 end) $$`)
-  await postgres.run(
+  await database.run(
     'create operator lying.= (leftarg = text, rightarg = text, function = lying.eq)',
   )
-  const url = new URL(postgres.url)
-  url.searchParams.set('options', '-c search_path=lying,pg_catalog,public')
-  const lied = await openStore({ url: url.href, sealer })
-  try {
-    expect(await textAt(lied, 'Patient', 'other')).toBe('of another')
-    expect(await lied.read('Patient', 'asked')).toMatchObject({
-      problem: { code: 'record-refused' },
-    })
-  } finally {
-    await lied.close()
-    await postgres.run('drop schema lying cascade')
-  }
+  await database.run(
+    `alter database ${new URL(database.url).pathname.slice(1)} set search_path = lying, pg_catalog, public`,
+  )
+  // Connections of before do not know.
+  await database.run(
+    `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`,
+  )
+  await untilAnswered(lied)
+  expect(await textAt(lied, 'Patient', 'other')).toBe('of another')
+  expect(await textAt(lied, 'Patient', 'asked')).toBe('record-refused')
+  await database.close()
 })
 
 test('an old version in the place of the newest is refused, with its bytes or with its number', async () => {
   await written(draft('g1', 'old'), draft('g2', 'old'))
   await update(draft('g1', 'new'), 1)
   await update(draft('g2', 'new'), 1)
-  await postgres.run(
+  await home.run(
     `update sealward.version v set sealed = o.sealed from sealward.version o
      where v.id = 'g1' and v.version = 2 and o.id = 'g1' and o.version = 1`,
   )
-  await postgres.run(`update sealward.record set version = 1 where id = 'g2'`)
+  await home.run(`update sealward.record set version = 1 where id = 'g2'`)
   for (const id of ['g1', 'g2']) {
     expect(await store.read('Patient', id)).toMatchObject({ problem: { code: 'record-refused' } })
   }
@@ -161,10 +150,10 @@ test('an old version in the place of the newest is refused, with its bytes or wi
 test('a record rolled back whole, or gone, is noticed by whoever saw it newer', async () => {
   await written(draft('h1', 'old'), draft('h2', 'here'))
   await update(draft('h1', 'new'), 1)
-  await postgres.run(`update sealward.record set version = 1 where id = 'h1'`)
-  await postgres.run(`delete from sealward.version where id = 'h1' and version = 2`)
-  await postgres.run(`delete from sealward.version where id = 'h2'`)
-  await postgres.run(`delete from sealward.record where id = 'h2'`)
+  await home.run(`update sealward.record set version = 1 where id = 'h1'`)
+  await home.run(`delete from sealward.version where id = 'h1' and version = 2`)
+  await home.run(`delete from sealward.version where id = 'h2'`)
+  await home.run(`delete from sealward.record where id = 'h2'`)
   for (const id of ['h1', 'h2']) {
     expect(await store.read('Patient', id)).toMatchObject({ problem: { code: 'record-refused' } })
   }
@@ -172,7 +161,7 @@ test('a record rolled back whole, or gone, is noticed by whoever saw it newer', 
 
 test('one flipped bit is refused', async () => {
   await written(draft('i1', 'whole'))
-  await postgres.run(
+  await home.run(
     `update sealward.version set sealed = set_bit(sealed, (length(sealed) * 8) - 3, 1 - get_bit(sealed, (length(sealed) * 8) - 3)) where id = 'i1'`,
   )
   expect(await store.read('Patient', 'i1')).toMatchObject({ problem: { code: 'record-refused' } })
@@ -180,7 +169,7 @@ test('one flipped bit is refused', async () => {
 
 test('destroying the data key destroys what it sealed', async () => {
   await written(draft('j1', 'gone'))
-  await postgres.run(`delete from sealward.data_key where patient = 'j1'`)
+  await home.run(`delete from sealward.data_key where patient = 'j1'`)
   expect(await store.read('Patient', 'j1')).toMatchObject({ problem: { code: 'record-refused' } })
 })
 
@@ -204,16 +193,14 @@ test('nothing of what is written or looked for is in the database in clear', asy
 
 test('a database that was sealed under another master key is refused at the start', async () => {
   const other = createSealer(randomBytes(32) as Uint8Array as MasterKey)
-  await expect(openStore({ url: postgres.url, sealer: other })).rejects.toThrow(
-    'another master key',
-  )
+  await expect(home.open({ sealer: other })).rejects.toThrow('another master key')
 })
 
 test('a database that goes away is unavailable, not a broken program, and is found again', async () => {
-  const line = await startLine(Number(new URL(postgres.url).port))
-  const url = new URL(postgres.url)
-  url.port = String(line.port)
-  const remote = await openStore({ url: url.href, sealer })
+  const database = await newDatabase(postgres)
+  await write(await database.open({ sealer }), draft('a1', 'erika'))
+  const { line, url } = await throughLine(database)
+  const remote = await database.open({ sealer, url })
   expect(await textAt(remote, 'Patient', 'a1')).toBe('erika')
   line.cut()
   for (const outcome of [
@@ -224,23 +211,36 @@ test('a database that goes away is unavailable, not a broken program, and is fou
   }
   line.mend()
   expect(await textAt(remote, 'Patient', 'a1')).toBe('erika')
-  await remote.close()
+  await database.close()
   await line.close()
 })
 
 test('a database that is not there yet is waited for', async () => {
-  const line = await startLine(Number(new URL(postgres.url).port))
-  const url = new URL(postgres.url)
-  url.port = String(line.port)
+  const database = await newDatabase(postgres)
+  await write(await database.open({ sealer }), draft('a1', 'erika'))
+  const { line, url } = await throughLine(database)
   line.cut()
-  const opening = openStore({ url: url.href, sealer })
+  const opening = database.open({ sealer, url })
   await sleep(300)
   line.mend()
   const late = await opening
   expect(await textAt(late, 'Patient', 'a1')).toBe('erika')
-  await late.close()
+  await database.close()
   await line.close()
 })
+
+async function throughLine(
+  database: TestDatabase,
+): Promise<{ readonly line: Line; readonly url: string }> {
+  const url = new URL(database.url)
+  const line = await startLine(Number(url.port))
+  url.port = String(line.port)
+  return { line, url: url.href }
+}
+
+async function untilAnswered(reader: Reader): Promise<void> {
+  while ((await textAt(reader, 'Patient', 'other')) === 'store-unavailable') await sleep(20)
+}
 
 test('the cache holds sealed bytes under keyed names, is used, and is never believed', async () => {
   const held = new Map<string, Uint8Array>()
@@ -252,8 +252,9 @@ test('the cache holds sealed bytes under keyed names, is used, and is never beli
     },
     set: async (name, sealed) => void held.set(name, sealed),
   }
-  const cached = await openStore({ url: postgres.url, sealer, cache })
-  await written(draft('l1', 'near-canary'))
+  const database = await newDatabase(postgres)
+  const cached = await database.open({ sealer, cache })
+  await write(cached, draft('l1', 'near-canary'))
   expect(await textAt(cached, 'Patient', 'l1')).toBe('near-canary')
   expect(hits).toBe(0)
   expect(await textAt(cached, 'Patient', 'l1')).toBe('near-canary')
@@ -268,7 +269,7 @@ test('the cache holds sealed bytes under keyed names, is used, and is never beli
   }
   expect(await textAt(cached, 'Patient', 'l1')).toBe('near-canary')
   // A newer version is another name: an old value cannot be served for it.
-  await update(draft('l1', 'newer'), 1)
+  await cached.transaction((transaction) => transaction.update(draft('l1', 'newer'), 1))
   expect(await textAt(cached, 'Patient', 'l1')).toBe('newer')
-  await cached.close()
+  await database.close()
 })

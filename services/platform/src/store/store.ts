@@ -1,14 +1,30 @@
-import { ok, type Problem, type Result, refuse } from '@sealward/attestation/bytes'
-import { holdMasterKey, inTransaction, openDatabase, reaching } from '@sealward/enclave/database'
-import type { PatientKey, Sealer } from '@sealward/enclave/sealing'
-import { CompiledQuery, type Kysely, sql, type Transaction } from 'kysely'
-import { rememberedVersionsMax } from '../limits.ts'
+import { createHmac } from 'node:crypto'
+import { ok, type Problem, type Result } from '@sealward/attestation/bytes'
+import type { Anchor } from '@sealward/enclave/anchor'
+import { openDatabase, reaching } from '@sealward/enclave/database'
+import type { Sealer } from '@sealward/enclave/sealing'
+import type { Kysely } from 'kysely'
 import type { ApiProblem } from '../problems.ts'
+import { type Anchoring, type AnchoringProblem, keepAnchored } from './anchoring.ts'
+import { compareWithAnchor, type Restore } from './compare-with-anchor.ts'
+import { ownDataKey } from './data-keys.ts'
+import { openLedger } from './ledger.ts'
 import type { LookUp } from './look-ups.ts'
+import { masterKeysInUse } from './master-keys-in-use.ts'
 import { migrations } from './migrations.ts'
+import { type Rotation, rotationOf } from './rotation.ts'
+import { keyOf, keyUnavailable, type Opened, type RowReader, readerOf } from './rows.ts'
 import type { Tables } from './schema.ts'
+import { rememberVersions } from './versions.ts'
+import { runTransaction } from './writes.ts'
 
-export type StoreCode = 'record-refused' | 'store-unavailable' | 'version-conflict'
+/** `key-unavailable`: sealed under a master key that is not here, or no longer to be sealed under. */
+export type StoreCode =
+  | 'record-refused'
+  | 'store-unavailable'
+  | 'version-conflict'
+  | 'key-unavailable'
+  | AnchoringProblem['code']
 export type StoreProblem = Problem<StoreCode>
 
 /** One record, opened. */
@@ -49,6 +65,16 @@ export interface StoreTransaction extends Reader {
   create(draft: RecordDraft): Promise<void>
   /** Replaces version `expected`; `version-conflict` when it is not the newest any more. */
   update(draft: RecordDraft, expected: number): Promise<Result<true, StoreProblem>>
+  /**
+   * Destroys a patient's data key, and takes out all that it sealed and all that it was found by. What
+   * stays is that somebody of this opaque id was erased, and `note`, sealed.
+   *
+   * @returns how many versions went, or `not-found`.
+   */
+  erase(
+    patient: string,
+    note: Readonly<Record<string, string>>,
+  ): Promise<Result<{ readonly versions: number }, Problem<'not-found'>>>
   /** Runs a statement of the queue's inside this transaction. */
   readonly queue: { executeSql(text: string, values?: unknown[]): Promise<{ rows: unknown[] }> }
 }
@@ -63,7 +89,20 @@ export interface Store extends Reader {
   transaction<T>(
     work: (transaction: StoreTransaction) => Promise<Result<T, ApiProblem>>,
   ): Promise<Result<T, ApiProblem>>
+  /** Moves what is stored to a new master key. */
+  readonly rotation: Rotation
+  /** Seals under the tenant's own data key what leaves for a queue. */
+  readonly notes: Notes
+  /** Resolves when all that was committed is anchored: nobody can put it back unnoticed any more. */
+  settled(): Promise<Result<true, StoreProblem>>
   close(): Promise<void>
+}
+
+/** Short texts for outside the tables, in the same envelope. `place` is where they are to be read again. */
+export interface Notes {
+  seal(place: string, text: string): string
+  /** `undefined` for what was not sealed here for this place. */
+  open(place: string, sealed: string): string | undefined
 }
 
 /** Sealed bytes kept near, under names that tell nothing. Never throws; a miss is always allowed. */
@@ -81,18 +120,34 @@ const cachedTypes: ReadonlySet<string> = new Set([
   'Patient',
 ])
 
-/**
- * Opens the database at `url` and brings it to the newest schema. Throws when it cannot be reached, or
- * when what is in it was sealed under another master key.
- */
-export async function openStore(options: {
+export interface OpenStoreOptions {
   readonly url: string
+  /** For the tenant that is served. */
   readonly sealer: Sealer
+  /** What a record is found by: after a change of the master key its look-ups are made anew. */
+  readonly lookUpsOf: (record: StoredRecord) => readonly LookUp[]
   readonly cache?: SealedCache
+  /** Remembers outside the database how far it has come. */
+  readonly anchor?: Anchor | undefined
+  /** Asked when the database is not the one that the anchor knows. */
+  readonly restore?: Restore | undefined
+  readonly anchorEveryMs?: number
+  readonly anchorLagSecondsMax?: number
   readonly connectionsMax?: number
   /** Told of a lost connection; the pool opens a new one by itself. */
   readonly onConnectionLost?: () => void
-}): Promise<Store> {
+  /** Told when the anchor cannot be moved on, and `undefined` when it can again. */
+  readonly onAnchorProblem?: (problem: AnchoringProblem | undefined) => void
+}
+
+/**
+ * Opens the database at `url` and brings it to the newest schema.
+ *
+ * @throws StartRefusal when it is not what the anchor knows, or not what was written; an error when it
+ *   cannot be reached, or something in it was sealed under a master key that is not at hand.
+ */
+export async function openStore(options: OpenStoreOptions): Promise<Store> {
+  const { sealer, cache } = options
   const db = await openDatabase<Tables>({
     url: options.url,
     schema: 'sealward',
@@ -100,20 +155,104 @@ export async function openStore(options: {
     ...(options.connectionsMax === undefined ? {} : { connectionsMax: options.connectionsMax }),
     onConnectionLost: options.onConnectionLost,
   })
-  await holdMasterKey(db, 'sealward', options.sealer.keyId)
-  const versions = rememberVersions()
-  const reader = readerOf(db, options.sealer, versions)
-  return {
-    ...reader,
-    ...(options.cache === undefined
-      ? {}
-      : { read: readThrough(db, options.sealer, versions, reader, options.cache) }),
-    transaction: (work) => runTransaction(db, options.sealer, versions, work),
-    close: () => db.destroy(),
+  try {
+    const inUse = masterKeysInUse(db, sealer.keys)
+    await inUse.refresh()
+    const ledger = await openLedger(db, sealer)
+    const anchored = await compareWithAnchor(ledger, options.anchor, options.restore)
+    const own = await ownDataKey(db, sealer)
+    const keyFor = (purpose: string): Uint8Array => {
+      const key = sealer.derived(own, purpose)
+      if (!key.ok) throw new Error(key.problem.code)
+      return key.value
+    }
+    const opened: Opened = { sealer, own, lockKey: keyFor('locks'), versions: rememberVersions() }
+    const anchoring = keepAnchored({
+      ledger,
+      anchor: options.anchor,
+      anchored,
+      everyMs: options.anchorEveryMs,
+      lagSecondsMax: options.anchorLagSecondsMax,
+      onProblem: options.onAnchorProblem,
+    })
+    const writing = { ...opened, ledger, inUse }
+    const reader = readerOf(db, opened)
+    const read =
+      cache === undefined ? reader.read : readThrough(db, opened, reader, cache, keyFor('cache'))
+    const guarded = guardedBy(anchoring, sealer, () => inUse.refresh())
+    return {
+      read: (type, id) => guarded.reading(() => read(type, id)),
+      find: (type, lookUp, limit) => guarded.reading(() => reader.find(type, lookUp, limit)),
+      transaction: (work) =>
+        guarded.writing(async () => {
+          const outcome = await runTransaction(db, writing, work)
+          if (!outcome.ok) return outcome
+          if (outcome.value.hasWritten) anchoring.committed()
+          return ok(outcome.value.value)
+        }),
+      rotation: rotationOf(db, opened, inUse, options.lookUpsOf),
+      notes: {
+        seal(place, text) {
+          const address = { type: 'note', id: place, version: 0 }
+          return Buffer.from(sealer.seal(address, Buffer.from(text), own)).toString('base64url')
+        },
+        open(place, sealed) {
+          const address = { type: 'note', id: place, version: 0 }
+          const text = sealer.open(address, Buffer.from(sealed, 'base64url'), own)
+          return text.ok ? Buffer.from(text.value).toString() : undefined
+        },
+      },
+      settled: () => reaching(() => anchoring.settled()),
+      async close() {
+        await anchoring.close()
+        await db.destroy()
+      },
+    }
+  } catch (error) {
+    await db.destroy()
+    throw error
   }
 }
 
-type Database = Kysely<Tables> | Transaction<Tables>
+/** Refuses where the anchor says so, and asks for new master keys where one is missing. */
+function guardedBy(
+  anchoring: Anchoring,
+  sealer: Sealer,
+  refreshKeys: () => Promise<void>,
+): {
+  reading<T, P extends Problem>(
+    work: () => Promise<Result<T, P>>,
+  ): Promise<Result<T, P | StoreProblem>>
+  writing<T, P extends Problem>(
+    work: () => Promise<Result<T, P>>,
+  ): Promise<Result<T, P | StoreProblem>>
+} {
+  const withKeys = async <T, P extends Problem>(
+    work: () => Promise<Result<T, P>>,
+  ): Promise<Result<T, P>> => {
+    const first = await work()
+    if (first.ok || first.problem.code !== keyUnavailable.problem.code) return first
+    if (sealer.keys.renew === undefined) return first
+    try {
+      await sealer.keys.renew()
+      await refreshKeys()
+    } catch {
+      return first
+    }
+    return work()
+  }
+  return {
+    async reading(work) {
+      const problem = anchoring.standing()
+      if (problem !== undefined && problem.code !== 'anchor-behind') return { ok: false, problem }
+      return withKeys(work)
+    },
+    async writing(work) {
+      const problem = anchoring.standing()
+      return problem === undefined ? withKeys(work) : { ok: false, problem }
+    },
+  }
+}
 
 /**
  * Asks the database which version is the newest, and the cache for its bytes. What the cache gives is
@@ -121,10 +260,10 @@ type Database = Kysely<Tables> | Transaction<Tables>
  */
 function readThrough(
   db: Kysely<Tables>,
-  sealer: Sealer,
-  versions: Versions,
+  { sealer, own, versions }: Opened,
   reader: RowReader,
   cache: SealedCache,
+  nameKey: Uint8Array,
 ): Reader['read'] {
   return (type, id) => {
     if (!cachedTypes.has(type)) return reader.read(type, id)
@@ -132,8 +271,11 @@ function readThrough(
       const asked = versions.now()
       const head = await db
         .selectFrom('sealward.record as r')
-        .leftJoin('sealward.data_key as k', 'k.patient', 'r.patient')
+        .leftJoin('sealward.data_key as k', (on) =>
+          on.onRef('k.tenant', '=', 'r.tenant').onRef('k.patient', '=', 'r.patient'),
+        )
         .select(['r.version', 'r.patient', 'k.wrapped'])
+        .where('r.tenant', '=', sealer.tenant)
         .where('r.type', '=', type)
         .where('r.id', '=', id)
         .executeTakeFirst()
@@ -141,13 +283,17 @@ function readThrough(
         return reader.read(type, id)
       }
       const { version } = head
-      const name = sealer.blindIndex('cache', JSON.stringify([type, id, version]))
+      const name = createHmac('sha256', nameKey)
+        .update(JSON.stringify([type, id, version]))
+        .digest('base64url')
       const near = await cache.get(name)
-      const key = keyOf(head)
-      if (near !== undefined && key !== 'lost') {
+      const key = keyOf(head, own)
+      if (near !== undefined && key !== undefined) {
         const bytes = sealer.open({ type, id, version }, near, key)
-        if (bytes.ok)
-          return ok({ type, id, version, patient: head.patient ?? undefined, bytes: bytes.value })
+        if (bytes.ok) {
+          const patient = head.patient ?? undefined
+          return ok({ type, id, version, patient, bytes: bytes.value })
+        }
       }
       let fetched: Uint8Array | undefined
       const record = await reader.read(type, id, (sealed) => {
@@ -158,250 +304,5 @@ function readThrough(
       }
       return record
     })
-  }
-}
-
-/** A {@link Reader} that can show the sealed bytes on their way. */
-interface RowReader extends Reader {
-  read(
-    type: string,
-    id: string,
-    onSealed?: (sealed: Uint8Array) => void,
-  ): ReturnType<Reader['read']>
-}
-
-function readerOf(db: Database, sealer: Sealer, versions: Versions): RowReader {
-  const open = (row: Row, asked: Instant): Result<StoredRecord, StoreProblem> => {
-    const { type, id, version } = row
-    const patient = row.patient ?? undefined
-    // The head, the newest kept version and what this process saw before it asked must agree.
-    if (
-      row.newest !== version ||
-      row.sealed === null ||
-      versions.highest(type, id, asked) > version
-    ) {
-      return refuse('record-refused', 'version', 'A stored record was rolled back or taken apart.')
-    }
-    const key = keyOf(row)
-    const bytes = key === 'lost' ? undefined : sealer.open({ type, id, version }, row.sealed, key)
-    if (bytes === undefined || !bytes.ok) {
-      return refuse('record-refused', 'sealed', 'A stored record was changed or moved.')
-    }
-    versions.remember(type, id, version)
-    return ok({ type, id, version, patient, bytes: bytes.value })
-  }
-  return {
-    read: (type, id, onSealed) =>
-      reaching<StoredRecord | undefined, StoreProblem>(async () => {
-        const asked = versions.now()
-        const row = await heads(db)
-          .where('r.type', '=', type)
-          .where('r.id', '=', id)
-          .executeTakeFirst()
-        // The bytes are bound to the row's own address, which has to be the one that was asked for.
-        if (row !== undefined && (row.type !== type || row.id !== id)) return anotherRow
-        if (row?.sealed) onSealed?.(row.sealed)
-        if (row !== undefined) return open(row, asked)
-        return versions.highest(type, id, asked) > 0
-          ? refuse('record-refused', 'row', 'A stored record has disappeared.')
-          : ok(undefined)
-      }),
-    find: (type, lookUp, limit) =>
-      reaching(async () => {
-        const asked = versions.now()
-        const value = digestOf(sealer, lookUp)
-        const rows = await heads(db)
-          .innerJoin('sealward.look_up as l', (on) =>
-            on.onRef('l.type', '=', 'r.type').onRef('l.id', '=', 'r.id'),
-          )
-          .where('l.value', '=', value)
-          .where('r.type', '=', type)
-          .orderBy('r.position', 'desc')
-          .limit(limit)
-          .execute()
-        const found: StoredRecord[] = []
-        for (const row of rows) {
-          if (row.type !== type) return anotherRow
-          const record = open(row, asked)
-          if (!record.ok) return record
-          found.push(record.value)
-        }
-        return ok(found)
-      }),
-  }
-}
-
-const anotherRow = refuse('record-refused', 'row', 'Another record was given than was asked for.')
-
-function digestOf(sealer: Sealer, { name, value }: LookUp): Buffer {
-  return Buffer.from(sealer.blindIndex(name, value), 'base64url')
-}
-
-/** The data key that a row names; `lost` where it has been destroyed. */
-function keyOf(row: {
-  readonly patient: string | null
-  readonly wrapped: Buffer | null
-}): PatientKey | undefined | 'lost' {
-  if (row.patient === null) return undefined
-  return row.wrapped === null ? 'lost' : { patient: row.patient, wrapped: row.wrapped }
-}
-
-interface Row {
-  readonly wrapped: Buffer | null
-  readonly type: string
-  readonly id: string
-  readonly version: number
-  readonly patient: string | null
-  readonly sealed: Buffer | null
-  readonly newest: number | null
-}
-
-function heads(db: Database) {
-  return db
-    .selectFrom('sealward.record as r')
-    .leftJoin('sealward.version as v', (on) =>
-      on
-        .onRef('v.type', '=', 'r.type')
-        .onRef('v.id', '=', 'r.id')
-        .onRef('v.version', '=', 'r.version'),
-    )
-    .leftJoin('sealward.data_key as k', 'k.patient', 'r.patient')
-    .select(['r.type', 'r.id', 'r.version', 'r.patient', 'v.sealed', 'k.wrapped'])
-    .select((select) =>
-      select
-        .selectFrom('sealward.version as n')
-        .whereRef('n.type', '=', 'r.type')
-        .whereRef('n.id', '=', 'r.id')
-        .select((one) => one.fn.max('n.version').as('newest'))
-        .as('newest'),
-    )
-}
-
-async function runTransaction<T>(
-  db: Kysely<Tables>,
-  sealer: Sealer,
-  versions: Versions,
-  work: (transaction: StoreTransaction) => Promise<Result<T, ApiProblem>>,
-): Promise<Result<T, ApiProblem>> {
-  const written: [type: string, id: string, version: number][] = []
-  const outcome = await inTransaction(db, (transaction) =>
-    work(transactionOf(transaction, sealer, versions, written)),
-  )
-  if (outcome.ok) for (const [type, id, version] of written) versions.remember(type, id, version)
-  return outcome
-}
-
-function transactionOf(
-  db: Transaction<Tables>,
-  sealer: Sealer,
-  versions: Versions,
-  written: [type: string, id: string, version: number][],
-): StoreTransaction {
-  const wrappedKeyOf = async (patient: string): Promise<Buffer | null> => {
-    const row = await db
-      .selectFrom('sealward.data_key')
-      .select('wrapped')
-      .where('patient', '=', patient)
-      .executeTakeFirst()
-    return row?.wrapped ?? null
-  }
-  const write = async (draft: RecordDraft, version: number): Promise<void> => {
-    const { type, id, patient } = draft
-    const key = keyOf({
-      patient: patient ?? null,
-      wrapped: patient === undefined ? null : await wrappedKeyOf(patient),
-    })
-    if (key === 'lost') throw new Error('A record is for a patient who has a data key.')
-    const sealed = Buffer.from(sealer.seal({ type, id, version }, draft.bytes, key))
-    await db.insertInto('sealward.version').values({ type, id, version, sealed }).execute()
-    const digests = new Map(
-      draft.lookUps
-        .map((one) => digestOf(sealer, one))
-        .map((value) => [value.toString('hex'), value]),
-    )
-    for (const value of digests.values()) {
-      await db.insertInto('sealward.look_up').values({ value, type, id }).execute()
-    }
-    written.push([type, id, version])
-  }
-  return {
-    ...readerOf(db, sealer, versions),
-    async lock(name) {
-      const digest = digestOf(sealer, { name: 'lock', value: name })
-      await sql`select pg_advisory_xact_lock(${digest.readBigInt64BE(0).toString()}::bigint)`.execute(
-        db,
-      )
-    },
-    async create(draft) {
-      // A patient's data key comes into the world with the patient, and never again.
-      if (draft.type === 'Patient') {
-        const wrapped = Buffer.from(sealer.newDataKey(draft.id))
-        await db.insertInto('sealward.data_key').values({ patient: draft.id, wrapped }).execute()
-      }
-      await db
-        .insertInto('sealward.record')
-        .values({ type: draft.type, id: draft.id, version: 1, patient: draft.patient ?? null })
-        .execute()
-      await write(draft, 1)
-    },
-    async update(draft, expected) {
-      const { type, id } = draft
-      const moved = await db
-        .updateTable('sealward.record')
-        .set({ version: expected + 1 })
-        .where('type', '=', type)
-        .where('id', '=', id)
-        .where('version', '=', expected)
-        .executeTakeFirst()
-      if (moved.numUpdatedRows !== 1n) {
-        return refuse('version-conflict', 'version', 'The record has changed since it was read.')
-      }
-      await db
-        .deleteFrom('sealward.look_up')
-        .where('type', '=', type)
-        .where('id', '=', id)
-        .execute()
-      await write(draft, expected + 1)
-      return ok(true)
-    },
-    queue: {
-      executeSql: async (text, values = []) => {
-        const { rows } = await db.executeQuery(CompiledQuery.raw(text, values))
-        return { rows }
-      },
-    },
-  }
-}
-
-/** Counts what was remembered: of two instants the later is greater. */
-type Instant = number
-
-/** The highest version of each record that this process has seen, the oldest forgotten first. */
-interface Versions {
-  now(): Instant
-  /** What had been seen before `asked`; 0 for nothing. Later news says nothing about an earlier question. */
-  highest(type: string, id: string, asked: Instant): number
-  remember(type: string, id: string, version: number): void
-}
-
-function rememberVersions(): Versions {
-  const seen = new Map<string, { readonly version: number; readonly at: Instant }>()
-  let instant = 0
-  return {
-    now: () => instant,
-    highest(type, id, asked) {
-      const last = seen.get(`${type}/${id}`)
-      return last === undefined || last.at > asked ? 0 : last.version
-    },
-    remember(type, id, version) {
-      const name = `${type}/${id}`
-      const last = seen.get(name)
-      if (last !== undefined && last.version >= version) return
-      instant += 1
-      seen.delete(name)
-      seen.set(name, { version, at: instant })
-      const [oldest] = seen.keys()
-      if (seen.size > rememberedVersionsMax && oldest !== undefined) seen.delete(oldest)
-    },
   }
 }

@@ -1,0 +1,15 @@
+/**
+ * Anchors: places outside a database that remember how far it has come.
+ *
+ * @module
+ */
+
+export {
+  type Anchor,
+  type AnchorCode,
+  type AnchorProblem,
+  type AnchorState,
+  sameState,
+} from './anchor.ts'
+export { openFileAnchor } from './file-anchor.ts'
+export { readAnchorState } from './read-state.ts'

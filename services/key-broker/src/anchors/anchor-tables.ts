@@ -1,9 +1,0 @@
-export interface AnchorTables {
-  readonly 'broker.anchor': AnchorTable
-}
-
-export interface AnchorTable {
-  readonly name: string
-  readonly revision: string
-  readonly sealed: Buffer
-}

@@ -1,0 +1,337 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { ok, refuse, utf8Of } from '@sealward/attestation/bytes'
+import { type Anchor, type AnchorState, openFileAnchor, sameState } from '@sealward/enclave/anchor'
+import { createSealer } from '@sealward/enclave/sealing'
+import { StartRefusal } from '@sealward/enclave/server'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import {
+  startTestPostgres,
+  type TestPostgres,
+} from '../../../../packages/enclave/src/testing/postgres.ts'
+import type { Departure } from './compare-with-anchor.ts'
+import {
+  draft,
+  newDatabase,
+  newMasterKey,
+  type TestDatabase,
+  textAt,
+  write,
+} from './store.fixtures.ts'
+
+const sealer = createSealer(newMasterKey(), { tenant: 'hospital' })
+let postgres: TestPostgres
+
+beforeAll(async () => {
+  postgres = await startTestPostgres()
+}, 60_000)
+
+afterAll(() => postgres?.stop())
+
+/** An anchor in memory: what a broker does, in this process. */
+function memoryAnchor(): Anchor & { state: AnchorState | undefined; isAway: boolean } {
+  const anchor = {
+    state: undefined as AnchorState | undefined,
+    isAway: false,
+    read: async () => (anchor.isAway ? away : ok(anchor.state)),
+    advance: async (expected: AnchorState | undefined, next: AnchorState) => {
+      if (anchor.isAway) return away
+      if (!sameState(expected, anchor.state) || next.sequence <= (expected?.sequence ?? 0)) {
+        return refuse('anchor-conflict', 'anchor', 'moved')
+      }
+      anchor.state = next
+      return ok(true as const)
+    },
+  }
+  return anchor
+}
+const away = refuse('anchor-unavailable', 'anchor', 'away')
+
+/** The code with which a store does not open. */
+async function startCode(
+  database: TestDatabase,
+  anchor: Anchor,
+  restore?: (departure: Departure) => Promise<Uint8Array | undefined>,
+): Promise<string> {
+  try {
+    const store = await database.open({ sealer, anchor, restore })
+    await store.close()
+    return 'opened'
+  } catch (error) {
+    if (error instanceof StartRefusal) return error.problem.code
+    throw error
+  }
+}
+
+/** A database with one patient in it, all of it anchored. */
+async function begun(anchor: Anchor): Promise<TestDatabase> {
+  const database = await newDatabase(postgres)
+  const store = await database.open({ sealer, anchor })
+  await write(store, draft('a', 'yesterday'))
+  expect(await store.settled()).toEqual(ok(true))
+  await database.close()
+  return database
+}
+
+async function goOn(database: TestDatabase, anchor: Anchor, id: string): Promise<void> {
+  const store = await database.open({ sealer, anchor })
+  await write(store, draft(id, 'later'))
+  expect(await store.settled()).toEqual(ok(true))
+  await database.close()
+}
+
+test('a database that goes on from where it was is opened', async () => {
+  const anchor = memoryAnchor()
+  const database = await begun(anchor)
+  await goOn(database, anchor, 'b')
+  expect(await startCode(database, anchor)).toBe('opened')
+  expect(anchor.state?.sequence).toBeGreaterThan(1)
+})
+
+test("yesterday's database is refused at the start, and the refusal names both states", async () => {
+  const anchor = memoryAnchor()
+  const today = await begun(anchor)
+  const yesterday = await today.copy()
+  const then = anchor.state
+  await goOn(today, anchor, 'b')
+  const refused = await yesterday.open({ sealer, anchor }).catch((error: unknown) => error)
+  if (!(refused instanceof StartRefusal)) throw new Error('it was opened')
+  expect(refused.problem.code).toBe('database-rolled-back')
+  for (const part of [then?.digest, anchor.state?.digest, 'accept-restore']) {
+    expect(refused.problem.detail).toContain(part)
+  }
+  expect(await startCode(today, anchor)).toBe('opened')
+})
+
+test('of two databases that both go on from one state the second is refused, at the start and while it runs', async () => {
+  const anchor = memoryAnchor()
+  const one = await begun(anchor)
+  const other = await one.copy()
+  // The second runs already when the first goes on.
+  const second = await other.open({ sealer, anchor })
+  await goOn(one, anchor, 'b')
+  await write(second, draft('c', 'elsewhere'))
+  expect(await second.settled()).toMatchObject({ ok: false, problem: { code: 'database-forked' } })
+  // From here on it gives nothing out and takes nothing in.
+  expect(await textAt(second, 'Patient', 'a')).toBe('database-forked')
+  await expect(write(second, draft('d', 'x'))).rejects.toThrow('database-forked')
+  await other.close()
+  expect(await startCode(other, anchor)).toBe('database-forked')
+  expect(await startCode(one, anchor)).toBe('opened')
+})
+
+test('an empty database in the place of one with data is refused', async () => {
+  const anchor = memoryAnchor()
+  await begun(anchor)
+  expect(await startCode(await newDatabase(postgres), anchor)).toBe('database-rolled-back')
+})
+
+test('data without the anchor that it had is refused', async () => {
+  const database = await begun(memoryAnchor())
+  expect(await startCode(database, memoryAnchor())).toBe('anchor-missing')
+})
+
+test('an anchor that does not answer is no anchor that agrees', async () => {
+  const anchor = memoryAnchor()
+  const database = await begun(anchor)
+  anchor.isAway = true
+  expect(await startCode(database, anchor)).toBe('anchor-unavailable')
+})
+
+test('a process that dies between a commit and the anchor leaves nothing that is refused', async () => {
+  const anchor = memoryAnchor()
+  const database = await begun(anchor)
+  const then = anchor.state
+  // Committed, in no block yet.
+  const dying = await database.open({ sealer, anchor, anchorEveryMs: 3_600_000 })
+  await write(dying, draft('b', 'committed'))
+  const early = await database.copy()
+  expect(await startCode(early, memoryAnchorAt(then))).toBe('opened')
+  // In a block, and the anchor was not moved.
+  anchor.isAway = true
+  await dying.settled()
+  await database.close()
+  anchor.isAway = false
+  expect(anchor.state).toEqual(then)
+  const late = await database.open({ sealer, anchor })
+  expect(await textAt(late, 'Patient', 'b')).toBe('committed')
+  await write(late, draft('c', 'on'))
+  expect(await late.settled()).toEqual(ok(true))
+  await database.close()
+  expect(anchor.state?.sequence).toBeGreaterThan(then?.sequence ?? 0)
+})
+
+function memoryAnchorAt(state: AnchorState | undefined): Anchor {
+  const anchor = memoryAnchor()
+  anchor.state = state
+  return anchor
+}
+
+test('while the anchor is away writing goes on for a while, then ends; reading does not', async () => {
+  const anchor = memoryAnchor()
+  const database = await begun(anchor)
+  const told: (string | undefined)[] = []
+  const store = await database.open({
+    sealer,
+    anchor,
+    anchorLagSecondsMax: 0.3,
+    onAnchorProblem: (problem) => told.push(problem?.code),
+  })
+  anchor.isAway = true
+  await write(store, draft('b', 'within'))
+  await sleep(400)
+  await expect(write(store, draft('c', 'beyond'))).rejects.toThrow('anchor-behind')
+  expect(await textAt(store, 'Patient', 'b')).toBe('within')
+  anchor.isAway = false
+  expect(await store.settled()).toEqual(ok(true))
+  await write(store, draft('c', 'again'))
+  expect(told).toEqual(['anchor-unavailable', undefined])
+  await database.close()
+})
+
+test('replicas that share a database move one anchor on together', async () => {
+  const anchor = memoryAnchor()
+  const database = await newDatabase(postgres)
+  const replicas = await Promise.all(
+    [1, 2, 3].map(() => database.open({ sealer, anchor, anchorEveryMs: 5 })),
+  )
+  await Promise.all(
+    replicas.flatMap((store, replica) =>
+      Array.from({ length: 20 }, (_, index) => write(store, draft(`r${replica}-${index}`, 'x'))),
+    ),
+  )
+  for (const store of replicas) expect(await store.settled()).toEqual(ok(true))
+  const rows = await database.run(
+    'select count(*)::int as n from sealward.ledger_entry where block is null',
+  )
+  expect(rows).toEqual([{ n: 0 }])
+  await database.close()
+  expect(await startCode(database, anchor)).toBe('opened')
+})
+
+const tampering: readonly (readonly [string, string])[] = [
+  [
+    'a version was taken out',
+    `delete from sealward.version where id = 'a' and version = 2; update sealward.record set version = 1 where id = 'a'`,
+  ],
+  [
+    'a record was taken out whole',
+    `delete from sealward.look_up where id = 'a'; delete from sealward.version where id = 'a'; delete from sealward.record where id = 'a'`,
+  ],
+  [
+    'a patient was taken out whole',
+    `delete from sealward.look_up where id = 'a'; delete from sealward.version where id = 'a'; delete from sealward.record where id = 'a'; delete from sealward.data_key where patient = 'a'`,
+  ],
+  [
+    'a version was put back under the newest number',
+    `update sealward.version set sealed = (select sealed from sealward.version where id = 'a' and version = 1) where id = 'a' and version = 2`,
+  ],
+  ['a data key was taken out', `delete from sealward.data_key where patient = 'a'`],
+  [
+    'two data keys were swapped',
+    `update sealward.data_key d set wrapped = o.wrapped from sealward.data_key o where d.patient in ('a','b') and o.patient in ('a','b') and d.patient <> o.patient`,
+  ],
+  [
+    'an entry of the ledger was taken out',
+    `delete from sealward.ledger_entry where id = (select id from sealward.ledger_entry order by id limit 1)`,
+  ],
+  [
+    'an entry of the ledger was moved to another block',
+    `update sealward.ledger_entry set block = (select max(sequence) from sealward.ledger_block) where id = (select id from sealward.ledger_entry where block is not null order by block, id limit 1)`,
+  ],
+  [
+    'a block of the ledger was changed',
+    `update sealward.ledger_block set digest = sha256(digest) where sequence = 1`,
+  ],
+  [
+    'an entry was made up',
+    `insert into sealward.ledger_entry select gen_random_uuid(), sealed, null from sealward.ledger_entry limit 1`,
+  ],
+]
+
+test.each(tampering)('at the start it is noticed that %s', async (_, statement) => {
+  const anchor = memoryAnchor()
+  const database = await newDatabase(postgres)
+  const store = await database.open({ sealer, anchor })
+  await write(store, draft('a', 'old #x'))
+  await store.settled()
+  await write(store, draft('b', 'other'))
+  await store.transaction((transaction) => transaction.update(draft('a', 'new #x'), 1))
+  await store.settled()
+  await database.close()
+  expect(await startCode(database, anchor)).toBe('opened')
+  await database.run(statement)
+  expect(await startCode(database, anchor)).toMatch(/^database-(altered|forked)$/)
+})
+
+test('yesterday’s rows with today’s ledger are refused: the ledger is no cover', async () => {
+  const anchor = memoryAnchor()
+  const today = await begun(anchor)
+  const before = await today.run('select sealed from sealward.version')
+  const store = await today.open({ sealer, anchor })
+  await store.transaction((transaction) => transaction.update(draft('a', 'today'), 1))
+  await store.settled()
+  await today.close()
+  await today.run(`delete from sealward.version where version = 2`)
+  await today.run(`update sealward.record set version = 1`)
+  expect(await today.run('select sealed from sealward.version')).toEqual(before)
+  expect(await startCode(today, anchor)).toBe('database-altered')
+})
+
+test('a restore that somebody allows is gone on with, once, and is in the ledger', async () => {
+  const anchor = memoryAnchor()
+  const today = await begun(anchor)
+  const yesterday = await today.copy()
+  const then = anchor.state
+  await goOn(today, anchor, 'b')
+  const now = anchor.state
+  const asked: Departure[] = []
+  const allow = async (departure: Departure): Promise<Uint8Array> => {
+    asked.push(departure)
+    return utf8Of('a statement')
+  }
+  expect(await startCode(yesterday, anchor, allow)).toBe('opened')
+  expect(asked).toEqual([{ anchor: now, database: then }])
+  expect(anchor.state?.sequence).toBe((now?.sequence ?? 0) + 1)
+  // From now on it is the database, without asking again; the other one is not any more.
+  expect(await startCode(yesterday, anchor)).toBe('opened')
+  expect(await startCode(today, anchor)).toMatch(/^database-(rolled-back|forked)$/)
+  const notes = await yesterday.run('select note from sealward.ledger_block where note is not null')
+  expect(notes).toEqual([{ note: Buffer.from('a statement') }])
+  await goOn(yesterday, anchor, 'c')
+})
+
+test('a start that was allowed, and died before the anchor moved, is allowed again by the same statement', async () => {
+  const anchor = memoryAnchor()
+  const today = await begun(anchor)
+  const yesterday = await today.copy()
+  const then = anchor.state
+  await goOn(today, anchor, 'b')
+  const asked: Departure[] = []
+  const allow = async (departure: Departure): Promise<Uint8Array> => {
+    asked.push(departure)
+    return utf8Of('a statement')
+  }
+  const dying: Anchor = { read: anchor.read, advance: async () => away }
+  expect(await startCode(yesterday, dying, allow)).toBe('anchor-unavailable')
+  expect(await startCode(yesterday, anchor)).toMatch(/^database-(rolled-back|forked)$/)
+  expect(await startCode(yesterday, anchor, allow)).toBe('opened')
+  expect(asked.map(({ database }) => database)).toEqual([then, then])
+})
+
+test('a file outside the database does for an anchor: a database put back without it is refused', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sealward-anchor-'))
+  try {
+    const anchor = await openFileAnchor({ folder, name: 'hospital platform', sealer })
+    const today = await begun(anchor)
+    const yesterday = await today.copy()
+    await goOn(today, anchor, 'b')
+    const again = await openFileAnchor({ folder, name: 'hospital platform', sealer })
+    expect(await startCode(yesterday, again)).toBe('database-rolled-back')
+    expect(await startCode(today, again)).toBe('opened')
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+})

@@ -1,0 +1,59 @@
+import type { DataKey, Sealer } from '@sealward/enclave/sealing'
+import type { Kysely, Transaction } from 'kysely'
+import type { Tables } from './schema.ts'
+
+export type Database = Kysely<Tables> | Transaction<Tables>
+
+/** How a data key that is no patient's is stored. */
+const ownPatient = ''
+
+/**
+ * The data key of the tenant that `sealer` is for, made the first time: for what belongs to no patient.
+ *
+ * @throws when there is one that does not open.
+ */
+export async function ownDataKey(db: Database, sealer: Sealer): Promise<DataKey> {
+  const row = { tenant: sealer.tenant, patient: ownPatient }
+  const stored = async (): Promise<Buffer | undefined> =>
+    (
+      await db
+        .selectFrom('sealward.data_key')
+        .select('wrapped')
+        .where('tenant', '=', row.tenant)
+        .where('patient', '=', row.patient)
+        .executeTakeFirst()
+    )?.wrapped
+  let wrapped = await stored()
+  if (wrapped === undefined) {
+    await db
+      .insertInto('sealward.data_key')
+      .values({
+        ...row,
+        key_id: sealer.keyId,
+        wrapped: Buffer.from(sealer.newDataKey(null)),
+      })
+      .onConflict((conflict) => conflict.doNothing())
+      .execute()
+    wrapped = await stored()
+  }
+  if (wrapped === undefined) throw new Error('a data key that was made is not there')
+  const key: DataKey = { patient: null, wrapped }
+  const opened = sealer.dataKeyId(key)
+  if (!opened.ok) throw new Error('This database was sealed under another master key.')
+  return key
+}
+
+/** A patient's data key as it is stored; `undefined` where there is none, or none any more. */
+export async function patientDataKey(
+  db: Database,
+  sealer: Sealer,
+  patient: string,
+): Promise<DataKey | undefined> {
+  const row = await db
+    .selectFrom('sealward.data_key')
+    .select('wrapped')
+    .where('tenant', '=', sealer.tenant)
+    .where('patient', '=', patient)
+    .executeTakeFirst()
+  return row && { patient, wrapped: row.wrapped }
+}

@@ -1,0 +1,46 @@
+import { holdMasterKeys, masterKeyIdsIn } from '@sealward/enclave/database'
+import type { MasterKeys } from '@sealward/enclave/sealing'
+import { type Kysely, sql } from 'kysely'
+import type { Database } from './data-keys.ts'
+import type { Tables } from './schema.ts'
+
+/** The master keys that stored data needs, as the database names them, and the one that new data gets. */
+export interface MasterKeysInUse {
+  /** Names the current key where it is new, and reads which there are. Throws where one is not at hand. */
+  refresh(): Promise<void>
+  /**
+   * Keeps the current key from being retired until the transaction ends.
+   *
+   * @returns `false` when it has been retired: whoever has it is behind.
+   */
+  hold(db: Database): Promise<boolean>
+  /** Whether something under this key is to be moved to the current one: keys that came later stay. */
+  isOlder(keyId: string | undefined): boolean
+}
+
+export function masterKeysInUse(db: Kysely<Tables>, keys: MasterKeys): MasterKeysInUse {
+  /** In the order in which they came into use. */
+  let named: readonly string[] = []
+  /** The key that was current when it was named last. */
+  let heldId: string | undefined
+  const refresh = async (): Promise<void> => {
+    const { keyId } = keys.current
+    // A key that was named before and is not any more has been retired: it is not named again.
+    if (heldId !== keyId) await holdMasterKeys(db, 'sealward', keys)
+    heldId = keyId
+    named = await masterKeyIdsIn(db, 'sealward')
+  }
+  return {
+    refresh,
+    async hold(transaction) {
+      if (heldId !== keys.current.keyId) await refresh()
+      const { rows } = await sql`select from sealward.master_key
+        where key_id = ${keys.current.keyId} for key share`.execute(transaction)
+      return rows.length === 1
+    },
+    isOlder(keyId) {
+      const [at, current] = [named.indexOf(keyId ?? ''), named.indexOf(keys.current.keyId)]
+      return at >= 0 && at < current
+    },
+  }
+}

@@ -1,0 +1,221 @@
+import { createHmac } from 'node:crypto'
+import { hexOf, ok, type Result, refuse, utf8Of } from '@sealward/attestation/bytes'
+import { inTransaction } from '@sealward/enclave/database'
+import type { DataKey } from '@sealward/enclave/sealing'
+import { CompiledQuery, type Kysely, sql, type Transaction } from 'kysely'
+import type { ApiProblem } from '../problems.ts'
+import { patientDataKey } from './data-keys.ts'
+import type { Ledger } from './ledger.ts'
+import type { MasterKeysInUse } from './master-keys-in-use.ts'
+import { keyUnavailable, type Opened, readerOf, tombstoneOf } from './rows.ts'
+import type { Tables } from './schema.ts'
+import type { RecordDraft, StoreTransaction } from './store.ts'
+
+export interface Writing extends Opened {
+  readonly ledger: Ledger
+  readonly inUse: MasterKeysInUse
+}
+
+type Written = readonly [type: string, id: string, version: number, tag: string]
+
+/** What one transaction did so far. */
+interface Done {
+  readonly versions: Written[]
+  readonly patients: Map<string, string | undefined>
+  readonly keys: (readonly [patient: string, dataKeyId: string])[]
+  readonly erased: (readonly [patient: string, dataKeyId: string, sum: string])[]
+}
+
+/** Runs `work` in one transaction, and tells the ledger what it did. */
+export async function runTransaction<T>(
+  db: Kysely<Tables>,
+  writing: Writing,
+  work: (transaction: StoreTransaction) => Promise<Result<T, ApiProblem>>,
+): Promise<Result<{ readonly value: T; readonly hasWritten: boolean }, ApiProblem>> {
+  const done: Done = { versions: [], patients: new Map(), keys: [], erased: [] }
+  try {
+    const outcome = await inTransaction(
+      db,
+      async (
+        transaction,
+      ): Promise<Result<{ readonly value: T; readonly hasWritten: boolean }, ApiProblem>> => {
+        const worked = await work(transactionOf(transaction, writing, done))
+        if (!worked.ok) return worked
+        const { versions, keys, erased } = done
+        const hasWritten = versions.length + keys.length + erased.length > 0
+        if (hasWritten) {
+          const { tenant } = writing.sealer
+          await writing.ledger.write(transaction, { tenant, versions, keys, erased })
+        }
+        return ok({ value: worked.value, hasWritten })
+      },
+    )
+    if (outcome.ok) {
+      for (const [type, id, version] of done.versions) {
+        writing.versions.remember(type, id, version, done.patients.get(id))
+      }
+    }
+    return outcome
+  } catch (error) {
+    if (error instanceof KeyGone) return keyUnavailable
+    throw error
+  }
+}
+
+/** Leaves a write whose key is not to be used any more, and is caught in {@link runTransaction}. */
+class KeyGone extends Error {}
+
+function transactionOf(
+  db: Transaction<Tables>,
+  { sealer, own, lockKey, versions, ledger, inUse }: Writing,
+  done: Done,
+): StoreTransaction {
+  const { tenant } = sealer
+  let held: Promise<void> | undefined
+  /** The current master key stays in use until the transaction ends. */
+  const holdKey = (): Promise<void> => {
+    held ??= inUse.hold(db).then((isHeld) => {
+      if (!isHeld) throw new KeyGone()
+    })
+    return held
+  }
+  const dataKeyOf = async (patient: string | undefined): Promise<DataKey> => {
+    if (patient === undefined) return own
+    const key = await patientDataKey(db, sealer, patient)
+    if (key === undefined) throw new Error('A record is for a patient who has a data key.')
+    if (!inUse.isOlder(sealer.wrappedUnder(key.wrapped))) return key
+    // Whoever is written about is moved to the current master key on the way.
+    const wrapped = sealer.rewrap(key)
+    if (!wrapped.ok) throw new KeyGone()
+    await db
+      .updateTable('sealward.data_key')
+      .set({ wrapped: Buffer.from(wrapped.value), key_id: sealer.keyId })
+      .where('tenant', '=', tenant)
+      .where('patient', '=', patient)
+      .execute()
+    return { patient, wrapped: wrapped.value }
+  }
+  const write = async (draft: RecordDraft, version: number): Promise<void> => {
+    const { type, id, patient } = draft
+    await holdKey()
+    const sealed = Buffer.from(
+      sealer.seal({ type, id, version }, draft.bytes, await dataKeyOf(patient)),
+    )
+    await db.insertInto('sealward.version').values({ tenant, type, id, version, sealed }).execute()
+    const digests = new Set(
+      draft.lookUps.map(({ name, value }) => sealer.blindIndexes(name, value)[0]?.value ?? ''),
+    )
+    if (digests.size > 0) {
+      const key_id = sealer.keyId
+      const rows = [...digests].map((value) => ({
+        tenant,
+        value: Buffer.from(value, 'base64url'),
+        type,
+        id,
+        key_id,
+      }))
+      await db.insertInto('sealward.look_up').values(rows).execute()
+    }
+    done.versions.push([type, id, version, hexOf(sealed.subarray(-16))])
+    done.patients.set(id, patient)
+  }
+  return {
+    ...readerOf(db, { sealer, own, lockKey, versions }),
+    async lock(name) {
+      const digest = createHmac('sha256', lockKey).update(name).digest()
+      await sql`select pg_advisory_xact_lock(${digest.readBigInt64BE(0).toString()}::bigint)`.execute(
+        db,
+      )
+    },
+    async create(draft) {
+      const { type, id } = draft
+      const patient = draft.patient ?? null
+      // A patient's data key comes into the world with the patient, and never again.
+      if (type === 'Patient') {
+        await holdKey()
+        const wrapped = Buffer.from(sealer.newDataKey(id))
+        await db
+          .insertInto('sealward.data_key')
+          .values({ tenant, patient: id, key_id: sealer.keyId, wrapped })
+          .execute()
+        const dataKeyId = sealer.dataKeyId({ patient: id, wrapped })
+        if (!dataKeyId.ok) throw new KeyGone()
+        done.keys.push([id, dataKeyId.value])
+      }
+      await db
+        .insertInto('sealward.record')
+        .values({ tenant, type, id, version: 1, patient })
+        .execute()
+      await write(draft, 1)
+    },
+    async update(draft, expected) {
+      const { type, id } = draft
+      const moved = await db
+        .updateTable('sealward.record')
+        .set({ version: expected + 1 })
+        .where('tenant', '=', tenant)
+        .where('type', '=', type)
+        .where('id', '=', id)
+        .where('version', '=', expected)
+        .executeTakeFirst()
+      if (moved.numUpdatedRows !== 1n) {
+        return refuse('version-conflict', 'version', 'The record has changed since it was read.')
+      }
+      await db
+        .deleteFrom('sealward.look_up')
+        .where('tenant', '=', tenant)
+        .where('type', '=', type)
+        .where('id', '=', id)
+        .execute()
+      await write(draft, expected + 1)
+      return ok(true)
+    },
+    async erase(patient, note) {
+      const key = await db
+        .selectFrom('sealward.data_key')
+        .select('wrapped')
+        .where('tenant', '=', tenant)
+        .where('patient', '=', patient)
+        .forUpdate()
+        .executeTakeFirst()
+      if (key === undefined) {
+        return refuse('not-found', 'patient', 'There is no such patient, or no longer.')
+      }
+      const dataKeyId = sealer.dataKeyId({ patient, wrapped: key.wrapped })
+      if (!dataKeyId.ok) throw new KeyGone()
+      const { rows } = await sql<{
+        readonly type: string
+        readonly id: string
+        readonly version: number
+        readonly tag: Buffer
+      }>`with whose as (select type, id from sealward.record
+          where tenant = ${tenant} and patient = ${patient}),
+        unfound as (delete from sealward.look_up l using whose w
+          where l.tenant = ${tenant} and l.type = w.type and l.id = w.id),
+        unheld as (delete from sealward.record r using whose w
+          where r.tenant = ${tenant} and r.type = w.type and r.id = w.id),
+        unkeyed as (delete from sealward.data_key
+          where tenant = ${tenant} and patient = ${patient})
+        delete from sealward.version v using whose w
+          where v.tenant = ${tenant} and v.type = w.type and v.id = w.id
+        returning v.type, v.id, v.version,
+          substring(v.sealed from greatest(1, length(v.sealed) - 15)) as tag`.execute(db)
+      const gone = rows.map(
+        ({ type, id, version, tag }) => [type, id, version, hexOf(tag)] as const,
+      )
+      done.erased.push([patient, dataKeyId.value, ledger.sumOf(tenant, gone)])
+      const sealed = sealer.seal(tombstoneOf(patient), utf8Of(JSON.stringify(note)), own)
+      await db
+        .insertInto('sealward.erased')
+        .values({ tenant, patient, sealed: Buffer.from(sealed) })
+        .execute()
+      return ok({ versions: gone.length })
+    },
+    queue: {
+      executeSql: async (text, values = []) => {
+        const { rows } = await db.executeQuery(CompiledQuery.raw(text, values))
+        return { rows }
+      },
+    },
+  }
+}
