@@ -7,8 +7,8 @@ import { step } from '../../deploy/local/bootstrap/steps.mjs'
 import { measureAttestation, measureEndurance } from './attestation/measure-attestation.ts'
 import { measureBrowser } from './browser.ts'
 import { measureHpkeOpens } from './channel/hpke-opens.ts'
+import { measureSealedHttp } from './channel/sealed-http.ts'
 import { rounded } from './figures.ts'
-import { measureSealedHttp } from './sealed-http.ts'
 import { measureStack } from './stack.ts'
 import { measureOnNode20 } from './verification/measure-on-node-20.ts'
 import { measureVerification } from './verification/measure-verification.ts'
@@ -60,7 +60,7 @@ const parts: Readonly<Record<string, Part>> = {
     measure: async () => ({ figures: await measureHpkeOpens() }),
   },
   sealedHttp: {
-    title: 'Sealed round trip against plain fetch',
+    title: 'Sealed requests against plain ones, both over TLS 1.3',
     measure: async () => ({ figures: await measureSealedHttp() }),
   },
   stack: {
