@@ -138,7 +138,7 @@ test('an audience outside the deployment is refused', async () => {
     'urn:uuid:00000000-0000-4000-8000-000000000000:cache-gateway',
     deployment,
     `${deployment}:`,
-    `${deployment}:key-broker`,
+    `${deployment}:portal`,
   ]) {
     expect(await exchange({ audience: other })).toMatchObject(
       refused('invalid_target', 'wrong-audience'),
