@@ -158,7 +158,7 @@ async function sealedFetchTo(pool: Pool, port: number): Promise<SealedFetch> {
       },
       body: body as Uint8Array,
     })
-    const contentType = `${answer.headers['content-type']}`
+    const contentType = String(answer.headers['content-type'])
     return { status: answer.statusCode, contentType, body: answer.body }
   }
   return createSealedFetch({
