@@ -25,3 +25,8 @@ export const taskPollMs = 700
 export const taskWaitSecondsMax = 180
 /** A list of reports that is being looked at is read again so often. */
 export const listRefreshMs = 15_000
+
+/** A film that broke off on its way is sent again after each of these: a platform that starts anew is back by then. */
+export const filmRetryDelaysMs: readonly number[] = [1000, 2000, 4000, 8000, 15_000, 30_000]
+/** What was typed or chosen stays in a page whose session has ended for so long, unseen; then it is forgotten. */
+export const expiredPageMs: number = 15 * 60_000

@@ -4,15 +4,17 @@ import { App } from './app/app.tsx'
 import { browserEffects } from './app/effects.ts'
 import { start } from './app/start.ts'
 import { startLanguage } from './i18n/i18n.ts'
-import { browserTab } from './sign-in/session.ts'
+import { browserTab, handOverAnswer } from './sign-in/session.ts'
 import './ui/styles.css'
 
 const place = document.getElementById('portal')
 if (place === null) throw new Error('the page has no place for the portal')
 
-startLanguage()
-createRoot(place).render(
-  <StrictMode>
-    <App start={start(browserEffects, browserTab())} />
-  </StrictMode>,
-)
+if (!handOverAnswer(new URL(location.href))) {
+  startLanguage()
+  createRoot(place).render(
+    <StrictMode>
+      <App start={start(browserEffects, browserTab())} />
+    </StrictMode>,
+  )
+}

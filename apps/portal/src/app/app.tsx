@@ -41,9 +41,10 @@ export function OpenPortal({ portal }: { readonly portal: Portal }): ReactElemen
   const [queries] = useState(createQueryClient)
   useEffect(
     () =>
-      // Whatever was read of patients is forgotten with the session.
+      // Whatever was read of patients is forgotten with the session, or a while after it has expired.
       portal.session.state.subscribe(() => {
-        if (portal.session.state.get().kind === 'signed-in') return
+        const { kind } = portal.session.state.get()
+        if (kind === 'signed-in' || kind === 'expired') return
         queries.clear()
         portal.recentPatients.set([])
       }),
@@ -58,33 +59,50 @@ export function OpenPortal({ portal }: { readonly portal: Portal }): ReactElemen
   )
 }
 
-/** Lets nobody see a form before the platform is verified and somebody is signed in. */
+/**
+ * Lets nobody see a form before the platform is verified and somebody is signed in. A page that was open stays, unseen, while
+ * either has to be renewed, so that nothing has to be typed or chosen again; a refusal takes it.
+ */
 function Gate(): ReactElement {
   const { connection, session } = usePortal()
   const connected = useStore(connection.state)
   const { kind } = useStore(session.state)
+  const [hasPage, setHasPage] = useState(false)
+  const isOpen = connected.kind === 'verified' && kind === 'signed-in'
+  const mayStay = connected.kind !== 'refused' && (kind === 'signed-in' || kind === 'expired')
+  if (isOpen && !hasPage) setHasPage(true)
+  if (!mayStay && hasPage) setHasPage(false)
+  return (
+    <>
+      {hasPage && mayStay && (
+        <div hidden={!isOpen}>
+          <Shell>
+            <CurrentPage />
+          </Shell>
+        </div>
+      )}
+      {!isOpen && <InFront hasPage={hasPage && mayStay} />}
+    </>
+  )
+}
+
+/** What is shown in the place of the page. */
+function InFront({ hasPage }: { readonly hasPage: boolean }): ReactElement {
+  const { connection } = usePortal()
+  const connected = useStore(connection.state)
   const simulated = useIsSimulated()
   if (connected.kind === 'refused') return <RefusalPage refused={connected} />
-  if (connected.kind === 'unavailable') {
-    return (
-      <>
-        {simulated && <SimulatedBanner />}
-        <UnavailablePage
-          service={connected.service}
-          problem={connected.problem}
-          onTryAgain={() => void connection.verify()}
-        />
-      </>
-    )
-  }
-  if (connected.kind === 'verified' && kind === 'signed-in') {
-    return (
-      <Shell>
-        <CurrentPage />
-      </Shell>
-    )
-  }
-  return <StartPage />
+  if (connected.kind !== 'unavailable') return <StartPage hasPage={hasPage} />
+  return (
+    <>
+      {simulated && <SimulatedBanner />}
+      <UnavailablePage
+        service={connected.service}
+        problem={connected.problem}
+        onTryAgain={() => void connection.verify()}
+      />
+    </>
+  )
 }
 
 function CurrentPage(): ReactElement {

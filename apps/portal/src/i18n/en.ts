@@ -28,6 +28,8 @@ export const en = {
     signingIn: 'Signing in…',
     account: 'You sign in at your hospital, with your hospital account.',
     expired: 'Your session has ended. Sign in again to continue where you were.',
+    expiredHere:
+      'Your session has ended. Sign in again in the window that opens: this page keeps for 15 minutes, unseen, what you typed and chose.',
     reloaded:
       'A page that is reloaded or opened anew remembers nobody, so that nothing of a patient stays behind. Sign in to continue where you were; what was typed or chosen but not sent has to be entered again.',
     notSignedIn: 'You are not signed in',
@@ -412,6 +414,12 @@ export const en = {
     sealed: 'The film is sealed in this browser. Its file name is not sent.',
     progress: 'Progress of the film',
     sent: '{{sent}} of {{total}} sent',
+    again:
+      'The connection broke off. The film is still here, and is being sent again, sealed anew, as soon as the platform answers.',
+    broken: 'The film has not arrived',
+    brokenText:
+      'It is still here, so you need not choose it again. However often it is sent, the platform keeps it once.',
+    sendAgain: 'Send it again',
     recognised: 'The film has arrived and was recognised.',
     preview: 'The uploaded film',
     notUploaded: 'The film was not accepted',
@@ -559,6 +567,11 @@ export const en = {
     overloaded: 'The platform is busy. Try again in a moment.',
     'not-verified': 'The platform is not verified at the moment, so nothing was sent.',
     'stale-key': 'The platform has changed its key. Try again.',
+    truncated: 'The connection broke off before everything had been sent. Try again.',
+    'replay-memory-unavailable':
+      'The platform cannot make sure at the moment that a request is new. Try again shortly.',
+    'idempotency-key-reused': 'The film was changed while it was being sent. Choose it again.',
+    'idempotency-key-malformed': 'Something is broken on our side. Tell your administrator.',
     replayed: 'The platform has received this request before. Try again.',
     'too-large': 'That is more than the platform takes.',
     'answer-malformed': 'The platform’s answer cannot be read.',

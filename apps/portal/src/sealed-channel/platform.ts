@@ -24,8 +24,8 @@ export interface PlatformRequest {
   readonly method: 'GET' | 'POST' | 'PUT'
   readonly path: string
   readonly headers?: Readonly<Record<string, string>>
-  readonly body?: Uint8Array
-  readonly onUploadProgress?: (sentBytes: number, totalBytes: number) => void
+  readonly body?: Uint8Array<ArrayBuffer> | Blob
+  readonly onUploadProgress?: (sentBytes: number, totalBytes: number | undefined) => void
   readonly signal?: AbortSignal
 }
 
@@ -39,31 +39,27 @@ export interface Platform {
     method: 'POST' | 'PUT',
     path: string,
     resource: object,
+    headers?: Readonly<Record<string, string>>,
   ): Promise<{ readonly value: T; readonly headers: ChannelResponse['headers'] }>
 }
 
 const jsonDepthMax = 64
 
 export function openPlatform(connection: Connection, session: Session): Platform {
-  const send = async ({
-    onUploadProgress,
-    signal,
-    ...request
-  }: PlatformRequest): Promise<ChannelResponse> => {
+  const send = async (request: PlatformRequest): Promise<ChannelResponse> => {
     const state = session.state.get()
     if (state.kind !== 'signed-in') throw new PlatformError(signedOut)
+    const { path, ...init } = request
     const headers = {
       accept: 'application/json',
       ...request.headers,
       authorization: `Bearer ${state.tokens.accessToken}`,
     }
     const response = await connection
-      .fetch(
-        { ...request, headers },
-        { ...(onUploadProgress && { onUploadProgress }), ...(signal && { signal }) },
-      )
+      .fetch(path, { ...init, headers })
+      .then(wholeOf)
       .catch((error: unknown) => {
-        throw new PlatformError(problemOfFailure(error, signal))
+        throw new PlatformError(problemOfFailure(error, request.signal))
       })
     if (response.status >= 200 && response.status < 300) return response
     if (response.status === 401) session.expire()
@@ -75,15 +71,31 @@ export function openPlatform(connection: Connection, session: Session): Platform
       const response = await send({ method: 'GET', path, ...(signal && { signal }) })
       return bodyOf<T>(response)
     },
-    async write<T>(method: 'POST' | 'PUT', path: string, resource: object) {
+    async write<T>(
+      method: 'POST' | 'PUT',
+      path: string,
+      resource: object,
+      headers: Readonly<Record<string, string>> = {},
+    ) {
       const response = await send({
         method,
         path,
-        headers: { 'content-type': path.startsWith('/fhir/') ? fhirJson : 'application/json' },
-        body: utf8Of(JSON.stringify(resource)),
+        headers: {
+          'content-type': path.startsWith('/fhir/') ? fhirJson : 'application/json',
+          ...headers,
+        },
+        body: utf8Of(JSON.stringify(resource)) as Uint8Array<ArrayBuffer>,
       })
       return { value: bodyOf<T>(response), headers: response.headers }
     },
+  }
+}
+
+async function wholeOf(response: Response): Promise<ChannelResponse> {
+  return {
+    status: response.status,
+    headers: Object.fromEntries(response.headers),
+    body: new Uint8Array(await response.arrayBuffer()),
   }
 }
 
@@ -108,6 +120,10 @@ function problemOfFailure(error: unknown, signal: AbortSignal | undefined): Plat
   if (error instanceof ChannelError) return error.problem
   if (error instanceof NotVerified) {
     return { code: 'not-verified', at: 'platform', detail: 'nothing was sent' }
+  }
+  // A file that was moved or may not be read.
+  if (error instanceof DOMException) {
+    return { code: 'film-unreadable', at: 'file', detail: error.name }
   }
   return { code: 'unavailable', at: 'platform', detail: 'the platform did not answer' }
 }

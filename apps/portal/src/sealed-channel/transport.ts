@@ -1,4 +1,4 @@
-import type { Transport } from '@sealward/attestation/channel'
+import { type SealedTransport, streamOf } from '@sealward/attestation/channel'
 import { requestTimeoutMs, sealedResponseBytesMax } from '../limits.ts'
 
 /** Why no answer came at all. The request may or may not have arrived. */
@@ -11,20 +11,24 @@ export class NoAnswer extends Error {
 }
 
 /**
- * Carries sealed bytes by XMLHttpRequest, the one way in a browser to learn how much of a body has
- * been sent.
+ * Carries sealed messages by XMLHttpRequest, the one way in a browser to learn how much of a body has
+ * been sent. A long message is gathered first, sealed, in a Blob.
  *
  * @param url of the platform's sealed endpoint.
  */
-export function browserTransport(url: string): Transport {
-  return (body, { onUploadProgress, signal }) =>
-    new Promise((resolve, reject) => {
+export function browserTransport(url: string): SealedTransport {
+  return async ({ body, mediaType }, { onUploadProgress, signal }) => {
+    const whole =
+      body instanceof Uint8Array
+        ? (body as Uint8Array<ArrayBuffer>)
+        : await new Response(streamOf(body)).blob()
+    return new Promise((resolve, reject) => {
       const request = new XMLHttpRequest()
       const fail = (reason: NoAnswer['reason']) => (): void => reject(new NoAnswer(reason))
       request.open('POST', url)
       request.responseType = 'arraybuffer'
       request.timeout = requestTimeoutMs
-      request.setRequestHeader('content-type', 'message/ohttp-req')
+      request.setRequestHeader('content-type', mediaType)
       request.upload.onprogress = ({ loaded, total }) => onUploadProgress?.(loaded, total)
       request.onprogress = ({ loaded }) => {
         if (loaded > sealedResponseBytesMax) {
@@ -43,6 +47,7 @@ export function browserTransport(url: string): Transport {
         })
       signal?.addEventListener('abort', () => request.abort(), { once: true })
       if (signal?.aborted) fail('aborted')()
-      else request.send(body as Uint8Array<ArrayBuffer>)
+      else request.send(whole)
     })
+  }
 }

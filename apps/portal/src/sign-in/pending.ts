@@ -47,3 +47,13 @@ function isPending(value: unknown): value is PendingSignIn {
     )
   )
 }
+
+/** A storage for what need not survive any journey: the page stays where it is. */
+export function memoryStorage(): TabStorage {
+  const kept = new Map<string, string>()
+  return {
+    getItem: (name) => kept.get(name) ?? null,
+    setItem: (name, value) => void kept.set(name, value),
+    removeItem: (name) => void kept.delete(name),
+  }
+}

@@ -2,14 +2,25 @@ import { expect, test } from 'vitest'
 import type { Effects } from '../app/effects.ts'
 import type { TabStorage } from './pending.ts'
 import { openSession, type Session, type Tab } from './session.ts'
+import { isAnswerInWindow } from './sign-in.ts'
 
 const issuer = 'http://localhost:4400/identity'
 const identity = { issuer, clientId: 'portal', scope: 'openid profile', audience: 'urn:platform' }
 const configuration = { identity } as Parameters<typeof openSession>[0]
 
 /** A page in memory, with an identity provider that signs everybody in. */
-function page(options: { readonly nonceInToken?: string; readonly down?: boolean } = {}): {
-  readonly tab: Tab & { left: URL | undefined; at: URL; timers: (() => void)[] }
+function page(
+  options: { readonly nonceInToken?: string; readonly down?: boolean; subject?: string } = {},
+): {
+  readonly tab: Tab & {
+    left: URL | undefined
+    at: URL
+    timers: (() => void)[]
+    /** Whether the browser lets us open windows; what the window shows; what hears of answers. */
+    opens: boolean
+    window: URL | undefined
+    listeners: Set<(address: URL) => void>
+  }
   readonly kept: Map<string, string>
   readonly asked: { url: string; body: URLSearchParams | undefined }[]
   readonly open: () => Session
@@ -39,7 +50,7 @@ function page(options: { readonly nonceInToken?: string; readonly down?: boolean
         access_token: 'the-access-token',
         token_type: 'Bearer',
         expires_in: 600,
-        id_token: idToken(options.nonceInToken ?? nonce),
+        id_token: idToken(options.nonceInToken ?? nonce, options.subject),
       })
     },
   }
@@ -56,6 +67,25 @@ function page(options: { readonly nonceInToken?: string; readonly down?: boolean
       tab.left = address
       nonce = address.searchParams.get('nonce') ?? nonce
     },
+    opens: true,
+    window: undefined as URL | undefined,
+    listeners: new Set<(address: URL) => void>(),
+    openWindow: () =>
+      tab.opens
+        ? {
+            show: (address: URL) => {
+              tab.window = address
+              nonce = address.searchParams.get('nonce') ?? nonce
+            },
+            close: () => {
+              tab.window = undefined
+            },
+          }
+        : undefined,
+    answers: (call: (address: URL) => void) => {
+      tab.listeners.add(call)
+      return () => tab.listeners.delete(call)
+    },
     after: (_milliseconds: number, call: () => void) => {
       tab.timers.push(call)
       return () => {}
@@ -64,11 +94,11 @@ function page(options: { readonly nonceInToken?: string; readonly down?: boolean
   return { tab, kept, asked, open: () => openSession(configuration, effects, tab) }
 }
 
-function idToken(nonce: string): string {
+function idToken(nonce: string, sub = 'clerk'): string {
   const now = Math.floor(Date.now() / 1000)
   const part = (value: object): string =>
     btoa(JSON.stringify(value)).replace(/\+/g, '-').replace(/\//g, '_').replace(/=/g, '')
-  const claims = { iss: issuer, aud: 'portal', sub: 'clerk', iat: now, exp: now + 600, nonce }
+  const claims = { iss: issuer, aud: 'portal', sub, iat: now, exp: now + 600, nonce }
   return `${part({ alg: 'RS256' })}.${part(claims)}.c2ln`
 }
 
@@ -170,8 +200,87 @@ test('a provider that is down is unavailable, and one may try again', async () =
 test('a session ends when its token does', async () => {
   const there = page()
   const session = await come(there, await leave(there))
-  for (const timer of there.tab.timers) timer()
-  expect(session.state.get()).toEqual({ kind: 'expired' })
+  there.tab.timers[0]?.()
+  expect(session.state.get()).toEqual({ kind: 'expired', busy: false })
+})
+
+/** Signed in, and expired since. */
+async function expired(there: ReturnType<typeof page>): Promise<Session> {
+  const session = await come(there, await leave(there))
+  session.expire()
+  expect(session.state.get()).toEqual({ kind: 'expired', busy: false })
+  return session
+}
+
+/** What the provider answers in the window, handed over to every page. */
+async function answerInWindow(there: ReturnType<typeof page>, state?: string): Promise<void> {
+  const asked = there.tab.window?.searchParams.get('state') ?? ''
+  const answer = new URLSearchParams({ code: 'a-code', state: state ?? asked })
+  for (const call of there.tab.listeners) call(new URL(`http://localhost:4400/?${answer}`))
+  await new Promise((resolve) => setTimeout(resolve, 20))
+}
+
+test('signing in again in a window leaves the page, its address and its storage as they are', async () => {
+  const there = page()
+  const session = await expired(there)
+  const kinds: string[] = []
+  session.state.subscribe(() => kinds.push(session.state.get().kind))
+  const [left, at] = [there.tab.left, there.tab.at]
+  await session.signInAgain()
+  expect(there.kept.size).toBe(0)
+  await answerInWindow(there)
+  expect(session.state.get().kind).toBe('signed-in')
+  expect(new Set(kinds)).toEqual(new Set(['expired', 'signed-in']))
+  expect([there.tab.left, there.tab.at]).toEqual([left, at])
+  expect(there.tab.listeners.size).toBe(0)
+})
+
+test('an answer with another state is not for this page', async () => {
+  const there = page()
+  const session = await expired(there)
+  await session.signInAgain()
+  await answerInWindow(there, 'window.of-another-tab')
+  expect(session.state.get()).toEqual({ kind: 'expired', busy: false })
+  await answerInWindow(there)
+  expect(session.state.get().kind).toBe('signed-in')
+})
+
+test('somebody else who signs in finds nothing of whoever was here', async () => {
+  const options = { subject: 'clerk' }
+  const there = page(options)
+  const session = await expired(there)
+  const kinds: string[] = []
+  session.state.subscribe(() => kinds.push(session.state.get().kind))
+  await session.signInAgain()
+  options.subject = 'radiologist'
+  await answerInWindow(there)
+  expect(kinds.slice(-2)).toEqual(['signed-out', 'signed-in'])
+})
+
+test('an expired page is forgotten after a while, and a late answer opens nothing', async () => {
+  const there = page()
+  const session = await expired(there)
+  await session.signInAgain()
+  there.tab.timers.at(-1)?.()
+  expect(session.state.get()).toEqual({ kind: 'signed-out' })
+  await answerInWindow(there)
+  expect(session.state.get()).toEqual({ kind: 'signed-out' })
+})
+
+test('where no window can be opened the page itself goes to sign in', async () => {
+  const there = page()
+  const session = await expired(there)
+  there.tab.opens = false
+  there.tab.left = undefined
+  await session.signInAgain()
+  expect(there.tab.left).toBeDefined()
+})
+
+test('only what was asked for in a window is handed over', () => {
+  const of = (query: string): boolean => isAnswerInWindow(new URL(`http://localhost/?${query}`))
+  expect(of('code=c&state=window.x')).toBe(true)
+  for (const query of ['code=c&state=x', 'state=window.x', 'code=c', ''])
+    expect(of(query)).toBe(false)
 })
 
 test('signing out forgets the token and ends the session at the provider', async () => {

@@ -1,8 +1,10 @@
 import {
+  bytesOfBase64Url,
   ok,
   type Problem,
   type Result,
   refuse,
+  textOf,
   type UnixSeconds,
 } from '@sealward/attestation/bytes'
 import * as oauth from 'oauth4webapi'
@@ -38,13 +40,18 @@ export async function beginSignIn(
   identity: Identity,
   effects: Effects,
   storage: TabStorage,
-  options: { readonly redirectUri: string; readonly returnTo: string },
+  options: {
+    readonly redirectUri: string
+    readonly returnTo: string
+    /** The answer comes to a window that was opened for it, and is handed over to this page. */
+    readonly inWindow?: boolean
+  },
 ): Promise<Result<URL, Problem<SignInCode>>> {
   const server = await discover(identity, effects)
   if (!server.ok) return server
   const endpoint = server.value.authorization_endpoint
   if (endpoint === undefined) return unavailable('authorization_endpoint')
-  const state = oauth.generateRandomState()
+  const state = `${options.inWindow === true ? windowPrefix : ''}${oauth.generateRandomState()}`
   const nonce = oauth.generateRandomNonce()
   const codeVerifier = oauth.generateRandomCodeVerifier()
   keepPending(storage, { state, nonce, codeVerifier, returnTo: options.returnTo })
@@ -68,6 +75,27 @@ export async function beginSignIn(
 export function isSignInAnswer(address: URL): boolean {
   const names = address.searchParams
   return names.has('state') && (names.has('code') || names.has('error'))
+}
+
+/** How the state of a sign-in in a window of its own begins; no random one does. */
+const windowPrefix = 'window.'
+
+/** Whether an answer is for a page that waits for it elsewhere. */
+export function isAnswerInWindow(address: URL): boolean {
+  return (
+    isSignInAnswer(address) && address.searchParams.get('state')?.startsWith(windowPrefix) === true
+  )
+}
+
+/** Who signed in, as the provider names them. Empty where it does not say. */
+export function subjectOf({ idToken }: Tokens): string {
+  try {
+    const payload = bytesOfBase64Url(idToken?.split('.')[1] ?? '') ?? new Uint8Array()
+    const { sub } = Object(JSON.parse(textOf(payload) ?? '')) as { readonly sub?: unknown }
+    return typeof sub === 'string' ? sub : ''
+  } catch {
+    return ''
+  }
 }
 
 /**

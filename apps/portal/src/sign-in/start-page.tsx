@@ -12,8 +12,12 @@ import type { ConnectionState } from '../verification/connection.ts'
 
 const order = ['evidence', 'attestation', 'appraisal'] as const
 
-/** The first page: verification while one looks on, and the way to the hospital's own sign-in. */
-export function StartPage(): ReactElement {
+/**
+ * The first page: verification while one looks on, and the way to the hospital's own sign-in.
+ *
+ * @param hasPage whether a page of whoever was signed in waits behind this one.
+ */
+export function StartPage({ hasPage = false }: { readonly hasPage?: boolean }): ReactElement {
   const { t } = useTranslation()
   const { connection, session } = usePortal()
   const connected = useStore(connection.state)
@@ -22,20 +26,27 @@ export function StartPage(): ReactElement {
   useEffect(() => {
     document.title = 'Sealward'
   }, [])
-  const busy = ['leaving', 'completing', 'signed-in'].includes(signedIn.kind)
+  const busy =
+    ['leaving', 'completing', 'signed-in'].includes(signedIn.kind) ||
+    (signedIn.kind === 'expired' && signedIn.busy)
+  const problem = 'problem' in signedIn ? signedIn.problem : undefined
   return (
     <Frame>
       <div className="start">
         <section className="start-words">
           <h1>{t('start.title')}</h1>
           <p className="lead">{t('start.lead')}</p>
-          {signedIn.kind === 'signed-out' &&
-            signedIn.problem === undefined &&
-            route.page !== 'home' && <Notice tone="info">{t('start.reloaded')}</Notice>}
-          {signedIn.kind === 'expired' && <Notice tone="warning">{t('start.expired')}</Notice>}
-          {signedIn.kind === 'signed-out' && signedIn.problem !== undefined && (
+          {signedIn.kind === 'signed-out' && problem === undefined && route.page !== 'home' && (
+            <Notice tone="info">{t('start.reloaded')}</Notice>
+          )}
+          {signedIn.kind === 'expired' && (
+            <Notice tone="warning" testId="session-expired">
+              {t(hasPage ? 'start.expiredHere' : 'start.expired')}
+            </Notice>
+          )}
+          {problem !== undefined && (
             <Notice tone="bad" title={t('start.notSignedIn')}>
-              <p>{t(`start.problem.${signedIn.problem.code}`)}</p>
+              <p>{t(`start.problem.${problem.code}`)}</p>
             </Notice>
           )}
           <Button
@@ -43,7 +54,7 @@ export function StartPage(): ReactElement {
             className="button-large"
             busy={busy}
             data-testid="sign-in-button"
-            onClick={() => void session.signIn()}
+            onClick={() => void (hasPage ? session.signInAgain() : session.signIn())}
           >
             {t(busy ? 'start.signingIn' : 'start.signIn')}
           </Button>

@@ -14,18 +14,25 @@ const beginnings: readonly (readonly [FilmMediaType, number, readonly number[]])
   ['image/jpeg', 0, [0xff, 0xd8, 0xff]],
 ]
 
+/** As much of a file as says what it is. Bytes. */
+export const beginningBytes: number = dicomPreambleBytes + 4
+
 /**
  * Recognises a film by how its bytes begin; a file's name says nothing reliable.
  *
+ * @param beginning its first {@link beginningBytes}, or all it has; `size` of the whole in bytes.
  * @returns the media type, or `film-empty`, `film-too-large`, `film-not-recognised`.
  */
-export function recogniseFilm(file: Uint8Array): Result<FilmMediaType, Problem<FilmFileCode>> {
-  if (file.length === 0) return refuse('film-empty', '@0x0', 'the file is empty')
-  if (file.length > filmBytesMax) {
+export function recogniseFilm(
+  beginning: Uint8Array,
+  size: number,
+): Result<FilmMediaType, Problem<FilmFileCode>> {
+  if (size === 0) return refuse('film-empty', '@0x0', 'the file is empty')
+  if (size > filmBytesMax) {
     return refuse('film-too-large', '@0x0', `more than ${filmBytesMax} bytes`)
   }
   const known = beginnings.find(([, offset, bytes]) =>
-    bytes.every((byte, index) => file[offset + index] === byte),
+    bytes.every((byte, index) => beginning[offset + index] === byte),
   )
   return known === undefined
     ? refuse('film-not-recognised', '@0x0', 'neither DICOM, PNG nor JPEG')

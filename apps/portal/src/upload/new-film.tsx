@@ -6,6 +6,7 @@ import { Button } from '../ui/button.tsx'
 import { Tick } from '../ui/field.tsx'
 import { useNumbers } from '../ui/format.ts'
 import { Icon } from '../ui/icon.tsx'
+import { Notice } from '../ui/notice.tsx'
 import { ProblemNotice } from '../ui/problem-notice.tsx'
 import { type Step, Steps } from '../ui/steps.tsx'
 import { FilmCard } from './film-card.tsx'
@@ -29,6 +30,7 @@ export function NewFilm({ patient }: { readonly patient: string }): ReactElement
         </>
       )}
       {state.kind === 'sending' && <Sending state={state} onCancel={upload.cancel} />}
+      {state.kind === 'broken' && <Broken upload={upload} state={state} />}
       {(state.kind === 'recognised' || state.kind === 'ordering') && (
         <Recognised upload={upload} state={state} />
       )}
@@ -100,6 +102,11 @@ function Sending({
   return (
     <>
       <Steps label={t('film.progress')} steps={useSteps(state)} />
+      {state.again && (
+        <Notice tone="info" testId="upload-again">
+          <p>{t('film.again')}</p>
+        </Notice>
+      )}
       <div className="upload-progress">
         <progress
           data-testid="upload-progress"
@@ -117,6 +124,31 @@ function Sending({
         </Button>
       </div>
     </>
+  )
+}
+
+/** A film that did not arrive, and that need not be chosen again. */
+function Broken({
+  upload,
+  state,
+}: {
+  readonly upload: Upload
+  readonly state: UploadState & { readonly kind: 'broken' }
+}): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <div data-testid="upload-broken">
+      <ProblemNotice error={state.error} title={t('film.broken')} />
+      <p className="quiet">{t('film.brokenText')}</p>
+      <div className="form-actions">
+        <Button look="quiet" onClick={upload.cancel}>
+          {t('film.another')}
+        </Button>
+        <Button look="primary" data-testid="upload-resume" onClick={() => void upload.sendAgain()}>
+          {t('film.sendAgain')}
+        </Button>
+      </div>
+    </div>
   )
 }
 
@@ -216,6 +248,7 @@ function useSteps(state: UploadState): readonly Step[] {
 function currentStepOf(state: UploadState): number {
   switch (state.kind) {
     case 'choosing':
+    case 'broken':
       return 0
     case 'sending':
       return state.sentBytes === 0 ? 0 : 1

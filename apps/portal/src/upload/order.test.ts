@@ -16,6 +16,8 @@ const film = {
   warnings: [],
 }
 
+const key = 'k'.repeat(22)
+
 /** A platform whose task goes through `states`, and stays in the last. */
 function platformWith(states: readonly Partial<Task>[], taskHeader = 'Task/7') {
   const written: object[] = []
@@ -43,7 +45,7 @@ const follow = (platform: Platform, seen: string[] = []) =>
 
 test('an order names the patient and the film, and gives the task to follow', async () => {
   const { platform, written } = platformWith([])
-  expect(await placeOrder(platform, 'p', film)).toBe('Task/7')
+  expect(await placeOrder(platform, 'p', film, key)).toBe('Task/7')
   expect(written).toMatchObject([
     { subject: { reference: 'Patient/p' }, supportingInfo: [{ reference: 'ImagingStudy/s' }] },
   ])
@@ -51,7 +53,9 @@ test('an order names the patient and the film, and gives the task to follow', as
 
 test('a task that could lead elsewhere is not followed', async () => {
   for (const header of ['', '../Patient', 'Task/a/b', 'Task/a?b'])
-    await expect(placeOrder(platformWith([], header).platform, 'p', film)).rejects.toMatchObject({
+    await expect(
+      placeOrder(platformWith([], header).platform, 'p', film, key),
+    ).rejects.toMatchObject({
       problem: { code: 'answer-malformed' },
     })
 })

@@ -9,12 +9,14 @@ export type OrderStatus = 'requested' | 'in-progress'
 /**
  * Orders the interpretation of a film.
  *
+ * @param key names this order to the platform however often it is sent, so that it is placed once.
  * @returns the task to follow, `Task/…`.
  */
 export async function placeOrder(
   platform: Platform,
   patient: string,
   film: FilmSummary,
+  key: string,
 ): Promise<string> {
   const order: ServiceRequest = {
     resourceType: 'ServiceRequest',
@@ -24,7 +26,9 @@ export async function placeOrder(
     subject: { reference: `Patient/${patient}` },
     supportingInfo: [{ reference: film.imagingStudy }],
   }
-  const { headers } = await platform.write<ServiceRequest>('POST', '/fhir/ServiceRequest', order)
+  const { headers } = await platform.write<ServiceRequest>('POST', '/fhir/ServiceRequest', order, {
+    'idempotency-key': key,
+  })
   const task = headers['sealward-task']
   if (task === undefined || !/^Task\/[A-Za-z0-9\-.]{1,64}$/.test(task)) {
     throw new PlatformError({ code: 'answer-malformed', at: 'sealward-task', detail: 'no task' })

@@ -1,16 +1,26 @@
+import { base64UrlOf } from '@sealward/attestation/bytes'
 import { useQueryClient } from '@tanstack/react-query'
 import { useEffect, useRef, useState } from 'react'
 import { usePortal } from '../app/portal.ts'
 import { goTo } from '../app/use-route.ts'
-import { bodyOf, PlatformError } from '../sealed-channel/platform.ts'
+import { PlatformError } from '../sealed-channel/platform.ts'
 import type { FilmSummary } from './film.ts'
-import { recogniseFilm } from './film-file.ts'
+import { beginningBytes, recogniseFilm } from './film-file.ts'
 import { followOrder, type OrderStatus, placeOrder } from './order.ts'
+import { type ChosenFilm, hasBrokenOff, sendFilm } from './send-film.ts'
 
 /** Where a film is on its way from this page to a report. */
 export type UploadState =
   | { readonly kind: 'choosing'; readonly error?: PlatformError }
-  | { readonly kind: 'sending'; readonly sentBytes: number; readonly totalBytes: number }
+  | {
+      readonly kind: 'sending'
+      readonly sentBytes: number
+      readonly totalBytes: number
+      /** It broke off, and is sent again. */
+      readonly again: boolean
+    }
+  /** It broke off, and nobody sends it again unless told to. The film is still here. */
+  | { readonly kind: 'broken'; readonly chosen: ChosenFilm; readonly error: PlatformError }
   | { readonly kind: 'recognised'; readonly film: FilmSummary; readonly error?: PlatformError }
   | { readonly kind: 'ordering'; readonly film: FilmSummary }
   | { readonly kind: 'ordered'; readonly film: FilmSummary; readonly status: OrderStatus }
@@ -18,6 +28,8 @@ export type UploadState =
 export interface Upload {
   readonly state: UploadState
   send(file: File): Promise<void>
+  /** Sends the film that broke off. */
+  sendAgain(): Promise<void>
   order(): Promise<void>
   /** Stops what is going on in this page. An order that was placed goes on. */
   cancel(): void
@@ -25,10 +37,12 @@ export interface Upload {
 
 /** Takes a film of a patient from the file to the report, one step at a time. */
 export function useUpload(patient: string): Upload {
-  const { platform } = usePortal()
+  const { effects, platform } = usePortal()
   const queries = useQueryClient()
   const [state, setState] = useState<UploadState>({ kind: 'choosing' })
   const running = useRef<AbortController>(undefined)
+  /** Of an order that was sent and not answered. */
+  const orderKey = useRef<string>(undefined)
   useEffect(() => () => running.current?.abort(), [])
 
   const begin = (): AbortSignal => {
@@ -37,29 +51,49 @@ export function useUpload(patient: string): Upload {
     return running.current.signal
   }
 
+  const newKey = (): string => base64UrlOf(effects.random(16))
+
+  const send = async (chosen: ChosenFilm, signal: AbortSignal): Promise<void> => {
+    let again = false
+    const progress = (sentBytes: number, totalBytes: number): void =>
+      setState({ kind: 'sending', sentBytes, totalBytes, again })
+    progress(0, chosen.file.size)
+    try {
+      const film = await sendFilm(platform, patient, chosen, {
+        signal,
+        onProgress: progress,
+        onBroken: () => {
+          again = true
+          if (!signal.aborted) progress(0, chosen.file.size)
+        },
+        wait: (milliseconds) => sleep(milliseconds, signal),
+      })
+      if (!signal.aborted) setState({ kind: 'recognised', film })
+    } catch (error) {
+      if (signal.aborted) return
+      const problem = problemIn(error)
+      const isKept = hasBrokenOff(problem) || problem.problem.status === 401
+      setState(
+        isKept ? { kind: 'broken', chosen, error: problem } : { kind: 'choosing', error: problem },
+      )
+    }
+  }
+
   return {
     state,
     async send(file) {
       const signal = begin()
-      setState({ kind: 'sending', sentBytes: 0, totalBytes: file.size })
       try {
-        const body = new Uint8Array(await file.arrayBuffer())
-        const mediaType = recogniseFilm(body)
+        const beginning = new Uint8Array(await file.slice(0, beginningBytes).arrayBuffer())
+        const mediaType = recogniseFilm(beginning, file.size)
         if (!mediaType.ok) throw new PlatformError(mediaType.problem)
-        const response = await platform.send({
-          method: 'POST',
-          path: `/films?patient=${patient}`,
-          headers: { 'content-type': mediaType.value },
-          body,
-          signal,
-          onUploadProgress: (sentBytes, totalBytes) => {
-            if (!signal.aborted) setState({ kind: 'sending', sentBytes, totalBytes })
-          },
-        })
-        if (!signal.aborted) setState({ kind: 'recognised', film: bodyOf<FilmSummary>(response) })
+        await send({ file, mediaType: mediaType.value, key: newKey() }, signal)
       } catch (error) {
         if (!signal.aborted) setState({ kind: 'choosing', error: problemIn(error) })
       }
+    },
+    async sendAgain() {
+      if (state.kind === 'broken') await send(state.chosen, begin())
     },
     async order() {
       if (state.kind !== 'recognised') return
@@ -67,7 +101,9 @@ export function useUpload(patient: string): Upload {
       const { film } = state
       setState({ kind: 'ordering', film })
       try {
-        const task = await placeOrder(platform, patient, film)
+        orderKey.current ??= newKey()
+        const task = await placeOrder(platform, patient, film, orderKey.current)
+        orderKey.current = undefined
         if (signal.aborted) return
         setState({ kind: 'ordered', film, status: 'requested' })
         const report = await followOrder(platform, task, {
@@ -90,6 +126,7 @@ export function useUpload(patient: string): Upload {
     },
     cancel() {
       running.current?.abort()
+      orderKey.current = undefined
       setState({ kind: 'choosing' })
     },
   }

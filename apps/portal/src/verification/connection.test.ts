@@ -28,7 +28,6 @@ async function settled(connection: Connection): Promise<ConnectionState> {
 
 const registration = {
   method: 'POST',
-  path: '/fhir/Patient',
   body: new TextEncoder().encode('{"family":"Canary"}'),
 }
 
@@ -49,7 +48,7 @@ test('a genuine platform is verified, by the browser and by the service', async 
 
 test('a request reaches the verified platform, and only the platform can read it', async () => {
   const connection = open()
-  const response = await connection.fetch(registration)
+  const response = await connection.fetch('/fhir/Patient', registration)
   expect(response.status).toBe(200)
   expect(world.received).toEqual([
     { method: 'POST', path: '/fhir/Patient', body: '{"family":"Canary"}' },
@@ -74,7 +73,9 @@ for (const [fault, code] of refusals) {
     world.fault = fault
     const connection = open()
     expect(await settled(connection)).toMatchObject({ kind: 'refused', code })
-    await expect(connection.fetch(registration)).rejects.toBeInstanceOf(NotVerified)
+    await expect(connection.fetch('/fhir/Patient', registration)).rejects.toBeInstanceOf(
+      NotVerified,
+    )
     expect(world.sent()).toBe(0)
   })
 }
@@ -103,7 +104,9 @@ for (const [fault, service, code] of absences) {
       service,
       problem: { code },
     })
-    await expect(connection.fetch(registration)).rejects.toBeInstanceOf(NotVerified)
+    await expect(connection.fetch('/fhir/Patient', registration)).rejects.toBeInstanceOf(
+      NotVerified,
+    )
     expect(world.sent()).toBe(0)
   })
 }
@@ -121,7 +124,7 @@ test('a platform with a new key is verified again, and the request is sent once 
   const connection = open()
   await settled(connection)
   await world.restart()
-  expect((await connection.fetch(registration)).status).toBe(200)
+  expect((await connection.fetch('/fhir/Patient', registration)).status).toBe(200)
   expect(world.sent()).toBe(2)
   expect(world.received.length).toBe(1)
   expect(world.asked()).toBe(2)
@@ -139,7 +142,7 @@ test('who says for the platform that its key is stale does not get the request d
     world.after,
   )
   await settled(connection)
-  await expect(connection.fetch(registration)).rejects.toMatchObject({
+  await expect(connection.fetch('/fhir/Patient', registration)).rejects.toMatchObject({
     problem: { code: 'stale-key' },
   })
   expect(world.received.length).toBe(1)
@@ -150,7 +153,7 @@ test('a platform that came back changed gets nothing but the message it could no
   await settled(connection)
   await world.restart()
   world.fault = 'changed-software'
-  await expect(connection.fetch(registration)).rejects.toBeInstanceOf(NotVerified)
+  await expect(connection.fetch('/fhir/Patient', registration)).rejects.toBeInstanceOf(NotVerified)
   expect(connection.state.get()).toMatchObject({ kind: 'refused', code: 'measurement' })
   expect(world.received).toEqual([])
 })
@@ -176,7 +179,7 @@ test('a renewal that gets no answer is tried again, and what was verified holds 
   world.timers[0]?.call()
   while (world.timers.at(-1)?.milliseconds !== renewalRetrySeconds * 1000) await turn()
   expect(connection.state.get().kind).toBe('verified')
-  expect((await connection.fetch(registration)).status).toBe(200)
+  expect((await connection.fetch('/fhir/Patient', registration)).status).toBe(200)
 })
 
 test('a renewal that finds the platform changed refuses at once', async () => {
@@ -193,7 +196,7 @@ test('after its time nothing is sent before it is verified again', async () => {
   await settled(connection)
   world.fault = 'attestation-down'
   world.pass(3601)
-  await expect(connection.fetch(registration)).rejects.toBeInstanceOf(NotVerified)
+  await expect(connection.fetch('/fhir/Patient', registration)).rejects.toBeInstanceOf(NotVerified)
   expect(world.sent()).toBe(0)
   expect(connection.state.get().kind).toBe('unavailable')
 })
@@ -206,10 +209,10 @@ test('a network that fails is told apart from a refusal', async () => {
     world.after,
   )
   await settled(connection)
-  await expect(connection.fetch(registration)).rejects.toMatchObject({
+  await expect(connection.fetch('/fhir/Patient', registration)).rejects.toMatchObject({
     problem: { code: 'unavailable' },
   })
-  await expect(connection.fetch(registration)).rejects.toBeInstanceOf(ChannelError)
+  await expect(connection.fetch('/fhir/Patient', registration)).rejects.toBeInstanceOf(ChannelError)
 })
 
 async function changed(connection: Connection, before: ConnectionState): Promise<void> {

@@ -1,12 +1,10 @@
+import { ok, refuse } from '@sealward/attestation/bytes'
 import {
-  ChannelError,
-  type ChannelRequest,
-  type ChannelResponse,
-  isKeyShared,
-  openChannel,
-  type SealedChannel,
-  type TransferOptions,
-  type Transport,
+  createSealedFetch,
+  NotVerifiedError,
+  type SealedFetch,
+  type SealedRequestInit,
+  type SealedTransport,
   type VerifiedPeer,
 } from '@sealward/attestation/channel'
 import type { Configuration } from '../app/configuration.ts'
@@ -32,12 +30,15 @@ export interface Connection {
   /** Verifies from the beginning, and forgets what was verified before. */
   verify(): Promise<void>
   /**
-   * Sends a request sealed to the verified platform, and verifies first where that is due.
-   * Rejects with {@link ChannelError}, or with {@link NotVerified} where there is nobody to send it to.
+   * `fetch` of a path, sealed to the verified platform; verifies first where that is due, and again when the platform has
+   * changed its keys. Rejects with `ChannelError`, or with {@link NotVerified} where there is nobody to send it to.
    */
-  fetch(request: ChannelRequest, options?: TransferOptions): Promise<ChannelResponse>
+  fetch(path: string, init?: SealedRequestInit): Promise<Response>
   close(): void
 }
+
+/** What paths are of: the platform is named by its evidence, not by a host. */
+const insideOrigin = 'https://platform.invalid'
 
 /** Nothing was sent, since there is no verified platform. */
 export class NotVerified extends Error {}
@@ -52,11 +53,11 @@ export type After = (milliseconds: number, call: () => void) => () => void
 export function openConnection(
   configuration: Configuration,
   effects: Effects,
-  transport: Transport,
+  transport: SealedTransport,
   after: After,
 ): Connection {
   const state = createStore<ConnectionState>({ kind: 'verifying', step: 'evidence' })
-  let channel: SealedChannel | undefined
+  let sealed: { readonly peer: VerifiedPeer; readonly fetch: SealedFetch } | undefined
   let running: Promise<void> | undefined
   let cancelTimer = (): void => {}
 
@@ -70,26 +71,49 @@ export function openConnection(
 
   const verifyNow = async (inBackground: boolean): Promise<void> => {
     cancelTimer()
-    if (!inBackground) channel = undefined
+    if (!inBackground) sealed = undefined
     const answer = await verifyPlatform(configuration, effects, (step) => {
       if (!inBackground) state.set({ kind: 'verifying', step })
     })
     if (answer.ok) {
-      channel = openChannel(answer.value, transport, { random: { bytes: effects.random } })
+      sealed = { peer: answer.value, fetch: sealedTo(answer.value) }
       state.set({ kind: 'verified', peer: answer.value })
       renewIn(secondsLeft(answer.value) - renewalLeadSeconds)
     } else if (answer.problem.kind === 'unavailable' && isCurrent()) {
       renewIn(renewalRetrySeconds)
     } else {
-      channel = undefined
+      sealed = undefined
       state.set(answer.problem)
+      // Somebody who was away may be back, and a page that was left open goes on then.
+      if (answer.problem.kind === 'unavailable') renewIn(renewalRetrySeconds)
     }
   }
 
   const secondsLeft = (peer: VerifiedPeer): number =>
     Math.min(peer.token.expiresAt, peer.evidence.earliestExpiry) - effects.now()
 
-  const isCurrent = (): boolean => channel !== undefined && secondsLeft(channel.peer) > 0
+  const isCurrent = (): boolean => sealed !== undefined && secondsLeft(sealed.peer) > 0
+
+  /** It begins with who was verified just now, and asks again when it has to know better. */
+  const sealedTo = (peer: VerifiedPeer): SealedFetch => {
+    let isGiven = false
+    return createSealedFetch({
+      origin: insideOrigin,
+      transport,
+      random: { bytes: effects.random },
+      now: effects.now,
+      async verify() {
+        if (!isGiven) {
+          isGiven = true
+          return ok(peer)
+        }
+        await verifyOnce(true)
+        return sealed === undefined
+          ? refuse('not-verified', 'platform', 'nothing was sent')
+          : ok(sealed.peer)
+      },
+    })
+  }
 
   const renewIn = (seconds: number): void => {
     cancelTimer = after(Math.max(seconds, renewalRetrySeconds) * 1000, () => void verifyOnce(true))
@@ -99,24 +123,15 @@ export function openConnection(
   return {
     state,
     verify: () => verifyOnce(false),
-    async fetch(request, options) {
+    async fetch(path, init) {
       if (running !== undefined && !isCurrent()) await running
       if (!isCurrent() && state.get().kind === 'verified') await verifyOnce(true)
-      if (channel === undefined) throw new NotVerified()
-      const before = channel.peer
-      let stale: ChannelError
+      if (sealed === undefined) throw new NotVerified()
       try {
-        return await channel.fetch(request, options)
+        return await sealed.fetch(path, init)
       } catch (error) {
-        if (!(error instanceof ChannelError) || error.problem.code !== 'stale-key') throw error
-        stale = error
+        throw error instanceof NotVerifiedError ? new NotVerified() : error
       }
-      // The platform has changed its key, so it could not open the request: verify again, send again.
-      await verifyOnce(true)
-      if (channel === undefined) throw new NotVerified()
-      // Its evidence says whether that is so. If not, the request may have been done already.
-      if (isKeyShared(before, channel.peer)) throw stale
-      return await channel.fetch(request, options)
     },
     close: () => cancelTimer(),
   }

@@ -14,15 +14,17 @@ import {
   utf8Of,
 } from '@sealward/attestation/bytes'
 import {
+  chunkedResponseMediaType,
   createReplayWindow,
-  decodeRequest,
+  decodeRequestStream,
   encodeKeyConfigs,
   encodeResponse,
   generateKeyConfig,
   type OhttpKey,
-  openRequest,
-  sealResponse,
-  type Transport,
+  openChunkedRequest,
+  type SealedTransport,
+  sealChunkedResponse,
+  streamOf,
 } from '@sealward/attestation/channel'
 import {
   type EvidenceDocument,
@@ -76,7 +78,7 @@ export type Fault =
 export interface World {
   readonly configuration: Configuration
   readonly effects: Effects
-  readonly transport: Transport
+  readonly transport: SealedTransport
   /** Requests that the platform could open. */
   readonly received: { readonly method: string; readonly path: string; readonly body: string }[]
   /** How many sealed messages left, whether or not they could be opened. */
@@ -105,6 +107,7 @@ export async function createWorld(): Promise<World> {
   const policyHashes = [await policyHashOf(defaultPolicyFor('SgxEnclave', { development: true }))]
   let key = await generateKeyConfig({ keyId: 1, random })
   let instant = start
+  const replay = createReplayWindow()
   let sent = 0
   let asked = 0
 
@@ -144,20 +147,25 @@ export async function createWorld(): Promise<World> {
       fetch: (url, init) =>
         answer(url, init?.body === undefined ? {} : JSON.parse(init.body as string)),
     },
-    async transport(message) {
+    async transport({ body: message }) {
       sent++
-      const opened = await openRequest({ keys: [key], message, replay: createReplayWindow() })
+      const opened = await openChunkedRequest({ keys: [key], message, replay })
       if (!opened.ok) {
         const problem = utf8Of(JSON.stringify({ type: 'urn:sealward:problem:stale-key' }))
         return { status: 422, contentType: 'application/problem+json', body: problem }
       }
-      const request = decodeRequest(opened.value.request)
+      const request = await decodeRequestStream(opened.value.request)
       if (!request.ok) throw new Error(request.problem.code)
       const { method, path, body } = request.value
-      world.received.push({ method, path, body: new TextDecoder().decode(body) })
+      const text = await new Response(streamOf(body)).text()
+      world.received.push({ method, path, body: text })
       const response = encodeResponse({ status: 200, headers: [], body: utf8Of('{"seen":true}') })
-      const sealed = await sealResponse({ exchange: opened.value.exchange, response, random })
-      return { status: 200, contentType: 'message/ohttp-res', body: sealed }
+      const { exchange } = opened.value
+      return {
+        status: 200,
+        contentType: chunkedResponseMediaType,
+        body: await sealChunkedResponse({ exchange, response, random }),
+      }
     },
     received: [],
     sent: () => sent,
