@@ -8,9 +8,8 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Bundle, Patient, Task } from '@medplum/fhirtypes'
 import { jsonOf, ok, utf8Of } from '@sealward/attestation/bytes'
-import type { ChannelRequest, ChannelResponse } from '@sealward/attestation/channel'
 import { identityOf, mediaTypeOf, type PatientIdentity } from './film-identity.ts'
-import type { Hospital } from './hospital-client.ts'
+import type { Hospital, HospitalAnswer, HospitalRequest } from './hospital-client.ts'
 import type { Effects } from './http.ts'
 import { limits } from './limits.ts'
 import { badInput, type Outcome, unavailable } from './problem.ts'
@@ -44,7 +43,7 @@ export async function diagnose(
   const mediaType = mediaTypeOf(film)
   if (mediaType === undefined) return notAFilm
   const signal = deadlineOf(options)
-  const ask = (request: ChannelRequest, onUploadProgress?: (sent: number, all: number) => void) =>
+  const ask = (request: HospitalRequest, onUploadProgress?: (sent: number, all: number) => void) =>
     hospital.ask(request, {
       signal,
       ...(onUploadProgress === undefined ? {} : { onUploadProgress }),
@@ -76,9 +75,9 @@ export const notAFilm: Outcome<never> = badInput(
 )
 
 type Ask = (
-  request: ChannelRequest,
+  request: HospitalRequest,
   onUploadProgress?: (sent: number, all: number) => void,
-) => Promise<Outcome<ChannelResponse>>
+) => Promise<Outcome<HospitalAnswer>>
 
 function deadlineOf({ timeoutSeconds, signal }: DiagnoseOptions): AbortSignal {
   const deadline = AbortSignal.timeout(1000 * timeoutSeconds)
@@ -211,7 +210,7 @@ async function writeReceipt(ask: Ask, report: string, folder: string): Promise<O
 
 async function askJson<T>(
   ask: Ask,
-  request: ChannelRequest,
+  request: HospitalRequest,
   onUploadProgress?: (sent: number, all: number) => void,
 ): Promise<Outcome<T>> {
   const answer = await askChecked(ask, request, onUploadProgress)
@@ -225,9 +224,9 @@ const answerLimits = { bytesMax: limits.sealedBytesMax, depthMax: limits.depthMa
 /** The answer if it is one of success; the platform's own code otherwise. */
 async function askChecked(
   ask: Ask,
-  request: ChannelRequest,
+  request: HospitalRequest,
   onUploadProgress?: (sent: number, all: number) => void,
-): Promise<Outcome<ChannelResponse>> {
+): Promise<Outcome<HospitalAnswer>> {
   const answer = await ask(request, onUploadProgress)
   if (!answer.ok) return answer
   const { status, body } = answer.value

@@ -9,21 +9,18 @@ import { ok, type Problem, reading } from '@sealward/attestation/bytes'
 import {
   askPlatform,
   ChannelError,
-  type ChannelRequest,
-  type ChannelResponse,
-  isKeyShared,
-  openChannel,
-  requestMediaType,
-  type SealedChannel,
-  type TransferOptions,
-  type Transport,
+  createSealedFetch,
+  fetchTransport,
+  NotVerifiedError,
+  type SealedFetch,
+  type SealedTransport,
   type VerifiedPeer,
 } from '@sealward/attestation/channel'
 import type { Configuration } from './configuration.ts'
 import { type Credentials, type StaffToken, signIn } from './credentials.ts'
-import { type Effects, send } from './http.ts'
+import { type Effects, readBody } from './http.ts'
 import { limits } from './limits.ts'
-import { type Outcome, refused, unavailable } from './problem.ts'
+import { type CommandProblem, type Outcome, refused, unavailable } from './problem.ts'
 
 /** A platform that was verified, and the way to talk with it. */
 export interface Hospital {
@@ -33,7 +30,27 @@ export interface Hospital {
    *
    * @returns the answer whatever its status, `platform-unavailable`, or `channel` codes.
    */
-  ask(request: ChannelRequest, options?: TransferOptions): Promise<Outcome<ChannelResponse>>
+  ask(request: HospitalRequest, options?: AskOptions): Promise<Outcome<HospitalAnswer>>
+}
+
+export interface HospitalRequest {
+  readonly method: string
+  /** Path and query, from the root. */
+  readonly path: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: Uint8Array
+}
+
+export interface HospitalAnswer {
+  readonly status: number
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Uint8Array
+}
+
+export interface AskOptions {
+  readonly onUploadProgress?: (sentBytes: number, totalBytes: number) => void
+  readonly signal?: AbortSignal
 }
 
 /**
@@ -47,11 +64,21 @@ export async function openHospital(
   configuration: Configuration,
   credentials: Credentials,
 ): Promise<Outcome<Hospital>> {
-  const peer = await verifyPlatform(effects, configuration)
-  if (!peer.ok) return peer
-  const first = await signIn(effects, configuration, credentials)
-  if (!first.ok) return first
-  return ok(createHospital(effects, configuration, credentials, peer.value, first.value))
+  const sealedFetch = createSealedFetch({
+    origin: configuration.platformUrl,
+    verify: () => verifyPlatform(effects, configuration),
+    transport: transportTo(effects, `${configuration.platformUrl}/sealed`),
+    random: effects.random,
+    now: () => effects.clock.now(),
+  })
+  try {
+    const peer = await sealedFetch.peer()
+    const staff = await signIn(effects, configuration, credentials)
+    if (!staff.ok) return staff
+    return ok(createHospital(effects, configuration, credentials, peer, sealedFetch, staff.value))
+  } catch (error) {
+    return failureOf(error)
+  }
 }
 
 /** Verifies who the platform is, with a nonce of this moment. */
@@ -101,107 +128,62 @@ function createHospital(
   effects: Effects,
   configuration: Configuration,
   credentials: Credentials,
-  verified: VerifiedPeer,
+  peer: VerifiedPeer,
+  sealedFetch: SealedFetch,
   first: StaffToken,
 ): Hospital {
-  let channel = channelTo(effects, configuration, verified)
   let staff = first
-
-  const attempt = async (request: ChannelRequest, options?: TransferOptions) => {
-    const authorization = `Bearer ${staff.token}`
-    const headers = { ...request.headers, authorization }
-    try {
-      return ok(await channel.fetch({ ...request, headers }, options))
-    } catch (error) {
-      if (!(error instanceof ChannelError)) throw error
-      return { ok: false, problem: error.problem } as const
-    }
-  }
-
   return {
-    peer: verified,
-    async ask(request, options) {
+    peer,
+    async ask({ method, path, headers, body }, { onUploadProgress, signal } = {}) {
       if (effects.clock.now() > staff.expiresAt - renewSeconds) {
         const renewed = await signIn(effects, configuration, credentials)
         if (!renewed.ok) return renewed
         staff = renewed.value
       }
-      const answer = await attempt(request, options)
-      if (answer.ok || answer.problem.code !== 'stale-key') return outcomeOf(answer)
-      // The platform has new keys since: who holds them is verified anew before anything is said to it.
-      const before = channel.peer
-      const peer = await verifyPlatform(effects, configuration)
-      if (!peer.ok) return peer
-      channel = channelTo(effects, configuration, peer.value)
-      // Anybody may say that a key is stale. Where it is not, the request may have been done already.
-      if (isKeyShared(before, peer.value)) return outcomeOf(answer)
-      return outcomeOf(await attempt(request, options))
+      try {
+        const response = await sealedFetch(path, {
+          method,
+          headers: { ...headers, authorization: `Bearer ${staff.token}` },
+          ...(body === undefined ? {} : { body }),
+          ...(signal === undefined ? {} : { signal }),
+          onUploadProgress: (sent, total = sent) => onUploadProgress?.(sent, total),
+        })
+        const answered = await readBody(response, limits.sealedBytesMax)
+        if (answered === undefined) {
+          return unavailable('too-large', 'platform', 'the answer is longer than it may be')
+        }
+        return ok({
+          status: response.status,
+          headers: Object.fromEntries(response.headers),
+          body: answered,
+        })
+      } catch (error) {
+        return failureOf(error)
+      }
     },
   }
 }
 
 const renewSeconds = 30
 
-function outcomeOf(
-  answer:
-    | { readonly ok: true; readonly value: ChannelResponse }
-    | { readonly ok: false; readonly problem: Problem },
-): Outcome<ChannelResponse> {
-  if (answer.ok) return answer
-  const { code, at, detail } = answer.problem
+/** Why nothing sealed came back. Anything else that is thrown is not the channel's. */
+function failureOf(error: unknown): Outcome<never> {
+  if (error instanceof NotVerifiedError)
+    return { ok: false, problem: error.problem as CommandProblem }
+  if (!(error instanceof ChannelError)) throw error
+  const { code, at, detail } = error.problem
   // What comes back unsealed where sealed was agreed is somebody else talking.
   return code === 'unsealed-response' || code === 'not-opened'
     ? refused({ code, at, detail })
     : unavailable(code, at, detail)
 }
 
-function channelTo(
-  effects: Effects,
-  { platformUrl }: Configuration,
-  peer: VerifiedPeer,
-): SealedChannel {
-  return openChannel(peer, transportTo(effects, `${platformUrl}/sealed`), {
-    random: effects.random,
-  })
-}
-
-function transportTo(effects: Effects, url: string): Transport {
-  return async (body, { onUploadProgress, signal }) => {
-    const answer = await send(
-      effects,
-      'platform',
-      url,
-      {
-        method: 'POST',
-        headers: { 'content-type': requestMediaType },
-        ...(onUploadProgress === undefined
-          ? { body: body as Uint8Array<ArrayBuffer> }
-          : { body: inPieces(body, onUploadProgress), duplex: 'half' as const }),
-      },
-      {
-        msMax: limits.sealedMsMax,
-        bytesMax: limits.sealedBytesMax,
-        ...(signal === undefined ? {} : { signal }),
-      },
-    )
-    if (!answer.ok) throw new Error(answer.problem.code)
-    return answer.value
+function transportTo({ fetch }: Effects, url: string): SealedTransport {
+  const carry = fetchTransport(fetch, url)
+  return (message, { signal, ...options }) => {
+    const deadline = AbortSignal.timeout(limits.sealedMsMax)
+    const either = signal === undefined ? deadline : AbortSignal.any([deadline, signal])
+    return carry(message, { ...options, signal: either })
   }
-}
-
-/** The body piece by piece, telling how far it has been taken. */
-function inPieces(
-  body: Uint8Array,
-  onProgress: (sentBytes: number, totalBytes: number) => void,
-): ReadableStream<Uint8Array> {
-  let sent = 0
-  return new ReadableStream({
-    pull(controller) {
-      onProgress(sent, body.length)
-      if (sent === body.length) return controller.close()
-      const piece = body.slice(sent, sent + limits.uploadPieceBytes)
-      sent += piece.length
-      controller.enqueue(piece)
-    },
-  })
 }

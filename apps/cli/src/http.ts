@@ -63,7 +63,11 @@ export async function fetchJson(
   return json.ok ? json : unavailable(`${what}-unavailable`, what, 'it did not answer with JSON')
 }
 
-async function readBody(response: Response, bytesMax: number): Promise<Uint8Array | undefined> {
+/** The whole body of an answer; `undefined` when it is longer. */
+export async function readBody(
+  response: Response,
+  bytesMax: number,
+): Promise<Uint8Array | undefined> {
   const chunks: Uint8Array[] = []
   let length = 0
   if (response.body === null) return new Uint8Array()

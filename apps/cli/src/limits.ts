@@ -15,6 +15,10 @@ export const limits = {
   policyCasesMax: 1000,
   /** Bytes of a receipt or a certificate file. */
   receiptBytesMax: 4_194_304,
+  /** Bytes of one answer of a key broker: a thousand entries of its audit log. */
+  brokerBytesMax: 134_217_728,
+  /** Seconds by which a checkpoint that was signed on demand may be older, or newer, than now. */
+  checkpointAgeSecondsMax: 300,
   depthMax: 32,
   /** Milliseconds in which a service must answer a small request. */
   answerMsMax: 30_000,

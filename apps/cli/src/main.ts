@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { standardInput } from './input.ts'
 import { run } from './program.ts'
 
 const interrupt = new AbortController()
@@ -30,6 +31,7 @@ process.exitCode = await run(process.argv.slice(2), {
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
   ...(process.stderr.isTTY === true ? { terminal: process.stderr } : {}),
+  input: standardInput(interrupt.signal),
   env: process.env,
   version,
   interrupted: interrupt.signal,

@@ -11,6 +11,7 @@ import type { VerifiedPeer } from '@sealward/attestation/channel'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { addAttestCommand } from './attest/commands.ts'
 import { addAttestationCommands } from './attestation/commands.ts'
+import { addAuditCommands } from './audit/commands.ts'
 import { readStackConfiguration, stackOriginOf } from './configuration.ts'
 import { addressedTo, readCredentials } from './credentials.ts'
 import { type Diagnosis, diagnose, notAFilm } from './diagnose.ts'
@@ -21,6 +22,7 @@ import { mediaTypeOf } from './film-identity.ts'
 import { diagnoseFolder, filmsBelow } from './folder.ts'
 import { type Hospital, openHospital } from './hospital-client.ts'
 import type { Effects } from './http.ts'
+import type { Input } from './input.ts'
 import { limits } from './limits.ts'
 import { addPolicyCommands } from './policy/commands.ts'
 import {
@@ -34,6 +36,8 @@ import { openProgress } from './progress.ts'
 import { type ReceiptVerdict, verifyReceiptFiles } from './receipt.ts'
 import { addTokenCommands } from './token/commands.ts'
 
+export type { Input } from './input.ts'
+
 /** Where a command writes, and what it is given beside its arguments. */
 export interface Surroundings {
   readonly effects: Effects
@@ -41,6 +45,8 @@ export interface Surroundings {
   readonly err: (text: string) => void
   /** Standard error, where it is a terminal: for progress bars. */
   readonly terminal?: NodeJS.WritableStream
+  /** Standard input, for what is no argument: confirmations, and shares of a recovery key. */
+  readonly input?: Input
   readonly env: Readonly<Record<string, string | undefined>>
   readonly version: string
   /** Aborted by Ctrl-C. */
@@ -115,6 +121,7 @@ function createProgram(surroundings: Surroundings, exit: (code: ExitCode) => voi
   addPolicyCommands(program, surroundings, exit)
   addAttestCommand(program, surroundings, exit)
   addTokenCommands(program, surroundings, exit)
+  addAuditCommands(program, surroundings, exit)
   return program
 }
 
@@ -129,6 +136,7 @@ Examples:
   sealward policy check sgx.policy
   sealward attest quote.bin --service https://attest.example
   sealward token inspect token.jwt
+  sealward audit verify audit.jsonl --key audit-key.json
 
 Exit codes: 0 done, 1 refused by verification, 2 bad input or usage, 3 service unavailable.`
 

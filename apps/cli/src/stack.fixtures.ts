@@ -5,13 +5,14 @@
 
 import { base64UrlOf, bytesOfBase64Url, textOf, utf8Of } from '@sealward/attestation/bytes'
 import {
+  chunkedRequestMediaType,
+  chunkedResponseMediaType,
   createReplayWindow,
-  decodeRequest,
+  decodeRequestStream,
   encodeResponse,
-  openRequest,
-  requestMediaType,
-  responseMediaType,
-  sealResponse,
+  openChunkedRequest,
+  sealChunkedResponse,
+  streamOf,
 } from '@sealward/attestation/channel'
 import { defaultPolicyFor, policyHashOf } from '@sealward/attestation/policy'
 import { denyListType } from '@sealward/attestation/token'
@@ -138,12 +139,14 @@ export async function createTestStack(tampering: Tampering = {}): Promise<TestSt
       staleKeys--
       return problem(422, 'stale-key')
     }
-    const opened = await openRequest({ keys: [tee.ohttpKey], message, replay })
+    const opened = await openChunkedRequest({ keys: [tee.ohttpKey], message, replay })
     if (!opened.ok) return problem(422, opened.problem.code)
-    const request = decodeRequest(opened.value.request)
+    const request = await decodeRequestStream(opened.value.request)
     if (!request.ok) return problem(400, 'malformed')
     const { method, path, body, headers } = request.value
-    const text = textOf(body) ?? '(bytes)'
+    const pieces: Uint8Array[] = []
+    for await (const piece of body) pieces.push(piece)
+    const text = textOf(Buffer.concat(pieces)) ?? '(bytes)'
     const authorization = headers.find(([name]) => name === 'authorization')?.[1] ?? ''
     said.push({ line: `${method} ${path}`, body: text, authorization })
     const answer = inner(method, path, text)
@@ -152,9 +155,9 @@ export async function createTestStack(tampering: Tampering = {}): Promise<TestSt
       headers: [['content-type', 'application/json'], ...(answer.headers ?? [])],
       body: utf8Of(JSON.stringify(answer.body)),
     })
-    const sealed = await sealResponse({ exchange: opened.value.exchange, response, random })
-    return new Response(sealed as Uint8Array<ArrayBuffer>, {
-      headers: { 'content-type': responseMediaType },
+    const { exchange } = opened.value
+    return new Response(streamOf(await sealChunkedResponse({ exchange, response, random })), {
+      headers: { 'content-type': chunkedResponseMediaType },
     })
   }
 
@@ -216,7 +219,7 @@ export async function createTestStack(tampering: Tampering = {}): Promise<TestSt
           : json(401, { error: 'invalid_client' })
       }
       case '/platform/sealed':
-        return headers.get('content-type') === requestMediaType
+        return headers.get('content-type') === chunkedRequestMediaType
           ? answerSealed(body)
           : problem(415, 'media-type-unsupported')
       default:

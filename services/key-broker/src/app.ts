@@ -6,19 +6,28 @@
 
 import type { Identity } from '@sealward/enclave/identity'
 import { createServer, type Server } from '@sealward/enclave/server'
+import type { FastifyInstance } from 'fastify'
 import { addAuditRoutes } from './audit/audit-routes.ts'
 import type { Broker, Routes } from './broker.ts'
 import { addEvidenceRoute } from './evidence/evidence-routes.ts'
 import { limitRates } from './http.ts'
 import { addKeyRoutes } from './keys/key-routes.ts'
+import { addAttestedReleaseRoutes, addReleaseRoutes } from './release/release-routes.ts'
 
 export type { Broker, Routes } from './broker.ts'
 
 /** Routes for people and their tools, by bearer token; and for those who bring evidence in their requests. */
-const openRoutes: readonly Routes[] = [addKeyRoutes, addAuditRoutes]
+const openRoutes: readonly Routes[] = [addKeyRoutes, addReleaseRoutes, addAuditRoutes]
 
 /** Routes for workloads on attested TLS. */
-const attestedRoutes: readonly Routes[] = []
+const attestedRoutes: readonly ((
+  scope: FastifyInstance,
+  broker: Broker,
+  identity: AttestedIdentity,
+) => void)[] = [addEvidenceRoute, addAttestedReleaseRoutes]
+
+/** What the broker shows of itself. */
+type AttestedIdentity = Pick<Identity, 'evidence' | 'tls'>
 
 /** The listener for people: plain HTTP, for what speaks TLS before it. */
 export function createOpenServer(broker: Broker): Server {
@@ -29,13 +38,11 @@ export function createOpenServer(broker: Broker): Server {
 }
 
 /** The listener for workloads: attested TLS with the broker's own identity. */
-export function createAttestedServer(
-  broker: Broker,
-  identity: Pick<Identity, 'evidence' | 'tls'>,
-): Server {
+export function createAttestedServer(broker: Broker, identity: AttestedIdentity): Server {
   const server = createServer({ name: 'key-broker', logger: broker.log, tls: identity.tls })
   limitRates(server.app, broker)
-  void server.app.register(async (scope) => addEvidenceRoute(scope, identity))
-  for (const add of attestedRoutes) void server.app.register(async (scope) => add(scope, broker))
+  for (const add of attestedRoutes) {
+    void server.app.register(async (scope) => add(scope, broker, identity))
+  }
   return server
 }

@@ -7,6 +7,7 @@ import type { AuditLog } from './audit/audit.ts'
 import type { BrokerRates } from './config.ts'
 import type { People } from './people/people.ts'
 import type { Authorities } from './release/authorities.ts'
+import type { ReleaseSigner } from './release/release-signer.ts'
 import type { Database } from './store/open-store.ts'
 
 /** What every part of the broker works with. */
@@ -20,6 +21,8 @@ export interface Broker {
   /** Nobody, where no identity provider is named. */
   readonly people: People | undefined
   readonly authorities: Authorities
+  /** Signs releases to people's tools. */
+  readonly releaseSigner: ReleaseSigner
   readonly recoverableDays: number
   readonly rates: BrokerRates
   /** Whose `X-Forwarded-For` is believed. */

@@ -18,6 +18,7 @@ import {
 } from './custody/key-encryption-settings.ts'
 import { limits } from './limits.ts'
 import type { AuthoritySettings } from './release/authorities.ts'
+import type { ReleaseCertificateFiles } from './release/open-release-signer.ts'
 
 /** A key broker, as its operator describes it. */
 export interface BrokerConfig {
@@ -48,6 +49,8 @@ export interface BrokerConfig {
   readonly resource?: string | undefined
   /** Attestation services whose tokens keys are released for. */
   readonly authorities: readonly AuthoritySettings[]
+  /** What releases to people's tools are signed with; one of the broker's own, unless said. */
+  readonly releaseCertificate?: ReleaseCertificateFiles | undefined
   /** For how many days a deleted key can be recovered, before it is purged. */
   readonly recoverableDays: number
   /** How often keys are looked through for what is due: rotation, and purging. */
@@ -93,6 +96,9 @@ export const brokerConfig: z.ZodType<BrokerConfig> = z
     identityProvider: identityProviderSettings.optional(),
     resource: webAddress.optional(),
     authorities: z.array(authority).max(limits.authoritiesMax).default([]),
+    releaseCertificate: z
+      .strictObject({ certificateFile: z.string().min(1), keyFile: z.string().min(1) })
+      .optional(),
     recoverableDays: z.int().min(7).max(90).default(limits.recoverableDays),
     sweepSeconds: z.int().min(1).max(3600).default(60),
     limits: rates.prefault({}),

@@ -11,10 +11,11 @@ import { createIdentity } from '@sealward/enclave/identity'
 import { addressesOf } from '@sealward/enclave/rates'
 import { createSealer, type MasterKey, type Sealer } from '@sealward/enclave/sealing'
 import {
-  systemClock as clock,
+  type Clock,
   type Running,
   systemRandom as random,
   StartRefusal,
+  systemClock,
 } from '@sealward/enclave/server'
 import type { Logger } from '@sealward/enclave/telemetry'
 import { createAttestedServer, createOpenServer } from './app.ts'
@@ -30,6 +31,7 @@ import { heldToMeasured } from './held-to-measured.ts'
 import { keepSwept } from './keys/keep-swept.ts'
 import { createPeople } from './people/people.ts'
 import { createAuthorities } from './release/authorities.ts'
+import { openReleaseSigner } from './release/open-release-signer.ts'
 import { type Database, openStore } from './store/open-store.ts'
 
 export interface StartOptions {
@@ -38,6 +40,8 @@ export interface StartOptions {
   readonly log: Logger
   /** Where it runs in one: then there is a listener for attested workloads, and its key is the key-encryption key. */
   readonly tee?: Tee | undefined
+  /** The machine's, unless said. */
+  readonly clock?: Clock
   /** Ends the wait for a database. */
   readonly signal?: AbortSignal
   /** Where a passphrase or a PIN may come from. */
@@ -57,7 +61,7 @@ export interface OpenState {
  * @throws StartRefusal where its operator can do something about it.
  */
 export async function startKeyBroker(options: StartOptions): Promise<Running> {
-  const { config, log, tee } = options
+  const { config, log, tee, clock = systemClock } = options
   if (tee !== undefined) taken(heldToMeasured(config, tee.initTimeData))
   const { database, sealer } = await openState(options)
   const closing: (() => unknown)[] = [() => database.destroy()]
@@ -74,6 +78,9 @@ export async function startKeyBroker(options: StartOptions): Promise<Running> {
     })
     closing.push(() => authorities.close())
     const { identityProvider, development, publicUrl, resource = publicUrl } = config
+    const releaseSigner = taken(
+      await openReleaseSigner(config.releaseCertificate, { database, sealer, clock, random }),
+    )
     const broker: Broker = {
       publicUrl,
       database,
@@ -81,6 +88,7 @@ export async function startKeyBroker(options: StartOptions): Promise<Running> {
       audit,
       people: identityProvider && createPeople({ identityProvider, resource, development, clock }),
       authorities,
+      releaseSigner,
       recoverableDays: config.recoverableDays,
       rates: config.limits,
       trustedProxies: addressesOf(config.trustedProxies),
@@ -116,7 +124,7 @@ export async function startKeyBroker(options: StartOptions): Promise<Running> {
  * @throws StartRefusal
  */
 export async function openState(options: StartOptions): Promise<OpenState> {
-  const { config, databaseUrl, log, signal, tee } = options
+  const { clock = systemClock, config, databaseUrl, log, signal, tee } = options
   const database = await openStore({
     url: databaseUrl,
     ...(signal === undefined ? {} : { signal }),

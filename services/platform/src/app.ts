@@ -8,6 +8,7 @@ import { readableTypes, readOf, searchOf, searchParameters } from './fhir/reads.
 import { signReport } from './fhir/sign.ts'
 import { readFilmSummary, readRenderedFilm, uploadFilm } from './films/routes.ts'
 import { innerPathCharactersMax, sealedRequestBytesMax } from './limits.ts'
+import { once } from './once.ts'
 import { createOrder } from './orders/create-order.ts'
 import type { Handler, Platform, StaffRequest } from './platform.ts'
 import type { ApiProblem } from './problems.ts'
@@ -31,10 +32,10 @@ const routes: readonly Route[] = [
   ['POST', '/fhir/Patient', 'staff', createPatient],
   ['GET', '/fhir/Patient', 'staff', searchPatients],
   ['PUT', '/fhir/Patient/:id', 'staff', updatePatient],
-  ['POST', '/films', 'staff', uploadFilm],
+  ['POST', '/films', 'staff', once('POST /films', uploadFilm)],
   ['GET', '/films/:id', 'staff', readFilmSummary],
   ['GET', '/films/:id/rendered', 'staff', readRenderedFilm],
-  ['POST', '/fhir/ServiceRequest', 'staff', createOrder],
+  ['POST', '/fhir/ServiceRequest', 'staff', once('POST /fhir/ServiceRequest', createOrder)],
   ['POST', '/fhir/DiagnosticReport/:id/$sign', 'radiologist', signReport],
   ['GET', '/results/:id', 'staff', readResult],
   ['GET', '/receipts/:id', 'staff', readReceipt],

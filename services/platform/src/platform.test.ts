@@ -524,6 +524,64 @@ test('everything that is written meets FHIR R4', async () => {
   }
 })
 
+test('a film, and an order, that come again with their key are done once, and answered as before', async () => {
+  const id = await register()
+  const key = { 'content-type': 'image/png', 'idempotency-key': randomBytes(16).toString('hex') }
+  const send = (value = 150, headers: Record<string, string> = key): Promise<Asked> =>
+    at.ask('clerk', 'POST', `/films?patient=${id}`, pngFilm(300, 260, value), headers)
+  const answers = await Promise.all([send(), send(), send()])
+  answers.push(await send())
+  const [first] = answers
+  expect(first?.status).toBe(201)
+  for (const answer of answers) expect(answer).toEqual(first)
+  const studies = await at.ask('clerk', 'GET', `/fhir/ImagingStudy?subject=Patient/${id}`)
+  expect(studies.json.total).toBe(1)
+  expect(codeOf(await send(151))).toBe('idempotency-key-reused')
+  expect(codeOf(await send(150, { ...key, 'idempotency-key': 'short' }))).toBe(
+    'idempotency-key-malformed',
+  )
+  // Somebody else's key is somebody else's.
+  const by = await at.ask(
+    'radiologist',
+    'POST',
+    `/films?patient=${id}`,
+    pngFilm(300, 260, 150),
+    key,
+  )
+  expect(by.json.id).not.toBe(first?.json.id)
+
+  const place = (): Promise<Asked> =>
+    at.ask(
+      'clerk',
+      'POST',
+      '/fhir/ServiceRequest',
+      {
+        resourceType: 'ServiceRequest',
+        subject: { reference: `Patient/${id}` },
+        supportingInfo: [{ reference: first?.json.imagingStudy }],
+      },
+      { 'idempotency-key': `"${randomKey}"` },
+    )
+  const randomKey = randomBytes(16).toString('hex')
+  const orders = await Promise.all([place(), place()])
+  expect(orders[0]).toMatchObject({ status: 201 })
+  expect(orders[1]).toEqual(orders[0])
+  await followed(orders[0]?.headers['sealward-task'])
+  const placed = await at.ask('clerk', 'GET', `/fhir/ServiceRequest?subject=Patient/${id}`)
+  expect(placed.json.total).toBe(1)
+})
+
+test('a request with a key that failed may be sent again', async () => {
+  const id = await register()
+  const key = { 'content-type': 'image/png', 'idempotency-key': randomBytes(16).toString('hex') }
+  const send = (): Promise<Asked> =>
+    at.ask('clerk', 'POST', `/films?patient=${id}`, pngFilm(300, 260, 90), key)
+  await at.postgres.run('alter table sealward.look_up rename to elsewhere')
+  const broken = await send()
+  await at.postgres.run('alter table sealward.elsewhere rename to look_up')
+  expect([broken.status, (await send()).status]).toEqual([500, 201])
+})
+
 // Outside the sealed channel.
 
 const post = (path: string, body: Uint8Array | string, type: string): Promise<Response> =>

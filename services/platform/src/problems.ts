@@ -24,6 +24,8 @@ export type PlatformCode =
   | 'resource-invalid'
   | 'resource-id'
   | 'search-unsupported'
+  | 'idempotency-key-malformed'
+  | 'idempotency-key-reused'
   | 'reference-unknown'
   | 'identifier-in-use'
   | 'version-conflict'
@@ -63,6 +65,8 @@ export const problems: Readonly<Record<PlatformCode, readonly [status: number, t
   'wrong-resource-type': [422, 'Another kind of resource was expected'],
   'resource-invalid': [422, 'The resource does not meet FHIR R4'],
   'resource-id': [400, 'The id in the body is not the one in the path'],
+  'idempotency-key-malformed': [400, 'The idempotency key cannot be read'],
+  'idempotency-key-reused': [422, 'The idempotency key was sent with another request'],
   'search-unsupported': [400, 'This search is not offered'],
   'reference-unknown': [422, 'A resource that is referred to is not here'],
   'identifier-in-use': [409, 'Another patient has this identifier'],

@@ -128,7 +128,8 @@ export function malformed(detail: string): Outcome<never> {
 
 export const apiVersion = 'api-version=2025-06-01'
 
-async function readBearer(
+/** An access token of an identity provider, of a file or the environment. */
+export async function readBearer(
   file: string | undefined,
   fromEnvironment: string | undefined,
 ): Promise<Outcome<string | undefined>> {
@@ -145,7 +146,8 @@ async function readBearer(
       )
 }
 
-function isPrivate(service: string): boolean {
+/** Whether nobody on the way reads what is sent there. */
+export function isPrivate(service: string): boolean {
   const { protocol, hostname } = new URL(service)
   return protocol === 'https:' || /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)
 }

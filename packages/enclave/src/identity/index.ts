@@ -30,4 +30,4 @@ export {
   type PassportOptions,
 } from './passport.ts'
 export { createSignerKeys, type SignerKeys, type SignerKeysOptions } from './signer-keys.ts'
-export type { TlsIdentity } from './tls-identity.ts'
+export { createTlsIdentity, type TlsIdentity } from './tls-identity.ts'

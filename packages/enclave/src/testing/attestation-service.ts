@@ -12,6 +12,7 @@ import { bytesOfBase64Url } from '@sealward/attestation/bytes'
 import { parseRuntimeData } from '@sealward/attestation/evidence'
 import type { SampleVendor } from '@sealward/attestation/sample'
 import {
+  attestationClaimsOf,
   type DenyKind,
   deniedOf,
   denyListType,
@@ -86,11 +87,18 @@ export async function startAttestationService(
     if (!bound.ok || !runtimeData.ok) throw new Refused('InvalidParameter')
     const { mrEnclave, mrSigner, isvProdId, isvSvn, debug, tcbStatus, configId } = evidence.value
     const platforms = [evidence.value.fmspc]
+    const claims = await attestationClaimsOf({
+      evidence: evidence.value,
+      runtimeData: { data, dataType: 'JSON' },
+      initTimeData: { data: bytesOf(request.initTimeData.data), dataType: 'JSON' },
+    })
+    if (!claims.ok) throw new Refused(claims.problem.code)
     return {
       token: await sign(
         'JWT',
         {
-          'x-ms-runtime': runtimeData.value,
+          ...claims.value,
+          'x-ms-policy-hash': policyHash,
           appraised: {
             mrEnclave,
             mrSigner,

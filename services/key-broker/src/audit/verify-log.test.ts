@@ -56,6 +56,8 @@ test('a changed last entry is not the one that was signed', () => {
 test('entries in another order are named', () => {
   const swapped = [...log.slice(0, 4), log[5], log[4], ...log.slice(6)] as string[]
   expect(foundIn(swapped)).toEqual(['entry-moved 6'])
+  const atEnd = [...log.slice(0, 10), log[11], log[10]] as string[]
+  expect(foundIn(atEnd)).toEqual(['entry-moved 12'])
   const toFront = [log[8], ...log.slice(0, 8), ...log.slice(9)] as string[]
   expect(foundIn(toFront)).toEqual(['entry-moved 9'])
   const toEnd = [...log.slice(0, 2), ...log.slice(3), log[2]] as string[]

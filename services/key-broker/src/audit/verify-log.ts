@@ -213,7 +213,14 @@ export function createLogVerifier(): LogVerifier {
   }
 
   const ending = (): void => {
-    for (const entry of early.values()) inserted(entry)
+    for (const entry of early.values()) {
+      // One that was due at the end, where nothing came after it.
+      const isLast = entry.sequence === (place?.sequence ?? 0) + 1 && entry.previous === place?.hash
+      if (isLast) {
+        moved(entry)
+        accept(entry)
+      } else inserted(entry)
+    }
     for (const { from, to, line, missing } of gaps) {
       // All came later, and were told.
       if (missing.size === 0 && to - from < limits.gapsMax) continue

@@ -2,12 +2,14 @@ import { bytesOfBase64Url, jsonOf, reading } from '@sealward/attestation/bytes'
 import type { Identity } from '@sealward/enclave/identity'
 import { sendProblem } from '@sealward/enclave/server'
 import type { FastifyInstance } from 'fastify'
+import type { Broker } from '../broker.ts'
 import { bodyOf, readBytes } from '../http.ts'
 import { limits } from '../limits.ts'
 
 /** `POST /evidence`: before anybody is known. */
 export function addEvidenceRoute(
   scope: FastifyInstance,
+  _broker: Broker,
   identity: Pick<Identity, 'evidence'>,
 ): void {
   readBytes(scope, ['application/json'], limits.evidenceRequestBytesMax)

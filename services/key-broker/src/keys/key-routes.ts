@@ -18,7 +18,6 @@ import {
 import { inTransaction, reaching } from '@sealward/enclave/database'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Answer } from '../answer.ts'
-import { apiVersionIn, apiVersions } from '../api-version.ts'
 import type { AuditActor } from '../audit/audit.ts'
 import type { Broker } from '../broker.ts'
 import {
@@ -31,6 +30,7 @@ import { limits as serviceLimits } from '../limits.ts'
 import type { BrokerRole, People, Person } from '../people/people.ts'
 import { deletionOf, keyBundleOf, keyIdOf, keyItemOf } from './key-bundle.ts'
 import { createKeyChanges } from './key-changes.ts'
+import { apiVersionProblem, nameProblem } from './key-path.ts'
 import {
   readBackup,
   readCreate,
@@ -48,9 +48,8 @@ import { usable } from './usable.ts'
 
 /** One request, by somebody who may ask. */
 interface Asked {
-  readonly person: Person
   readonly actor: AuditActor
-  /** `undefined` where the path has none. */
+  /** Empty where the path has none. */
   readonly name: string
   readonly version: string | undefined
   readonly query: Readonly<Record<string, unknown>>
@@ -88,8 +87,7 @@ export function addKeyRoutes(scope: FastifyInstance, broker: Broker): void {
         handler: async (request, reply) => {
           const person = persons.get(request)
           if (person === undefined) throw new Error('a request of nobody')
-          const asked = askedBy(person, request)
-          const result = asked.ok ? await route.handler(asked.value) : asked
+          const result = await route.handler(askedBy(person, request))
           return finish(broker.log, 'keys', reply, answerOf(result, route.method))
         },
       })
@@ -109,46 +107,25 @@ async function admit(
 ): Promise<FastifyReply | undefined> {
   const person = await people.verify(request.headers.authorization, roles)
   if (!person.ok) return finish(log, 'keys', reply, keyRefusal(person.problem, people.challenge))
-  const problem = apiVersionProblem(request.query)
+  const problem = apiVersionProblem(request.query) ?? nameProblem(request.params)
   if (problem !== undefined) return finish(log, 'keys', reply, keyRefusal(problem))
   persons.set(request, person.value)
   return undefined
 }
 
-function apiVersionProblem(query: unknown): Problem | undefined {
-  if (apiVersionIn(query) !== undefined) return undefined
-  const isThere = Object.hasOwn(Object(query) as object, 'api-version')
-  return {
-    code: isThere ? 'api-version-unknown' : 'api-version-missing',
-    at: 'api-version',
-    detail: `The query has an api-version: one of ${apiVersions.join(', ')}.`,
-  }
-}
-
-function askedBy(person: Person, request: FastifyRequest): Result<Asked, Problem> {
+function askedBy(person: Person, request: FastifyRequest): Asked {
   const { name = '', version } = request.params as {
     readonly name?: string
     readonly version?: string
   }
-  const isNamed = request.routeOptions.url?.includes(':name') === true
-  if (isNamed && !nameForm.test(name)) {
-    return refuse(
-      'key-name-malformed',
-      'path',
-      `A key’s name has at most ${limits.nameCharactersMax} letters, digits and hyphens.`,
-    )
-  }
-  return ok({
-    person,
+  return {
     actor: { kind: 'person', subject: person.subject },
     name,
-    version: version === '' ? undefined : version,
+    version,
     query: request.query as Readonly<Record<string, unknown>>,
     body: bodyOf(request),
-  })
+  }
 }
-
-const nameForm = new RegExp(`^[0-9A-Za-z-]{1,${limits.nameCharactersMax}}$`)
 
 function answerOf(result: Result<object | undefined, Problem>, method: Route['method']): Answer {
   if (!result.ok) return keyRefusal(result.problem)

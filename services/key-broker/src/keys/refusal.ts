@@ -34,11 +34,14 @@ const kinds: Readonly<Record<string, readonly [RefusalStatus, VaultCode]>> = {
   'key-operation-refused': [403, 'Forbidden'],
   'release-policy-immutable': [403, 'Forbidden'],
   'release-refused': [403, 'Forbidden'],
+  'certificate-missing': [403, 'Forbidden'],
+  'key-not-exportable': [403, 'Forbidden'],
+  'audit-log-changed': [503, 'ServiceUnavailable'],
 }
 
 /** @param challenge - for whoever brought no token that counts: RFC 6750, section 3. */
 export function keyRefusal(problem: Problem, challenge?: string): Answer {
-  const [status, code] = kinds[problem.code] ?? [400, 'BadParameter']
+  const [status, code] = kindOf(problem)
   const needsToken = status === 401 || problem.code.startsWith('role-')
   return vaultRefusal(
     status,
@@ -48,6 +51,12 @@ export function keyRefusal(problem: Problem, challenge?: string): Answer {
       ? { 'www-authenticate': `${challenge}${errorOf(problem.code)}` }
       : {},
   )
+}
+
+/** An attestation token that is not believed: nobody signs in anew because of that. */
+function kindOf({ code, at }: Problem): readonly [RefusalStatus, VaultCode] {
+  const kind = kinds[code] ?? ([400, 'BadParameter'] as const)
+  return at.startsWith('target.') && kind[0] !== 503 ? [403, 'Forbidden'] : kind
 }
 
 function errorOf(code: string): string {

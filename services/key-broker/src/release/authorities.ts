@@ -67,11 +67,7 @@ export function createAuthorities(
       const issuer = issuerNamedIn(token)
       const found = authorities.find(({ authority }) => authority.issuer === issuer)
       if (found === undefined) {
-        return refuse(
-          'authority-unknown',
-          'target.iss',
-          'No token of this issuer is believed here.',
-        )
+        return refuse('authority-unknown', 'iss', 'No token of this issuer is believed here.')
       }
       const { authority, signerKeys, denyList } = found
       const list = await denyList.trust()
@@ -114,16 +110,12 @@ function appraised(
   const { claims } = token
   const policyHash = claims[claimNames.policyHash]
   if (typeof policyHash !== 'string' || !policyHashes.includes(policyHash)) {
-    return refuse(
-      'wrong-policy',
-      `target.${claimNames.policyHash}`,
-      'appraised under another policy',
-    )
+    return refuse('wrong-policy', claimNames.policyHash, 'appraised under another policy')
   }
   // A token that does not say so may be about anything.
   const simulated = claims[claimNames.simulated]
   if (simulated !== false && !(simulated === true && development)) {
-    return refuse('simulated', `target.${claimNames.simulated}`, 'a simulated TEE protects nothing')
+    return refuse('simulated', claimNames.simulated, 'a simulated TEE protects nothing')
   }
   return { ok: true, value: token }
 }

@@ -77,7 +77,7 @@ export function parseReleasePolicy(
     problem: {
       code: 'release-policy-malformed',
       at,
-      detail: `The release policy cannot be read: ${code} (${detail}).`,
+      detail: `The release policy cannot be read at ${at}: ${code} (${detail}).`,
     },
   }
 }

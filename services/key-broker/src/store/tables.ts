@@ -4,8 +4,15 @@
  * @module
  */
 
+import type { AnchorTables } from '../anchors/anchor-tables.ts'
 import type { AuditTables } from '../audit/audit-tables.ts'
 import type { CustodyTables } from '../custody/custody-tables.ts'
 import type { KeyTables } from '../keys/key-tables.ts'
+import type { ReleaseTables } from '../release/release-tables.ts'
 
-export interface Tables extends CustodyTables, AuditTables, KeyTables {}
+export interface Tables
+  extends CustodyTables,
+    AuditTables,
+    KeyTables,
+    ReleaseTables,
+    AnchorTables {}
