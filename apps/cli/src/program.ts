@@ -12,6 +12,7 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { addAttestCommand } from './attest/commands.ts'
 import { addAttestationCommands } from './attestation/commands.ts'
 import { addAuditCommands } from './audit/commands.ts'
+import { addBrokerCommands } from './broker/commands.ts'
 import { readStackConfiguration, stackOriginOf } from './configuration.ts'
 import { addressedTo, readCredentials } from './credentials.ts'
 import { type Diagnosis, diagnose, notAFilm } from './diagnose.ts'
@@ -121,6 +122,7 @@ function createProgram(surroundings: Surroundings, exit: (code: ExitCode) => voi
   addPolicyCommands(program, surroundings, exit)
   addAttestCommand(program, surroundings, exit)
   addTokenCommands(program, surroundings, exit)
+  addBrokerCommands(program, surroundings, exit)
   addAuditCommands(program, surroundings, exit)
   return program
 }
@@ -136,6 +138,7 @@ Examples:
   sealward policy check sgx.policy
   sealward attest quote.bin --service https://attest.example
   sealward token inspect token.jwt
+  sealward broker serve
   sealward audit verify audit.jsonl --key audit-key.json
 
 Exit codes: 0 done, 1 refused by verification, 2 bad input or usage, 3 service unavailable.`

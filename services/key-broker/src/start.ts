@@ -124,20 +124,8 @@ export async function startKeyBroker(options: StartOptions): Promise<Running> {
  * @throws StartRefusal
  */
 export async function openState(options: StartOptions): Promise<OpenState> {
-  const { clock = systemClock, config, databaseUrl, log, signal, tee } = options
-  const database = await openStore({
-    url: databaseUrl,
-    ...(signal === undefined ? {} : { signal }),
-    onConnectionLost: () => log.warn('database-connection-lost'),
-  }).catch((error: unknown) => {
-    if (signal?.aborted === true) throw error
-    log.thrown('database-not-opened', error)
-    throw new StartRefusal({
-      code: 'store-unavailable',
-      at: 'databaseUrl',
-      detail: 'The database cannot be opened: is its address right, and may this user make tables?',
-    })
-  })
+  const { clock = systemClock, config, tee } = options
+  const database = await openBrokerStore(options)
   try {
     const keyEncryption = taken(
       await openKeyEncryption(config.keyEncryption, {
@@ -154,6 +142,31 @@ export async function openState(options: StartOptions): Promise<OpenState> {
     await database.destroy()
     throw error
   }
+}
+
+/**
+ * The database alone: keys in it stay sealed.
+ *
+ * @throws StartRefusal
+ */
+export function openBrokerStore({
+  databaseUrl,
+  log,
+  signal,
+}: Pick<StartOptions, 'databaseUrl' | 'log' | 'signal'>): Promise<Database> {
+  return openStore({
+    url: databaseUrl,
+    ...(signal === undefined ? {} : { signal }),
+    onConnectionLost: () => log.warn('database-connection-lost'),
+  }).catch((error: unknown) => {
+    if (signal?.aborted === true) throw error
+    log.thrown('database-not-opened', error)
+    throw new StartRefusal({
+      code: 'store-unavailable',
+      at: 'databaseUrl',
+      detail: 'The database cannot be opened: is its address right, and may this user make tables?',
+    })
+  })
 }
 
 /** What is there, or the end of the start. */

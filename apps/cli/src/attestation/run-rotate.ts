@@ -8,10 +8,10 @@ import { rotateKeys } from '@sealward/attestation-service/rotate'
 import { databaseUrlOf } from '@sealward/enclave/config'
 import { createLogger } from '@sealward/enclave/telemetry'
 import { failed } from '../failed.ts'
+import { ownPostgres } from '../own-postgres.ts'
 import { type ExitCode, unavailable } from '../problem.ts'
 import type { Surroundings } from '../program.ts'
-import { ownPostgres } from './own-postgres.ts'
-import { startProblemOf } from './run-serve.ts'
+import { startProblemOf } from '../start-problem.ts'
 import { readServiceConfig, type StateFlags } from './service-config.ts'
 
 export interface RotateFlags extends StateFlags {

@@ -8,13 +8,14 @@ import { resolve } from 'node:path'
 import { type AttestationConfig, rootsOf } from '@sealward/attestation-service/config'
 import { startAttestationService } from '@sealward/attestation-service/start'
 import { databaseUrlOf } from '@sealward/enclave/config'
-import { LocalProblem, type Postgres } from '@sealward/enclave/local-servers'
-import { type Running, StartRefusal } from '@sealward/enclave/server'
+import type { Postgres } from '@sealward/enclave/local-servers'
+import type { Running } from '@sealward/enclave/server'
 import { createLogger } from '@sealward/enclave/telemetry'
 import { failed } from '../failed.ts'
-import { badInput, type CommandProblem, type ExitCode, unavailable } from '../problem.ts'
+import { startOwnPostgres } from '../own-postgres.ts'
+import type { ExitCode } from '../problem.ts'
 import type { Surroundings } from '../program.ts'
-import { startOwnPostgres } from './own-postgres.ts'
+import { placeOf, startProblemOf } from '../start-problem.ts'
 import { type ConfigChanges, exampleConfig, readServiceConfig } from './service-config.ts'
 
 export interface ServeFlags extends ConfigChanges {
@@ -70,51 +71,6 @@ export async function runServe(surroundings: Surroundings, flags: ServeFlags): P
     await running?.close()
     await postgres?.stop()
   }
-}
-
-/** Why it did not start, where an operator can do something about it. */
-export function startProblemOf(
-  error: unknown,
-  { address, port }: AttestationConfig,
-): CommandProblem | undefined {
-  if (error instanceof StartRefusal) {
-    const { code, at, detail } = error.problem
-    const outcome =
-      code === 'store-unavailable' ? unavailable(code, at, detail) : badInput(code, at, detail)
-    return outcome.problem
-  }
-  if (error instanceof LocalProblem)
-    return unavailable(error.code, 'database', error.message).problem
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  switch (code) {
-    case 'EADDRINUSE':
-    case 'EADDRNOTAVAIL':
-      return badInput('address-unavailable', '--port', `${address}:${port} cannot be listened at.`)
-        .problem
-    case 'EACCES':
-    case 'EPERM':
-    case 'EROFS':
-      return badInput(
-        'denied',
-        '--state',
-        'The state folder or the port may not be used by this user.',
-      ).problem
-    case 'EEXIST':
-    case 'ENOTDIR':
-      return badInput(
-        'file-unwritable',
-        '--state',
-        'The state folder is a file, or lies below one.',
-      ).problem
-    default:
-      return undefined
-  }
-}
-
-/** Which database, without its user and password. */
-function placeOf(databaseUrl: string): string {
-  const host = URL.parse(databaseUrl)?.host ?? ''
-  return host === '' ? '' : ` at ${host}`
 }
 
 function welcomeOf(

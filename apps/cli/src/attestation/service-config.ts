@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises'
-import { ok, textOf, utf8Of } from '@sealward/attestation/bytes'
+import { ok, utf8Of } from '@sealward/attestation/bytes'
 import { type AttestationConfig, attestationConfig } from '@sealward/attestation-service/config'
 import { parseConfig } from '@sealward/enclave/config'
-import { limits } from '../limits.ts'
+import { readConfigFile } from '../config-file.ts'
 import { badInput, type Outcome } from '../problem.ts'
 
 /** Where the state of a service is, and what is said of it. */
@@ -32,7 +31,7 @@ export async function readServiceConfig(
   changes: ConfigChanges,
 ): Promise<Outcome<AttestationConfig>> {
   const { config: file, state, database, port, address, issuer } = changes
-  const written = file === undefined ? ok({}) : await readObject(file)
+  const written = file === undefined ? ok({}) : await readConfigFile(file)
   if (!written.ok) return written
   if (file !== undefined && issuer !== undefined) {
     return badInput(
@@ -61,20 +60,6 @@ export async function readServiceConfig(
   return config.ok
     ? config
     : badInput(config.problem.code, config.problem.at, config.problem.detail)
-}
-
-async function readObject(file: string): Promise<Outcome<object>> {
-  const bytes = await readFile(file).catch(() => undefined)
-  if (bytes === undefined || bytes.length > limits.documentBytesMax) {
-    return badInput('file-unreadable', '--config', `${file} cannot be read, or is too large.`)
-  }
-  try {
-    const value: unknown = JSON.parse(textOf(bytes) ?? '')
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return ok(value)
-  } catch {
-    // Said below.
-  }
-  return badInput('config-malformed', '--config', `${file} is not a JSON object.`)
 }
 
 /** A configuration to start from: two instances, everything said that has a default. */

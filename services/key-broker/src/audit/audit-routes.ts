@@ -11,14 +11,13 @@ import type { FastifyInstance } from 'fastify'
 import { type Answer, vaultRefusal } from '../answer.ts'
 import type { Broker } from '../broker.ts'
 import { finish, vaultFailure } from '../http.ts'
-import { AuditLogChanged } from './audit.ts'
 import { limits } from './limits.ts'
 
 /** Entries are for auditors; checkpoints, and the key that they are verified with, for everybody. */
 export function addAuditRoutes(scope: FastifyInstance, broker: Broker): void {
   const { audit, people, log } = broker
   scope.setErrorHandler((error, _request, reply) =>
-    finish(log, 'audit', reply, failureOf(log, error)),
+    finish(log, 'audit', reply, vaultFailure(log, error)),
   )
   scope.get('/audit/keys', (_request, reply) =>
     finish(log, 'audit', reply, { status: 200, body: { keys: audit.keys } }),
@@ -58,12 +57,6 @@ const nobodyAsks: Answer = vaultRefusal(401, 'Unauthorized', {
   at: 'identityProvider',
   detail: 'This broker knows nobody: no identity provider is configured.',
 })
-
-function failureOf(log: Broker['log'], error: unknown): Answer {
-  if (!(error instanceof AuditLogChanged)) return vaultFailure(log, error)
-  log.error('audit-log-changed', { code: error.problem.code })
-  return vaultRefusal(503, 'ServiceUnavailable', error.problem)
-}
 
 function unavailable(problem: Problem): Answer {
   return vaultRefusal(503, 'ServiceUnavailable', problem)
