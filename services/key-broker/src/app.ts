@@ -4,30 +4,32 @@
  * @module
  */
 
-import type { Identity } from '@sealward/enclave/identity'
 import { createServer, type Server } from '@sealward/enclave/server'
 import type { FastifyInstance } from 'fastify'
+import { addAnchorResetRoute, addAnchorRoutes } from './anchors/anchor-routes.ts'
 import { addAuditRoutes } from './audit/audit-routes.ts'
-import type { Broker, Routes } from './broker.ts'
+import type { Broker, Routes, Workloads } from './broker.ts'
 import { addEvidenceRoute } from './evidence/evidence-routes.ts'
 import { limitRates } from './http.ts'
 import { addKeyRoutes } from './keys/key-routes.ts'
 import { addAttestedReleaseRoutes, addReleaseRoutes } from './release/release-routes.ts'
 
-export type { Broker, Routes } from './broker.ts'
+export type { Broker, Routes, Workloads } from './broker.ts'
 
 /** Routes for people and their tools, by bearer token; and for those who bring evidence in their requests. */
-const openRoutes: readonly Routes[] = [addKeyRoutes, addReleaseRoutes, addAuditRoutes]
+const openRoutes: readonly Routes[] = [
+  addKeyRoutes,
+  addReleaseRoutes,
+  addAnchorResetRoute,
+  addAuditRoutes,
+]
 
 /** Routes for workloads on attested TLS. */
 const attestedRoutes: readonly ((
   scope: FastifyInstance,
   broker: Broker,
-  identity: AttestedIdentity,
-) => void)[] = [addEvidenceRoute, addAttestedReleaseRoutes]
-
-/** What the broker shows of itself. */
-type AttestedIdentity = Pick<Identity, 'evidence' | 'tls'>
+  workloads: Workloads,
+) => void)[] = [addEvidenceRoute, addAttestedReleaseRoutes, addAnchorRoutes]
 
 /** The listener for people: plain HTTP, for what speaks TLS before it. */
 export function createOpenServer(broker: Broker): Server {
@@ -38,11 +40,12 @@ export function createOpenServer(broker: Broker): Server {
 }
 
 /** The listener for workloads: attested TLS with the broker's own identity. */
-export function createAttestedServer(broker: Broker, identity: AttestedIdentity): Server {
-  const server = createServer({ name: 'key-broker', logger: broker.log, tls: identity.tls })
+export function createAttestedServer(broker: Broker, workloads: Workloads): Server {
+  const { tls } = workloads.identity
+  const server = createServer({ name: 'key-broker', logger: broker.log, tls })
   limitRates(server.app, broker)
   for (const add of attestedRoutes) {
-    void server.app.register(async (scope) => add(scope, broker, identity))
+    void server.app.register(async (scope) => add(scope, broker, workloads))
   }
   return server
 }

@@ -1,4 +1,6 @@
 import type { BlockList } from 'node:net'
+import type { Admission } from '@sealward/enclave/attested-tls'
+import type { Identity } from '@sealward/enclave/identity'
 import type { Sealer } from '@sealward/enclave/sealing'
 import type { Clock, Random } from '@sealward/enclave/server'
 import type { Logger } from '@sealward/enclave/telemetry'
@@ -34,3 +36,11 @@ export interface Broker {
 
 /** A part's routes, in a scope of their own. */
 export type Routes = (scope: FastifyInstance, broker: Broker) => void
+
+/** What a broker in a TEE has for workloads. */
+export interface Workloads {
+  /** What it shows of itself. */
+  readonly identity: Pick<Identity, 'evidence' | 'tls'>
+  /** Of the kinds of workloads that its measured init-time data names. */
+  readonly admissions: readonly Admission[]
+}

@@ -5,6 +5,7 @@
  */
 
 import type { Result } from '@sealward/attestation/bytes'
+import { type Admission, createAdmission } from '@sealward/enclave/attested-tls'
 import { createPcsClient } from '@sealward/enclave/endorsements'
 import type { Tee } from '@sealward/enclave/evidence'
 import { createIdentity } from '@sealward/enclave/identity'
@@ -18,6 +19,7 @@ import {
   systemClock,
 } from '@sealward/enclave/server'
 import type { Logger } from '@sealward/enclave/telemetry'
+import { anchorPurpose } from './anchors/anchor-routes.ts'
 import { createAttestedServer, createOpenServer } from './app.ts'
 import { openAuditLog } from './audit/audit.ts'
 import { keepSigned } from './audit/keep-signed.ts'
@@ -104,7 +106,8 @@ export async function startKeyBroker(options: StartOptions): Promise<Running> {
       const endorsements = createPcsClient({ baseUrl: config.pcsUrl, clock })
       closing.push(() => endorsements.close())
       const identity = await createIdentity({ tee, endorsements, random, clock })
-      const attested = createAttestedServer(broker, identity)
+      const admissions = admissionsOf(tee.initTimeData, broker)
+      const attested = createAttestedServer(broker, { identity, admissions })
       closing.push(() => attested.close())
       ports['https'] = (await attested.listen(config.attestedPort, config.attestedAddress)).port
     }
@@ -116,6 +119,27 @@ export async function startKeyBroker(options: StartOptions): Promise<Running> {
     await close()
     throw error
   }
+}
+
+/** Whoever the measured init-time data names, by access tokens of the attestation service that it names. */
+function admissionsOf(
+  { attestation, deployment, development, peers }: Tee['initTimeData'],
+  { authorities, clock }: Broker,
+): readonly Admission[] {
+  const sources = authorities.sourcesOf(attestation.issuer)
+  if (sources === undefined) return []
+  return peers.map((expectation) =>
+    createAdmission({
+      ...sources,
+      ...attestation,
+      development,
+      deployment,
+      audience: `${deployment}:key-broker`,
+      purposes: [anchorPurpose],
+      expectation,
+      clock,
+    }),
+  )
 }
 
 /**

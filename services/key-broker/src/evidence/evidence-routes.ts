@@ -1,8 +1,7 @@
 import { bytesOfBase64Url, jsonOf, reading } from '@sealward/attestation/bytes'
-import type { Identity } from '@sealward/enclave/identity'
 import { sendProblem } from '@sealward/enclave/server'
 import type { FastifyInstance } from 'fastify'
-import type { Broker } from '../broker.ts'
+import type { Broker, Workloads } from '../broker.ts'
 import { bodyOf, readBytes } from '../http.ts'
 import { limits } from '../limits.ts'
 
@@ -10,7 +9,7 @@ import { limits } from '../limits.ts'
 export function addEvidenceRoute(
   scope: FastifyInstance,
   _broker: Broker,
-  identity: Pick<Identity, 'evidence'>,
+  { identity }: Pick<Workloads, 'identity'>,
 ): void {
   readBytes(scope, ['application/json'], limits.evidenceRequestBytesMax)
   scope.post('/evidence', async (request, reply) => {

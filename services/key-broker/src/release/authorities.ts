@@ -14,7 +14,12 @@ import {
   verifyAttestationResult,
 } from '@sealward/attestation/token'
 import type { Verified } from '@sealward/attestation/verification'
-import { createDenyListKeeper, createSignerKeys } from '@sealward/enclave/identity'
+import {
+  createDenyListKeeper,
+  createSignerKeys,
+  type DenyListKeeper,
+  type SignerKeys,
+} from '@sealward/enclave/identity'
 import type { Clock } from '@sealward/enclave/server'
 
 /** An attestation service whose tokens are believed here. */
@@ -37,8 +42,10 @@ export type AuthorityCode = TokenCode | 'authority-unknown' | 'attestation-unava
 export interface Authorities {
   /** @returns the token's claims, or why it is not believed: one of {@link AuthorityCode}. */
   verify(token: string): Promise<Result<Verified<AttestationResult>, Problem<AuthorityCode>>>
-  /** Whether policies may name this one. */
-  has(issuer: string): boolean
+  /** Where its keys and its deny list are had; of one that is known. */
+  sourcesOf(
+    issuer: string,
+  ): { readonly signerKeys: SignerKeys; readonly denyList: DenyListKeeper } | undefined
   close(): Promise<void>
 }
 
@@ -62,7 +69,7 @@ export function createAuthorities(
     return { authority, signerKeys, denyList }
   })
   return {
-    has: (issuer) => settings.some((one) => one.issuer === issuer),
+    sourcesOf: (issuer) => authorities.find(({ authority }) => authority.issuer === issuer),
     async verify(token) {
       const issuer = issuerNamedIn(token)
       const found = authorities.find(({ authority }) => authority.issuer === issuer)

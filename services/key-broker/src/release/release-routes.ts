@@ -7,10 +7,9 @@
 import type { TLSSocket } from 'node:tls'
 import type { Problem } from '@sealward/attestation/bytes'
 import { peerCertificateSha256 } from '@sealward/enclave/attested-tls'
-import type { Identity } from '@sealward/enclave/identity'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { apiVersionIn } from '../api-version.ts'
-import type { Broker } from '../broker.ts'
+import type { Broker, Workloads } from '../broker.ts'
 import { bodyOf, finish, readBytes, vaultFailure } from '../http.ts'
 import { apiVersionProblem, nameProblem } from '../keys/key-path.ts'
 import { keyRefusal } from '../keys/refusal.ts'
@@ -43,7 +42,7 @@ export function addReleaseRoutes(scope: FastifyInstance, broker: Broker): void {
 export function addAttestedReleaseRoutes(
   scope: FastifyInstance,
   broker: Broker,
-  { tls }: Pick<Identity, 'tls'>,
+  { identity: { tls } }: Workloads,
 ): void {
   const signer = releaseSignerOf(tls.certificatePem, tls.privateKeyPem)
   if (!signer.ok) throw new Error(signer.problem.detail)

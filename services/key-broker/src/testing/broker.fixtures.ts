@@ -103,8 +103,13 @@ const everything = ['officer', 'user', 'releaser', 'reader', 'auditor']
 export async function startTestBroker(
   options: {
     readonly config?: object
-    /** Gets the address of the attestation service, which is measured. */
-    readonly tee?: (authority: TestAttestationService, vendor: SampleVendor) => Promise<Tee>
+    /** Changes the configuration, and gives a TEE, knowing who is there. */
+    readonly configure?: (around: {
+      readonly authority: TestAttestationService
+      readonly vendor: SampleVendor
+      readonly clock: Clock
+      readonly config: object
+    }) => Promise<{ readonly config: object; readonly tee: Tee }>
   } = {},
 ): Promise<TestBroker> {
   const folder = await mkdtemp(join(tmpdir(), 'sealward-broker-'))
@@ -119,27 +124,36 @@ export async function startTestBroker(
   const people = await startIdentityProvider(clock)
   const vendor = await createSampleVendor({ at: clock.now() })
   const authority = await startAttestationService(vendor, clock)
-  const tee = await options.tee?.(authority, vendor)
+  const own = {
+    publicUrl: 'https://keys.example',
+    stateFolder: join(folder, 'state'),
+    development: true,
+    identityProvider: people.settings,
+    authorities: [
+      {
+        issuer: authority.issuer,
+        signers: [authority.signer],
+        policyHashes: [authority.policyHash],
+        development: true,
+      },
+    ],
+    limits: { requestsPerSecond: 10_000, burst: 10_000 },
+    sweepSeconds: 3600,
+    ...options.config,
+  }
+  const { config, tee } = (await options.configure?.({
+    authority,
+    vendor,
+    clock,
+    config: own,
+  })) ?? {
+    config: own,
+    tee: undefined,
+  }
   const lines: string[] = []
   const start = (): Promise<Running> =>
     startKeyBroker({
-      config: brokerConfig.parse({
-        publicUrl: 'https://keys.example',
-        stateFolder: join(folder, 'state'),
-        development: true,
-        identityProvider: people.settings,
-        authorities: [
-          {
-            issuer: authority.issuer,
-            signers: [authority.signer],
-            policyHashes: [authority.policyHash],
-            development: true,
-          },
-        ],
-        limits: { requestsPerSecond: 10_000, burst: 10_000 },
-        sweepSeconds: 3600,
-        ...options.config,
-      }),
+      config: brokerConfig.parse(config),
       databaseUrl: postgres.url,
       clock,
       tee,

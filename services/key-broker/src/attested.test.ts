@@ -1,0 +1,380 @@
+/** What a broker in a TEE has for workloads, over attested TLS. */
+
+import { createHash } from 'node:crypto'
+import { base64UrlOf, hexOf } from '@sealward/attestation/bytes'
+import { encodeInitTimeData, type PeerExpectation } from '@sealward/attestation/evidence'
+import { contactPeer, createAttestedDispatcher } from '@sealward/enclave/attested-tls'
+import {
+  createSampleTee,
+  type SamplePcs,
+  startSamplePcs,
+  type Tee,
+} from '@sealward/enclave/evidence'
+import {
+  createIdentity,
+  createPassport,
+  type Identity,
+  type Passport,
+} from '@sealward/enclave/identity'
+import { systemRandom } from '@sealward/enclave/server'
+import { decodeProtectedHeader } from 'jose'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { TestAttestationService } from '../../../packages/enclave/src/testing/attestation-service.ts'
+import { endorsementsOf, sampleInitTimeData } from '../../../packages/enclave/src/testing/sample.ts'
+import {
+  claimsFor,
+  createReleaseTarget,
+  releasePolicyOf,
+  startTestBroker,
+  type TestBroker,
+  type VaultBody,
+} from './testing/broker.fixtures.ts'
+
+const deployment = 'urn:uuid:00000000-0000-4000-8000-000000000001'
+const code = (name: string): Buffer => createHash('sha256').update(name).digest()
+const expectationOf = (role: 'platform' | 'diagnostics'): PeerExpectation => ({
+  role,
+  mrEnclave: [hexOf(code(role))],
+  mrSigner: [hexOf(code('publisher'))],
+  isvProdId: 1,
+  isvSvnMin: 1,
+  debug: 'refused',
+  tcbStatuses: ['UpToDate', 'SWHardeningNeeded'],
+})
+
+let broker: TestBroker
+let pcs: SamplePcs
+let platform: Workload
+let brokerCertificate: string
+const target = createReleaseTarget()
+
+interface Workload {
+  readonly identity: Identity
+  readonly passport: Passport
+}
+
+beforeAll(async () => {
+  broker = await startTestBroker({
+    async configure({ authority, vendor, clock, config }) {
+      pcs = await startSamplePcs({ vendor, clock })
+      return {
+        config: { ...config, pcsUrl: pcs.url },
+        tee: await teeOf(vendor, 'key-broker', authority, [
+          expectationOf('platform'),
+          expectationOf('diagnostics'),
+        ]),
+      }
+    },
+  })
+  platform = await workloadOf('platform')
+  brokerCertificate = await certificateOf(platform)
+}, 60_000)
+
+async function certificateOf({ identity }: Workload): Promise<string> {
+  const contact = await contactPeer({
+    tls: identity.tls,
+    origin: origin(),
+    nonce: systemRandom.bytes(32),
+  })
+  if (!contact.ok) throw new Error(contact.problem.detail)
+  return contact.value.certificateSha256
+}
+
+afterAll(async () => {
+  await platform.passport.close()
+  await pcs.close()
+  await broker.close()
+})
+
+function origin(): string {
+  return `https://127.0.0.1:${broker.running.ports['https']}`
+}
+
+type Vendor = TestBroker['vendor']
+
+function teeOf(
+  vendor: Vendor,
+  role: 'platform' | 'diagnostics' | 'key-broker' | 'cache-gateway',
+  authority: TestAttestationService,
+  peers: readonly PeerExpectation[] = [],
+  changes: { readonly program?: string; readonly deployment?: string } = {},
+): Promise<Tee> {
+  const { issuer, signer, policyHash } = authority
+  return createSampleTee({
+    vendor,
+    initTimeData: encodeInitTimeData(
+      sampleInitTimeData({
+        role,
+        peers,
+        deployment: changes.deployment ?? deployment,
+        attestation: { issuer, signers: [signer], policyHashes: [policyHash] },
+        roots: [vendor.rootSpkiSha256],
+        identity: {
+          issuer: 'https://identity.example',
+          audience: 'urn:sealward:test',
+          roleClaim: 'roles',
+        },
+      }),
+    ),
+    mrEnclave: code(changes.program ?? role),
+    mrSigner: code('publisher'),
+    isvProdId: 1,
+    isvSvn: 1,
+    hostSecret: new Uint8Array(32).fill(7),
+  })
+}
+
+async function workloadOf(
+  role: 'platform' | 'diagnostics' | 'cache-gateway',
+  changes: Parameters<typeof teeOf>[4] = {},
+): Promise<Workload> {
+  const { authority, vendor, clock } = broker
+  const identity = await createIdentity({
+    tee: await teeOf(vendor, role, authority, [], changes),
+    endorsements: endorsementsOf(vendor, clock),
+    random: systemRandom,
+    clock,
+  })
+  const { issuer } = authority
+  const attestation = { issuer }
+  return {
+    identity,
+    passport: createPassport({ identity, attestation, clock, random: systemRandom }),
+  }
+}
+
+interface Answer {
+  readonly status: number
+  readonly body: VaultBody & { readonly sequence?: number; readonly digest?: string }
+  readonly code: string | undefined
+}
+
+/** Over a connection of its own: an access token is for one. */
+async function ask(
+  { identity }: Pick<Workload, 'identity'>,
+  method: 'GET' | 'POST' | 'PUT',
+  path: string,
+  options: { readonly token?: string; readonly body?: unknown } = {},
+): Promise<Answer> {
+  const dispatcher = createAttestedDispatcher({
+    tls: identity.tls,
+    pinnedCertificateSha256: brokerCertificate,
+  })
+  try {
+    const response = await dispatcher.request({
+      origin: origin(),
+      method,
+      path,
+      headers: {
+        ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
+        ...(options.body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
+    })
+    const text = await response.body.text()
+    const body = text === '' ? {} : JSON.parse(text)
+    return { status: response.statusCode, body, code: body.error?.innererror?.code }
+  } finally {
+    await dispatcher.close()
+  }
+}
+
+describe('a release on attested TLS', () => {
+  const releasing = async (
+    workload: Workload,
+    tls: unknown = { 'x5t#S256': workload.identity.tls.certificateSha256 },
+  ): Promise<Answer> => {
+    const runtime = { keys: [target.publicJwk], ...(tls === null ? {} : { tls }) }
+    const token = await broker.authority.issue(
+      claimsFor(broker.authority, target.publicJwk, { 'x-ms-runtime': runtime }),
+    )
+    return ask(workload, 'POST', '/keys/attested/release?api-version=2025-07-01', {
+      body: { target: token, nonce: 'n', enc: 'RSA_AES_KEY_WRAP_256' },
+    })
+  }
+
+  beforeAll(async () => {
+    const made = await broker.ask('POST', '/keys/attested/create', {
+      body: {
+        kty: 'oct',
+        attributes: { exportable: true },
+        release_policy: releasePolicyOf({
+          anyOf: [
+            {
+              authority: broker.authority.issuer,
+              allOf: [{ claim: 'x-ms-sgx-mrsigner', equals: 'cd'.repeat(32) }],
+            },
+          ],
+        }),
+      },
+    })
+    expect(made.status).toBe(200)
+  })
+
+  test('needs no bearer token, is signed by the certificate of the connection, and is in the log', async () => {
+    const answer = await releasing(platform)
+    expect([answer.status, answer.code]).toEqual([200, undefined])
+    expect(decodeProtectedHeader(answer.body.value)).toMatchObject({
+      'x5t#S256': brokerCertificate,
+    })
+    const [, payload = ''] = answer.body.value.split('.')
+    const { response } = JSON.parse(Buffer.from(payload, 'base64url').toString())
+    expect(target.open(response.key.key.key_hsm).length).toBe(32)
+    const entry = (await broker.entries()).at(-1)
+    expect(entry).toMatchObject({
+      actor: { kind: 'workload', issuer: broker.authority.issuer },
+      action: 'key-release',
+      outcome: 'done',
+      details: { met: true, recipient: 'target-key' },
+    })
+  })
+
+  test('is refused to whoever shows the token of another workload', async () => {
+    const other = base64UrlOf(systemRandom.bytes(32))
+    for (const tls of [{ 'x5t#S256': other }, {}, null, 'x5t#S256']) {
+      const answer = await releasing(platform, tls)
+      expect([answer.status, answer.code]).toEqual([403, 'wrong-holder'])
+    }
+  })
+
+  test('is all that is there of the keys API', async () => {
+    for (const [method, path] of [
+      ['GET', '/keys'],
+      ['GET', '/keys/attested'],
+      ['POST', '/keys/attested/create'],
+      ['POST', '/rng'],
+    ] as const) {
+      const answer = await ask(platform, method, `${path}?api-version=7.4`)
+      expect([path, answer.status]).toEqual([path, 404])
+    }
+  })
+})
+
+describe('an anchor', () => {
+  const audience = `${deployment}:key-broker`
+  const own = `/anchors/${deployment}:platform`
+  const state = (sequence: number, name = 'head') => ({ sequence, digest: hexOf(code(name)) })
+
+  const anchoring = async (
+    workload: Workload,
+    method: 'GET' | 'PUT',
+    path: string,
+    body?: unknown,
+    purpose = 'anchor',
+  ): Promise<Answer> => {
+    const access = await workload.passport.accessToken(audience, purpose)
+    if (!access.ok) throw new Error(access.problem.detail)
+    return ask(workload, method, path, { token: access.value.token, body })
+  }
+
+  test('is advanced by whom it is of, one step after the other', async () => {
+    expect(await anchoring(platform, 'GET', own)).toMatchObject({
+      status: 404,
+      code: 'anchor-unknown',
+    })
+    const first = { expected: null, next: state(1) }
+    expect(await anchoring(platform, 'PUT', own, first)).toMatchObject({ status: 200 })
+    expect(await anchoring(platform, 'PUT', own, first)).toMatchObject({
+      status: 409,
+      code: 'anchor-conflict',
+    })
+    const second = { expected: state(1), next: state(5, 'next') }
+    expect(await anchoring(platform, 'PUT', own, second)).toMatchObject({ status: 200 })
+    expect((await anchoring(platform, 'GET', own)).body).toEqual(state(5, 'next'))
+    for (const wrong of [
+      { expected: state(5), next: state(6) },
+      { expected: state(5, 'next'), next: state(5, 'fork') },
+      { expected: state(5, 'next'), next: state(4, 'back') },
+      { expected: null, next: state(9) },
+    ]) {
+      const answer = await anchoring(platform, 'PUT', own, wrong)
+      expect([answer.status, answer.code]).toEqual([409, 'anchor-conflict'])
+    }
+    expect((await anchoring(platform, 'GET', own)).body).toEqual(state(5, 'next'))
+  })
+
+  test('of two that advance it at once one comes second, and is told', async () => {
+    const { body } = await anchoring(platform, 'GET', own)
+    const answers = await Promise.all(
+      ['one', 'other', 'third'].map((name) =>
+        anchoring(platform, 'PUT', own, { expected: body, next: state(100, name) }),
+      ),
+    )
+    expect(answers.map(({ status }) => status).sort((a, b) => a - b)).toEqual([200, 409, 409])
+  })
+
+  test('is that of the deployment and the role of whoever asks, and no other', async () => {
+    const diagnostics = await workloadOf('diagnostics')
+    const refused = { status: 403, code: 'anchor-not-own' }
+    expect(await anchoring(diagnostics, 'GET', own)).toMatchObject(refused)
+    expect(
+      await anchoring(diagnostics, 'PUT', own, { expected: null, next: state(1) }),
+    ).toMatchObject(refused)
+    const theirs = `/anchors/${deployment}:diagnostics`
+    expect(await anchoring(diagnostics, 'GET', theirs)).toMatchObject({ status: 404 })
+    const [elsewhere, unmeasured, unexpected] = [
+      await workloadOf('platform', { deployment: `${deployment.slice(0, -1)}2` }),
+      await workloadOf('platform', { program: 'another program' }),
+      await workloadOf('cache-gateway'),
+    ]
+    const code = async (workload: Workload, purpose?: string): Promise<unknown> => {
+      const answer = await anchoring(workload, 'GET', own, undefined, purpose)
+      return [answer.status, answer.code]
+    }
+    expect(await code(elsewhere)).toEqual([403, 'wrong-deployment'])
+    expect(await code(unmeasured)).toEqual([403, 'wrong-measurement'])
+    expect(await code(unexpected)).toEqual([403, 'wrong-role'])
+    expect(await code(platform, 'interpretation')).toEqual([403, 'wrong-purpose'])
+    for (const one of [diagnostics, elsewhere, unmeasured, unexpected]) await one.passport.close()
+  })
+
+  test('is refused without a token, and for a body that is none', async () => {
+    expect(await ask(platform, 'GET', own)).toMatchObject({ status: 401, code: 'token-missing' })
+    for (const body of [
+      {},
+      { next: state(1) },
+      { expected: null },
+      { expected: null, next: { sequence: -1, digest: state(1).digest } },
+      { expected: null, next: { sequence: 1, digest: 'AB' } },
+      { expected: null, next: state(1), more: true },
+    ]) {
+      expect(await anchoring(platform, 'PUT', own, body)).toMatchObject({
+        status: 400,
+        code: 'body-malformed',
+      })
+    }
+  })
+
+  test('that the database has from yesterday is refused', async () => {
+    const { body } = await anchoring(platform, 'GET', own)
+    const [yesterday] = await broker.postgres.run('select * from broker.anchor')
+    await anchoring(platform, 'PUT', own, { expected: body, next: state(200, 'today') })
+    await broker.postgres.run('update broker.anchor set revision = $1, sealed = $2', [
+      yesterday?.['revision'],
+      yesterday?.['sealed'],
+    ])
+    const refused = { status: 503, code: 'record-refused' }
+    expect(await anchoring(platform, 'GET', own)).toMatchObject(refused)
+    await broker.postgres.run('delete from broker.anchor')
+    expect(await anchoring(platform, 'GET', own)).toMatchObject(refused)
+  })
+
+  test('is taken back by an officer who says why', async () => {
+    await broker.restart()
+    brokerCertificate = await certificateOf(platform)
+    const path = `/anchors/${deployment}:platform`
+    const first = { expected: null, next: state(1) }
+    expect(await anchoring(platform, 'PUT', own, first)).toMatchObject({ status: 200 })
+    const reset = (options: object) => broker.ask('DELETE', path, options)
+    const body = { reason: 'restored the backup of Sunday' }
+    expect(await reset({ body, roles: ['reader'] })).toMatchObject({ status: 403 })
+    expect(await reset({ body: {} })).toMatchObject({ status: 400, code: 'body-malformed' })
+    expect(await reset({ body })).toMatchObject({ status: 204 })
+    expect(await anchoring(platform, 'GET', own)).toMatchObject({ status: 404 })
+    expect((await broker.entries()).at(-1)).toMatchObject({
+      action: 'anchor-reset',
+      target: `anchors/${deployment}:platform`,
+      details: body,
+    })
+  })
+})
