@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import { stripTypeScriptTypes } from 'node:module'
 import { resolve } from 'node:path'
 import { afterEach, expect, test, vi } from 'vitest'
-import { base64UrlOf, bytesOfBase64Url, utf8Of } from '../bytes/index.ts'
-import { at, createDeployment, random, type Tee } from './deployment.fixtures.ts'
+import { at, random } from './deployment.fixtures.ts'
+import { deploymentOnline } from './deployment-online.fixtures.ts'
 import * as channel from './index.ts'
 
 const spec = readFileSync(
@@ -14,66 +14,6 @@ const spec = readFileSync(
 afterEach(() => {
   vi.useRealTimers()
 })
-
-/** A deployment on the network, which keeps what was sent to it. */
-async function deploymentOnline() {
-  const world = await createDeployment()
-  const key = await channel.generateKeyConfig({ keyId: 1, kem: 0x647a, random })
-  const ohttp = base64UrlOf(channel.encodeKeyConfigs([key.config]))
-  const { attestation, deployment, development, expectation, roots } = world.trust(
-    await world.tee('platform', random.bytes(32)),
-    random.bytes(32),
-    undefined,
-  )
-  const { denyList, issuer, jwks, policyHashes, signers } = attestation
-  const sent: string[] = []
-  let tee: Tee | undefined
-  const answers: Readonly<Record<string, (body: Uint8Array) => Promise<Response>>> = {
-    'https://platform.example/evidence': async (body) => {
-      const { nonce } = JSON.parse(new TextDecoder().decode(body))
-      tee = await world.tee('platform', bytesOfBase64Url(nonce) ?? new Uint8Array(), {
-        runtimeData: { ohttp },
-      })
-      return Response.json(tee.document)
-    },
-    'https://attestation.example/attest/SgxEnclave?api-version=2025-06-01': async () =>
-      Response.json({ token: tee && (await world.token(tee)) }),
-    'https://attestation.example/certs': async () => Response.json(jwks),
-    'https://attestation.example/deny-list': async () =>
-      Response.json({ token: 'text' in denyList ? denyList.text : '' }),
-    'https://platform.example/sealed': async (message) => {
-      const replay = channel.createReplayWindow()
-      const opened = await channel.openChunkedRequest({ keys: [key], message, replay })
-      if (!opened.ok) throw new Error(opened.problem.code)
-      const request = await channel.decodeRequestStream(opened.value.request)
-      if (!request.ok) throw new Error(request.problem.code)
-      const { headers, method, path } = request.value
-      const response = channel.encodeResponseStream(
-        { status: 200, headers: [] },
-        utf8Of(JSON.stringify({ method, path, headers })),
-      )
-      const { exchange } = opened.value
-      const sealed = await channel.sealChunkedResponse({ exchange, response, random })
-      return new Response(channel.streamOf(sealed), {
-        headers: { 'content-type': channel.chunkedResponseMediaType },
-      })
-    },
-  }
-  const fetch = async (url: string, init: RequestInit = {}): Promise<Response> => {
-    const body = new Uint8Array(await new Response(init.body ?? null).arrayBuffer())
-    sent.push(`${url} ${new TextDecoder('latin1').decode(body)}`)
-    return (await answers[url]?.(body)) ?? new Response(null, { status: 404 })
-  }
-  const configuration: channel.PlatformConfiguration = {
-    platform: 'https://platform.example',
-    attestation: { url: 'https://attestation.example', issuer, policyHashes, signers },
-    deployment,
-    development,
-    expectation,
-    roots,
-  }
-  return { configuration, fetch, sent }
-}
 
 test('the example of the documentation does what it says, in five lines', async () => {
   const [, example = ''] =

@@ -36,16 +36,17 @@ export type SealedTransport = (
  * Carries by `fetch`.
  *
  * @param send - the engine's `fetch`, or another.
- * @param options - `streams` says whether bodies are sent as they are sealed; where an engine cannot (only Chromium can among
- *   browsers, and over HTTP/2 only), the sealed message is gathered in a Blob first. Unless said, it is found out.
+ * @param options - `streams` says whether long bodies are sent as they are sealed; where they cannot be, the sealed message
+ *   is gathered in a Blob first. Unless said, it is found out: among browsers only Chromium can, and over HTTP/2 and later only.
  */
 export function fetchTransport(
   send: (url: string, init?: RequestInit) => Promise<Response>,
   url: string,
-  { streams = canStreamRequests() }: { readonly streams?: boolean } = {},
+  options: { readonly streams?: boolean } = {},
 ): SealedTransport {
   return async ({ mediaType, body, length }, { onUploadProgress, signal }) => {
     const isWhole = body instanceof Uint8Array
+    const streams = options.streams ?? canStream(url)
     const taken = isWhole ? body : streamOf(counted(body, length, onUploadProgress))
     const sent = isWhole || streams ? taken : await new Response(taken as BodyInit).blob()
     if (isWhole) onUploadProgress?.(0, body.length)
@@ -81,6 +82,20 @@ async function* counted(
     sent += piece.length
     onUploadProgress?.(sent, total)
   }
+}
+
+function canStream(url: string): boolean {
+  const { location } = globalThis as { readonly location?: Location }
+  const isPage = location !== undefined
+  return canStreamRequests() && (!isPage || isNewer(new URL(url, location.href).origin))
+}
+
+/** Whether a page has met an origin over HTTP/2 or later. */
+function isNewer(origin: string): boolean {
+  const met = performance.getEntriesByType('resource') as unknown as PerformanceResourceTiming[]
+  return met.some(
+    ({ name, nextHopProtocol }) => name.startsWith(`${origin}/`) && /^h[23]/.test(nextHopProtocol),
+  )
 }
 
 /** An engine that knows streams asks how they are sent; others make text of them. */

@@ -65,7 +65,10 @@ export function webHpkeWith(ephemeral?: () => Promise<KeyPair<HpkeKey>>): HpkeEn
   }
 }
 
-/** The KEMs of this engine's Web Crypto, those that a quantum computer does not break before the others. */
+/**
+ * The KEMs that keys can be made for with this engine's Web Crypto, those that a quantum computer does not break before the
+ * others. An engine may seal to more: Chromium to MLKEM768-X25519, whose keys it cannot derive.
+ */
 export async function supportedKems(): Promise<readonly KemId[]> {
   const known: KemId[] = []
   for (const kem of kemsInPreference) if (await isSupported(kem)) known.push(kem)
