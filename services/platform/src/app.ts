@@ -3,6 +3,7 @@ import type { Logger } from '@sealward/enclave/telemetry'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { type Answer, json, operationOutcome, problemDetails } from './answer.ts'
 import { readCapabilities } from './fhir/capability.ts'
+import { erasePatient } from './fhir/erase.ts'
 import { createPatient, searchPatients, updatePatient } from './fhir/patients.ts'
 import { readableTypes, readOf, searchOf, searchParameters } from './fhir/reads.ts'
 import { signReport } from './fhir/sign.ts'
@@ -32,6 +33,7 @@ const routes: readonly Route[] = [
   ['POST', '/fhir/Patient', 'staff', createPatient],
   ['GET', '/fhir/Patient', 'staff', searchPatients],
   ['PUT', '/fhir/Patient/:id', 'staff', updatePatient],
+  ['POST', '/fhir/Patient/:id/$erase', 'privacy-officer', erasePatient],
   ['POST', '/films', 'staff', once('POST /films', uploadFilm)],
   ['GET', '/films/:id', 'staff', readFilmSummary],
   ['GET', '/films/:id/rendered', 'staff', readRenderedFilm],

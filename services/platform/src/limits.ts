@@ -62,3 +62,5 @@ export const anchorEveryMs = 1000
 export const anchorLagSecondsMax = 60
 /** Data keys or records that are moved to a new master key in one transaction. */
 export const sweepRows = 100
+/** Why a patient is erased. Characters. */
+export const erasureReasonCharactersMax = 1000

@@ -285,6 +285,39 @@ test('who did what to the patient is on record', async () => {
   )
 })
 
+test('a privacy officer erases a patient, says why, and leaves a trace; nobody else may', async () => {
+  const { json: created } = await at.ask('clerk', 'POST', '/fhir/Patient', patient('to be erased'))
+  const path = `/fhir/Patient/${created.id}`
+  const { json: film } = await upload(created.id)
+  const reason = { reason: 'asked for by the patient' }
+  expect(await at.ask('radiologist', 'POST', `${path}/$erase`, reason)).toMatchObject({
+    status: 403,
+  })
+  expect(await at.ask('privacy-officer', 'POST', `${path}/$erase`, {})).toMatchObject({
+    status: 422,
+    json: { issue: [{ details: { coding: [{ code: 'reason-missing' }] } }] },
+  })
+  expect((await at.ask('clerk', 'GET', path)).status).toBe(200)
+  for (const _ of ['once', 'again']) {
+    expect(await at.ask('privacy-officer', 'POST', `${path}/$erase`, reason)).toMatchObject({
+      status: 200,
+      json: { erased: `Patient/${created.id}` },
+    })
+  }
+  expect((await at.ask('clerk', 'GET', path)).status).toBe(404)
+  expect((await at.ask('clerk', 'GET', `/films/${film.id}/rendered`)).status).toBe(404)
+  const identifier = encodeURIComponent(`${system}|to be erased`)
+  const found = await at.ask('clerk', 'GET', `/fhir/Patient?identifier=${identifier}`)
+  expect(found.json.total).toBe(0)
+  const { json } = await at.ask('clerk', 'GET', `/fhir/AuditEvent?entity=Patient/${created.id}`)
+  const events: { agent: { who: { display: string } }[]; subtype: { code: string }[] }[] =
+    json.entry.map((one: { resource: unknown }) => one.resource)
+  expect(events.map(({ agent, subtype }) => [agent[0]?.who.display, subtype[0]?.code])).toEqual([
+    ['Name of privacy-officer', 'delete'],
+    ['Name of privacy-officer', 'delete'],
+  ])
+})
+
 test('whom the platform works with is told as it was verified', async () => {
   const { json } = await at.ask('clerk', 'GET', '/trust')
   expect(json).toMatchObject({

@@ -32,6 +32,7 @@ export type PlatformCode =
   | 'order-incomplete'
   | 'already-final'
   | 'conclusion-invalid'
+  | 'reason-missing'
   | 'film-empty'
   | 'film-too-large'
   | 'record-refused'
@@ -74,6 +75,7 @@ export const problems: Readonly<Record<PlatformCode, readonly [status: number, t
   'order-incomplete': [422, 'The order lacks something'],
   'already-final': [409, 'The report has been signed before'],
   'conclusion-invalid': [422, 'The conclusion cannot be taken'],
+  'reason-missing': [422, 'A reason is needed'],
   'film-empty': [400, 'There is no film in the request'],
   'film-too-large': [413, 'The film is too large'],
   // What is behind.

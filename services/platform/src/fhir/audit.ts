@@ -5,15 +5,23 @@ import { createResource } from '../store/resources.ts'
 import type { StoreTransaction } from '../store/store.ts'
 
 /** What somebody did, in FHIR's words for REST interactions. */
-export type Interaction = 'create' | 'read' | 'search-type' | 'update' | 'operation'
+export type Interaction = 'create' | 'read' | 'search-type' | 'update' | 'delete' | 'operation'
 
-const actions = { create: 'C', read: 'R', 'search-type': 'E', update: 'U', operation: 'E' } as const
+const actions = {
+  create: 'C',
+  read: 'R',
+  'search-type': 'E',
+  update: 'U',
+  delete: 'D',
+  operation: 'E',
+} as const
 
 /** Who did it: a member of staff, or this service itself while it works on an order. */
 export type Actor = { readonly staff: Staff } | { readonly service: string }
 
 /**
- * Writes who did what to whom, sealed like all else, under the data key of the patient concerned.
+ * Writes who did what to whom, sealed like all else, under the data key of the patient concerned, or
+ * under the tenant's where there is none.
  *
  * @param entities references of what was touched, for example `Patient/…`.
  * @see FHIR R4, 6.4 AuditEvent

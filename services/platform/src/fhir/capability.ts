@@ -27,9 +27,7 @@ export const readCapabilities: Handler = async (platform) => {
         : {
             searchParam: names.map((name) => ({ name, type: typeOfParameter(name) })),
           }),
-      ...(type === 'DiagnosticReport'
-        ? { operation: [{ name: 'sign', definition: 'urn:sealward:operation:sign' }] }
-        : {}),
+      ...operationOn(type),
     }
   })
   const statement: CapabilityStatement = {
@@ -43,6 +41,13 @@ export const readCapabilities: Handler = async (platform) => {
     rest: [{ mode: 'server', resource }],
   }
   return ok(fhir(statement))
+}
+
+function operationOn(type: string): Pick<CapabilityStatementRestResource, 'operation'> {
+  const name = type === 'DiagnosticReport' ? 'sign' : type === 'Patient' ? 'erase' : undefined
+  return name === undefined
+    ? {}
+    : { operation: [{ name, definition: `urn:sealward:operation:${name}` }] }
 }
 
 function typeOfParameter(name: string): 'token' | 'string' | 'date' | 'reference' {

@@ -43,7 +43,10 @@ export async function ownDataKey(db: Database, sealer: Sealer): Promise<DataKey>
   return key
 }
 
-/** A patient's data key as it is stored; `undefined` where there is none, or none any more. */
+/**
+ * A patient's data key as it is stored; `undefined` where there is none, or none any more. Nobody
+ * erases the patient until the transaction ends.
+ */
 export async function patientDataKey(
   db: Database,
   sealer: Sealer,
@@ -54,6 +57,7 @@ export async function patientDataKey(
     .select('wrapped')
     .where('tenant', '=', sealer.tenant)
     .where('patient', '=', patient)
+    .forKeyShare()
     .executeTakeFirst()
   return row && { patient, wrapped: row.wrapped }
 }

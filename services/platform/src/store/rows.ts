@@ -129,7 +129,8 @@ export function tombstoneOf(patient: string): SealedAddress {
   return { type: 'erased', id: patient, version: 0 }
 }
 
-async function isErased(
+/** Whether a patient was erased by us. */
+export async function isErased(
   db: Database,
   { sealer, own }: Pick<Opened, 'sealer' | 'own'>,
   patient: string | undefined,

@@ -7,7 +7,7 @@ import type { ApiProblem } from '../problems.ts'
 import { patientDataKey } from './data-keys.ts'
 import type { Ledger } from './ledger.ts'
 import type { MasterKeysInUse } from './master-keys-in-use.ts'
-import { keyUnavailable, type Opened, readerOf, tombstoneOf } from './rows.ts'
+import { isErased, keyUnavailable, type Opened, readerOf, tombstoneOf } from './rows.ts'
 import type { Tables } from './schema.ts'
 import type { RecordDraft, StoreTransaction } from './store.ts'
 
@@ -58,12 +58,18 @@ export async function runTransaction<T>(
     return outcome
   } catch (error) {
     if (error instanceof KeyGone) return keyUnavailable
+    if (error instanceof PatientGone) {
+      return refuse('not-found', 'patient', 'There is no such patient, or no longer.')
+    }
     throw error
   }
 }
 
 /** Leaves a write whose key is not to be used any more, and is caught in {@link runTransaction}. */
 class KeyGone extends Error {}
+
+/** Leaves a write about somebody who was erased, and is caught there too. */
+class PatientGone extends Error {}
 
 function transactionOf(
   db: Transaction<Tables>,
@@ -82,7 +88,7 @@ function transactionOf(
   const dataKeyOf = async (patient: string | undefined): Promise<DataKey> => {
     if (patient === undefined) return own
     const key = await patientDataKey(db, sealer, patient)
-    if (key === undefined) throw new Error('A record is for a patient who has a data key.')
+    if (key === undefined) throw new PatientGone()
     if (!inUse.isOlder(sealer.wrappedUnder(key.wrapped))) return key
     // Whoever is written about is moved to the current master key on the way.
     const wrapped = sealer.rewrap(key)
@@ -179,7 +185,9 @@ function transactionOf(
         .forUpdate()
         .executeTakeFirst()
       if (key === undefined) {
-        return refuse('not-found', 'patient', 'There is no such patient, or no longer.')
+        return (await isErased(db, { sealer, own }, patient))
+          ? ok({ versions: 0 })
+          : refuse('not-found', 'patient', 'There is no such patient.')
       }
       const dataKeyId = sealer.dataKeyId({ patient, wrapped: key.wrapped })
       if (!dataKeyId.ok) throw new KeyGone()

@@ -1,0 +1,181 @@
+import { ok } from '@sealward/attestation/bytes'
+import { createSealer, masterKeysOf } from '@sealward/enclave/sealing'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import {
+  startTestPostgres,
+  type TestPostgres,
+} from '../../../../packages/enclave/src/testing/postgres.ts'
+import {
+  draft,
+  idsFound,
+  newDatabase,
+  newMasterKey,
+  type TestDatabase,
+  textAt,
+  write,
+} from './store.fixtures.ts'
+import type { Store } from './store.ts'
+
+const masterKey = newMasterKey()
+const sealer = createSealer(masterKey, { tenant: 'hospital' })
+const note = { at: '2026-11-27T20:00:00Z', by: 'an officer', reason: 'asked for' }
+let postgres: TestPostgres
+
+beforeAll(async () => {
+  postgres = await startTestPostgres()
+}, 60_000)
+
+afterAll(() => postgres?.stop())
+
+/** Two patients with a film each, and one device of nobody's. */
+async function filled(): Promise<{ readonly database: TestDatabase; readonly store: Store }> {
+  const database = await newDatabase(postgres)
+  const store = await database.open({ sealer })
+  for (const id of ['a', 'b']) {
+    await write(store, draft(id, `name #${id} #all`))
+    await write(store, draft(`film-${id}`, `pixels of ${id}`, { type: 'Film', patient: id }))
+  }
+  await store.transaction((transaction) => transaction.update(draft('a', 'changed #a #all'), 1))
+  await write(store, draft('device', 'a model', { type: 'Device', patient: undefined }))
+  return { database, store }
+}
+
+const erase = (store: Store, patient: string): Promise<unknown> =>
+  store.transaction((transaction) => transaction.erase(patient, note))
+
+test('who was erased is gone: records, versions, look-ups and the data key; everybody else is there', async () => {
+  const { database, store } = await filled()
+  expect(await erase(store, 'a')).toEqual(ok({ versions: 3 }))
+  for (const [type, id] of [
+    ['Patient', 'a'],
+    ['Film', 'film-a'],
+  ] as const) {
+    expect(await store.read(type, id)).toEqual(ok(undefined))
+  }
+  expect(await idsFound(store, '#a')).toEqual([])
+  expect(await idsFound(store, '#all')).toEqual(['b'])
+  expect(await textAt(store, 'Film', 'film-b')).toBe('pixels of b')
+  expect(await textAt(store, 'Device', 'device')).toBe('a model')
+  for (const table of ['record', 'version', 'look_up']) {
+    const rows = await database.run(`select id from sealward.${table} where id in ('a', 'film-a')`)
+    expect(rows).toEqual([])
+  }
+  expect(await database.run(`select patient from sealward.data_key where patient = 'a'`)).toEqual(
+    [],
+  )
+  await database.close()
+  // What is left is whole.
+  const again = await database.open({ sealer })
+  expect(await textAt(again, 'Patient', 'b')).toBe('name #b #all')
+  expect(await again.read('Patient', 'a')).toEqual(ok(undefined))
+  await database.close()
+})
+
+test('what is left says that somebody was erased, and in clear neither why nor by whom', async () => {
+  const { database, store } = await filled()
+  await erase(store, 'a')
+  const [row] = await database.run('select patient, sealed from sealward.erased')
+  expect(row?.['patient']).toBe('a')
+  expect(Buffer.from(row?.['sealed'] as Buffer).includes('officer')).toBe(false)
+  // Asked again, it is the same; of somebody who was never here, it is said.
+  expect(await erase(store, 'a')).toEqual(ok({ versions: 0 }))
+  expect(await erase(store, 'nobody')).toMatchObject({ problem: { code: 'not-found' } })
+  await database.close()
+})
+
+test('a replica that has seen the patient finds nobody, and no broken record', async () => {
+  const { database, store } = await filled()
+  const other = await database.open({ sealer })
+  expect(await textAt(other, 'Film', 'film-a')).toBe('pixels of a')
+  await erase(store, 'a')
+  expect(await other.read('Film', 'film-a')).toEqual(ok(undefined))
+  await expect(write(other, draft('film-2', 'x', { type: 'Film', patient: 'a' }))).rejects.toThrow(
+    'not-found',
+  )
+  // A record that is only missing is still missed.
+  expect(await textAt(other, 'Film', 'film-b')).toBe('pixels of b')
+  await database.run(`delete from sealward.version where id = 'film-b'`)
+  await database.run(`delete from sealward.record where id = 'film-b'`)
+  expect(await textAt(other, 'Film', 'film-b')).toBe('record-refused')
+  await database.close()
+})
+
+test('sealed rows and cached values of before open no more, whoever kept them', async () => {
+  const { database, store } = await filled()
+  const kept = await database.run(`select sealed from sealward.version where id = 'film-a'`)
+  const wrapped = await database.run(`select wrapped from sealward.data_key where patient = 'b'`)
+  await erase(store, 'a')
+  const sealed = kept[0]?.['sealed'] as Buffer
+  const address = { type: 'Film', id: 'film-a', version: 1 }
+  for (const key of [
+    undefined,
+    { patient: 'a', wrapped: sealer.newDataKey('a') },
+    { patient: 'b', wrapped: wrapped[0]?.['wrapped'] as Buffer },
+    { patient: null, wrapped: sealer.newDataKey(null) },
+  ]) {
+    expect(sealer.open(address, sealed, key).ok).toBe(false)
+  }
+  await database.close()
+})
+
+test('a patient who is put back row by row is refused at the start', async () => {
+  const { database, store } = await filled()
+  const tables = ['data_key', 'record', 'version', 'look_up']
+  for (const table of tables) {
+    await database.run(`create table kept_${table} as table sealward.${table}`)
+  }
+  await erase(store, 'a')
+  await database.close()
+  await database.run(`delete from sealward.erased`)
+  await database.run(
+    `insert into sealward.data_key select * from kept_data_key where patient = 'a'`,
+  )
+  await database.run(
+    `insert into sealward.record overriding system value select * from kept_record where patient = 'a'`,
+  )
+  for (const table of ['version', 'look_up']) {
+    await database.run(
+      `insert into sealward.${table} select * from kept_${table} where id in ('a', 'film-a')`,
+    )
+  }
+  await expect(database.open({ sealer })).rejects.toThrow('not what was written')
+})
+
+test('a record written while the patient is being erased is erased too, or refused', async () => {
+  const { database, store } = await filled()
+  const others = Array.from({ length: 20 }, (_, index) =>
+    write(store, draft(`film-x${index}`, 'x', { type: 'Film', patient: 'a' })).then(
+      () => 'written',
+      (error: Error) => error.message,
+    ),
+  )
+  const [, ...outcomes] = await Promise.all([erase(store, 'a'), ...others])
+  expect(outcomes.filter((one) => one !== 'written' && one !== 'not-found')).toEqual([])
+  expect(await database.run(`select id from sealward.record where patient = 'a'`)).toEqual([])
+  await database.close()
+  await database.open({ sealer })
+  await database.close()
+})
+
+test('with the old master key destroyed no copy of before can be read, erased or not', async () => {
+  const { database, store } = await filled()
+  await store.settled()
+  const backup = await database.copy()
+  const next = newMasterKey()
+  await database.close()
+  const rolled = await database.open({
+    sealer: createSealer(masterKeysOf(next, masterKey), { tenant: 'hospital' }),
+  })
+  await erase(rolled, 'a')
+  await rolled.rotation.sweep()
+  expect(await rolled.rotation.retire(sealer.keyId)).toEqual(ok(true))
+  await database.close()
+  const alone = createSealer(next, { tenant: 'hospital' })
+  await expect(backup.open({ sealer: alone })).rejects.toThrow('another master key')
+  const rows = await backup.run('select patient, wrapped from sealward.data_key')
+  expect(rows.length).toBeGreaterThan(3)
+  for (const row of rows) {
+    const key = { patient: String(row['patient']), wrapped: row['wrapped'] as Buffer }
+    expect(alone.dataKeyId(key)).toMatchObject({ problem: { code: 'sealed-key-unknown' } })
+  }
+})

@@ -1,0 +1,230 @@
+import { ok } from '@sealward/attestation/bytes'
+import {
+  createSealer,
+  loadMasterKeys,
+  type MasterKey,
+  masterKeyIdOf,
+  masterKeysOf,
+  type Sealer,
+} from '@sealward/enclave/sealing'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import {
+  startTestPostgres,
+  type TestPostgres,
+} from '../../../../packages/enclave/src/testing/postgres.ts'
+import type { KeyUse } from './rotation.ts'
+import {
+  draft,
+  idsFound,
+  newDatabase,
+  newMasterKey,
+  type TestDatabase,
+  textAt,
+  write,
+} from './store.fixtures.ts'
+import type { Store } from './store.ts'
+
+const sealerOf = (current: MasterKey, ...others: readonly MasterKey[]): Sealer =>
+  createSealer(masterKeysOf(current, ...others), { tenant: 'hospital' })
+let postgres: TestPostgres
+
+beforeAll(async () => {
+  postgres = await startTestPostgres()
+}, 60_000)
+
+afterAll(() => postgres?.stop())
+
+async function usesOf(store: Store): Promise<readonly KeyUse[]> {
+  const uses = await store.rotation.uses()
+  if (!uses.ok) throw new Error(uses.problem.code)
+  return uses.value
+}
+
+/** A database with patients under a key. */
+async function filled(key: MasterKey, patients: number): Promise<TestDatabase> {
+  const database = await newDatabase(postgres)
+  const store = await database.open({ sealer: sealerOf(key) })
+  for (let index = 0; index < patients; index++) {
+    await write(store, draft(`p${index}`, `name #${index} #all`))
+  }
+  await database.close()
+  return database
+}
+
+test('what is old is read and found under a new key, moved by a sweep, and then needs the old key no more', async () => {
+  const [old, next] = [newMasterKey(), newMasterKey()]
+  const database = await filled(old, 5)
+  const sealedBefore = await database.run('select sealed from sealward.version order by id')
+  const store = await database.open({ sealer: sealerOf(next, old) })
+  expect(await textAt(store, 'Patient', 'p3')).toBe('name #3 #all')
+  expect(await idsFound(store, '#3')).toEqual(['p3'])
+  // Five patients, the tenant, the database; two look-ups each.
+  expect(await usesOf(store)).toEqual([
+    { keyId: masterKeyIdOf(old), isCurrent: false, dataKeys: 7, lookUps: 10 },
+    { keyId: masterKeyIdOf(next), isCurrent: true, dataKeys: 0, lookUps: 0 },
+  ])
+  expect(await store.rotation.retire(masterKeyIdOf(old))).toEqual(ok(false))
+  expect(await store.rotation.sweep()).toEqual(ok(true))
+  expect(await usesOf(store)).toEqual([
+    { keyId: masterKeyIdOf(old), isCurrent: false, dataKeys: 0, lookUps: 0 },
+    { keyId: masterKeyIdOf(next), isCurrent: true, dataKeys: 7, lookUps: 10 },
+  ])
+  expect(await store.rotation.retire(masterKeyIdOf(old))).toEqual(ok(true))
+  expect(await store.rotation.retire(masterKeyIdOf(next))).toEqual(ok(false))
+  await database.close()
+  // Data was not sealed again, and the new key alone opens and finds it.
+  expect(await database.run('select sealed from sealward.version order by id')).toEqual(
+    sealedBefore,
+  )
+  const later = await database.open({ sealer: sealerOf(next) })
+  expect(await textAt(later, 'Patient', 'p3')).toBe('name #3 #all')
+  expect(await idsFound(later, '#3')).toEqual(['p3'])
+  expect((await idsFound(later, '#all')).length).toBe(5)
+  await database.close()
+  await expect(database.open({ sealer: sealerOf(old) })).rejects.toThrow('another master key')
+})
+
+test('an old key that is needed is needed: without it the database is not opened', async () => {
+  const database = await filled(newMasterKey(), 1)
+  await expect(database.open({ sealer: sealerOf(newMasterKey()) })).rejects.toThrow(
+    'another master key',
+  )
+})
+
+test('whoever is written about is moved on the way', async () => {
+  const [old, next] = [newMasterKey(), newMasterKey()]
+  const database = await filled(old, 2)
+  const store = await database.open({ sealer: sealerOf(next, old) })
+  await store.transaction((transaction) => transaction.update(draft('p0', 'new #0'), 1))
+  const rows = await database.run(
+    `select patient, key_id from sealward.data_key where patient <> '' order by patient`,
+  )
+  expect(rows).toEqual([
+    { patient: 'p0', key_id: masterKeyIdOf(next) },
+    { patient: 'p1', key_id: masterKeyIdOf(old) },
+  ])
+  expect(await idsFound(store, '#0')).toEqual(['p0'])
+  await database.close()
+})
+
+test('a sweep that is stopped goes on where it was', async () => {
+  const [old, next] = [newMasterKey(), newMasterKey()]
+  const database = await filled(old, 230)
+  const store = await database.open({ sealer: sealerOf(next, old) })
+  const stop = new AbortController()
+  const steps: number[] = []
+  await store.rotation.sweep({
+    signal: stop.signal,
+    onStep: ({ dataKeys }) => {
+      steps.push(dataKeys)
+      stop.abort()
+    },
+  })
+  expect(steps).toEqual([100])
+  expect((await usesOf(store)).map(({ dataKeys }) => dataKeys)).toEqual([132, 100])
+  await store.rotation.sweep()
+  expect((await usesOf(store)).map(({ dataKeys }) => dataKeys)).toEqual([0, 232])
+  await database.close()
+})
+
+test('a sweep that dies with its connection leaves nothing half moved', async () => {
+  const [old, next] = [newMasterKey(), newMasterKey()]
+  const database = await filled(old, 120)
+  const dying = await database.open({ sealer: sealerOf(next, old) })
+  const killed = dying.rotation.sweep({
+    onStep: ({ records }) => {
+      if (records > 0) return
+      void database.run(
+        'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
+      )
+    },
+  })
+  expect(await killed.catch(() => ({ ok: false }))).toMatchObject({ ok: false })
+  await database.close()
+  const store = await database.open({ sealer: sealerOf(next, old) })
+  for (const index of [0, 60, 119]) {
+    expect(await textAt(store, 'Patient', `p${index}`)).toBe(`name #${index} #all`)
+    expect(await idsFound(store, `#${index}`)).toEqual([`p${index}`])
+  }
+  expect(await store.rotation.sweep()).toEqual(ok(true))
+  expect(await store.rotation.retire(masterKeyIdOf(old))).toEqual(ok(true))
+  await database.close()
+  const later = await database.open({ sealer: sealerOf(next) })
+  expect((await idsFound(later, '#all')).length).toBe(100)
+  await database.close()
+})
+
+test('under load, with replicas of different current keys, nothing is lost and nothing is missed', async () => {
+  const [old, next] = [newMasterKey(), newMasterKey()]
+  const database = await filled(old, 40)
+  // The one replica has rolled; the other knows the new key, and still writes under the old one.
+  const rolled = await database.open({ sealer: sealerOf(next, old) })
+  const behind = await database.open({ sealer: sealerOf(old, next) })
+  let isDone = false
+  const problems: string[] = []
+  let writes = 0
+  const load = async (store: Store, name: string): Promise<void> => {
+    for (let round = 0; !isDone || round < 10; round++) {
+      const id = `${name}-${round}`
+      await write(store, draft(id, `x #${id}`))
+      const updated = await store.transaction(async (transaction) => {
+        const read = await transaction.read('Patient', id)
+        if (!read.ok) return read
+        if (read.value === undefined) throw new Error('it was just written')
+        return transaction.update(draft(id, `y #${id}`), read.value.version)
+      })
+      if (!updated.ok) problems.push(updated.problem.code)
+      // Each finds what the other writes.
+      for (const reader of [rolled, behind]) {
+        const found = await idsFound(reader, `#${id}`)
+        if (found.join() !== id) problems.push(`${id} is not found: ${found.join()}`)
+      }
+      const index = round % 40
+      for (const reader of [rolled, behind]) {
+        const text = await textAt(reader, 'Patient', `p${index}`)
+        if (text !== `name #${index} #all`) problems.push(`p${index}: ${text}`)
+      }
+      writes += 1
+    }
+  }
+  const loads = [load(rolled, 'a'), load(behind, 'b')]
+  expect(await rolled.rotation.sweep()).toEqual(ok(true))
+  // The replica that is behind does not move anything back.
+  expect(await behind.rotation.sweep()).toEqual(ok(true))
+  isDone = true
+  await Promise.all(loads)
+  expect(problems).toEqual([])
+  expect(writes).toBeGreaterThan(15)
+  await rolled.rotation.sweep()
+  expect(await rolled.rotation.retire(masterKeyIdOf(old))).toEqual(ok(true))
+  // Whoever still seals under the retired key is refused, and reads on.
+  await expect(write(behind, draft('late', 'x'))).rejects.toThrow('key-unavailable')
+  expect(await textAt(behind, 'Patient', 'p1')).toBe('name #1 #all')
+  expect((await usesOf(rolled)).map(({ keyId }) => keyId)).toEqual([masterKeyIdOf(next)])
+  await database.close()
+  await database.open({ sealer: sealerOf(next) })
+  await database.close()
+}, 60_000)
+
+test('a replica that meets a key which it does not have asks for it, and goes on', async () => {
+  const [old, next] = [newMasterKey(), newMasterKey()]
+  const database = await filled(old, 2)
+  let held: { readonly current: MasterKey; readonly others: readonly MasterKey[] } = {
+    current: old,
+    others: [],
+  }
+  const keys = await loadMasterKeys(async () => held)
+  const behind = await database.open({ sealer: createSealer(keys, { tenant: 'hospital' }) })
+  const rolled = await database.open({ sealer: sealerOf(next, old) })
+  await write(rolled, draft('new', 'x #new'))
+  // Where the key cannot be had yet it is said: never "there is nothing".
+  expect(await textAt(behind, 'Patient', 'new')).toBe('key-unavailable')
+  expect(await idsFound(behind, '#new')).toEqual(['key-unavailable'])
+  held = { current: next, others: [old] }
+  expect(await textAt(behind, 'Patient', 'new')).toBe('x #new')
+  expect(await idsFound(behind, '#new')).toEqual(['new'])
+  await rolled.rotation.sweep()
+  expect(await rolled.rotation.retire(masterKeyIdOf(old))).toEqual(ok(true))
+  await write(behind, draft('newer', 'x'))
+  await database.close()
+})
