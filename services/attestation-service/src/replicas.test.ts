@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { bytesOfBase64Url } from '@sealward/attestation/bytes'
 import { createSampleVendor, type SampleVendor } from '@sealward/attestation/sample'
 import { type SigningKeys, signerOf, verifyAttestationToken } from '@sealward/attestation/token'
@@ -19,6 +20,7 @@ import {
   startTestPostgres,
   type TestPostgres,
 } from '../../../packages/enclave/src/testing/postgres.ts'
+import { createReplica, type Replica } from '../../../packages/enclave/src/testing/replica.ts'
 import { sampleIdentity } from '../../../packages/enclave/src/testing/sample.ts'
 import { openStoredKeyRing } from './keys/stored-key-ring.ts'
 import { openStore } from './store/open-store.ts'
@@ -30,8 +32,8 @@ import {
   signed,
   type TestSigner,
 } from './testing/policy-signer.fixtures.ts'
-import { createReplica, type Replica } from './testing/replica.fixtures.ts'
 
+const main = fileURLToPath(new URL('main.ts', import.meta.url))
 const issuer = 'https://attest.example'
 const deployment = 'urn:uuid:00000000-0000-4000-8000-000000000001'
 const rotation = {
@@ -95,8 +97,8 @@ beforeEach(async () => {
     ],
   }
   replicas = [
-    await createReplica({ name: 'one', folder, config }),
-    await createReplica({ name: 'two', folder, config }),
+    await createReplica({ main, name: 'one', folder, config }),
+    await createReplica({ main, name: 'two', folder, config }),
   ]
   balancer = await startBalancer(replicas.map(({ port }) => port))
   await Promise.all(replicas.map((replica) => replica.start()))

@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 
 /** One process of the service. */
 export interface Replica {
@@ -15,10 +14,10 @@ export interface Replica {
   stop(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>
 }
 
-const main = fileURLToPath(new URL('../main.ts', import.meta.url))
-
 /** A replica that listens on one port of its own, however often it is started. */
 export async function createReplica(options: {
+  /** Of the service: `main.ts`. */
+  readonly main: string
   readonly name: string
   readonly folder: string
   readonly config: object
@@ -33,7 +32,7 @@ export async function createReplica(options: {
     url: `http://127.0.0.1:${port}`,
     log,
     async start() {
-      const started = spawn(process.execPath, [main], {
+      const started = spawn(process.execPath, [options.main], {
         env: { SEALWARD_CONFIG: file },
         stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       })
