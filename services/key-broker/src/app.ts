@@ -5,12 +5,14 @@
  */
 
 import { createServer, type Server } from '@sealward/enclave/server'
+import type { Logger, Metrics } from '@sealward/enclave/telemetry'
 import type { FastifyInstance } from 'fastify'
 import { addAnchorResetRoute, addAnchorRoutes } from './anchors/anchor-routes.ts'
 import { addAuditRoutes } from './audit/audit-routes.ts'
 import type { Broker, Routes, Workloads } from './broker.ts'
 import { addEvidenceRoute } from './evidence/evidence-routes.ts'
 import { limitRates } from './http.ts'
+import { addKbsRoutes } from './kbs/kbs-routes.ts'
 import { addKeyRoutes } from './keys/key-routes.ts'
 import { addAttestedReleaseRoutes, addReleaseRoutes } from './release/release-routes.ts'
 
@@ -20,6 +22,7 @@ export type { Broker, Routes, Workloads } from './broker.ts'
 const openRoutes: readonly Routes[] = [
   addKeyRoutes,
   addReleaseRoutes,
+  addKbsRoutes,
   addAnchorResetRoute,
   addAuditRoutes,
 ]
@@ -36,6 +39,15 @@ export function createOpenServer(broker: Broker): Server {
   const server = createServer({ name: 'key-broker', logger: broker.log })
   limitRates(server.app, broker)
   for (const add of openRoutes) void server.app.register(async (scope) => add(scope, broker))
+  return server
+}
+
+/** The listener for who watches: on this machine alone, for names of resources are told. */
+export function createMetricsServer(metrics: Metrics, log: Logger): Server {
+  const server = createServer({ name: 'key-broker', logger: log })
+  server.app.get('/metrics', async (_request, reply) =>
+    reply.type(metrics.contentType).send(await metrics.text()),
+  )
   return server
 }
 

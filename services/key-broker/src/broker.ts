@@ -3,7 +3,7 @@ import type { Admission } from '@sealward/enclave/attested-tls'
 import type { Identity } from '@sealward/enclave/identity'
 import type { Sealer } from '@sealward/enclave/sealing'
 import type { Clock, Random } from '@sealward/enclave/server'
-import type { Logger } from '@sealward/enclave/telemetry'
+import type { Logger, Metrics } from '@sealward/enclave/telemetry'
 import type { FastifyInstance } from 'fastify'
 import type { AuditLog } from './audit/audit.ts'
 import type { BrokerRates } from './config.ts'
@@ -25,6 +25,8 @@ export interface Broker {
   readonly authorities: Authorities
   /** Signs releases to people's tools. */
   readonly releaseSigner: ReleaseSigner
+  /** Trustee's protocol, where it is spoken. */
+  readonly kbs?: KbsDeps | undefined
   readonly recoverableDays: number
   readonly rates: BrokerRates
   /** Whose `X-Forwarded-For` is believed. */
@@ -32,6 +34,16 @@ export interface Broker {
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
+}
+
+/** Who appraises evidence for Trustee's protocol, and for how long a handshake lasts. */
+export interface KbsDeps {
+  /** The issuer, one of the authorities. */
+  readonly authority: string
+  /** Where it is reached. */
+  readonly url: string
+  readonly sessionSeconds: number
+  readonly metrics: Metrics
 }
 
 /** A part's routes, in a scope of their own. */

@@ -16,6 +16,7 @@ import {
   type KeyEncryptionSettings,
   keyEncryptionSettings,
 } from './custody/key-encryption-settings.ts'
+import { limits as kbsLimits } from './kbs/limits.ts'
 import { limits } from './limits.ts'
 import type { AuthoritySettings } from './release/authorities.ts'
 import type { ReleaseCertificateFiles } from './release/open-release-signer.ts'
@@ -51,11 +52,22 @@ export interface BrokerConfig {
   readonly authorities: readonly AuthoritySettings[]
   /** What releases to people's tools are signed with; one of the broker's own, unless said. */
   readonly releaseCertificate?: ReleaseCertificateFiles | undefined
+  /** Trustee's protocol; not spoken unless named. */
+  readonly kbs?: KbsSettings | undefined
+  /** What is counted, on a listener of its own; nowhere, unless a port is named. */
+  readonly metricsPort?: number | undefined
   /** For how many days a deleted key can be recovered, before it is purged. */
   readonly recoverableDays: number
   /** How often keys are looked through for what is due: rotation, and purging. */
   readonly sweepSeconds: number
   readonly limits: BrokerRates
+}
+
+export interface KbsSettings {
+  /** Issuer of the attestation service that appraises evidence: one of `authorities`. */
+  readonly authority: string
+  /** How long a handshake, and what it got, lasts. */
+  readonly sessionSeconds: number
 }
 
 /** How often one client may ask. */
@@ -72,6 +84,11 @@ const authority: z.ZodType<AuthoritySettings, object> = z.strictObject({
   signers: z.array(base64UrlSha256).min(1).max(16),
   policyHashes: z.array(base64UrlSha256).min(1).max(64),
   development: z.boolean().default(false),
+})
+
+const kbs: z.ZodType<KbsSettings, object> = z.strictObject({
+  authority: webAddress,
+  sessionSeconds: z.int().min(10).max(3600).default(kbsLimits.sessionSeconds),
 })
 
 const rates: z.ZodType<BrokerRates, object> = z.strictObject({
@@ -99,11 +116,23 @@ export const brokerConfig: z.ZodType<BrokerConfig> = z
     releaseCertificate: z
       .strictObject({ certificateFile: z.string().min(1), keyFile: z.string().min(1) })
       .optional(),
+    kbs: kbs.optional(),
+    metricsPort: z.int().min(0).max(65_535).optional(),
     recoverableDays: z.int().min(7).max(90).default(limits.recoverableDays),
     sweepSeconds: z.int().min(1).max(3600).default(60),
     limits: rates.prefault({}),
   })
-  .superRefine(({ authorities, development, identityProvider }, context) => {
+  .superRefine(({ authorities, development, identityProvider, kbs: protocol }, context) => {
+    if (
+      protocol !== undefined &&
+      !authorities.some(({ issuer }) => issuer === protocol.authority)
+    ) {
+      context.addIssue({
+        code: 'custom',
+        path: ['kbs', 'authority'],
+        message: 'one of the authorities expected',
+      })
+    }
     const seen = new Set<string>()
     for (const [index, one] of authorities.entries()) {
       const says = (field: string, message: string): void =>

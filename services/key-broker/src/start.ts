@@ -18,12 +18,12 @@ import {
   StartRefusal,
   systemClock,
 } from '@sealward/enclave/server'
-import type { Logger } from '@sealward/enclave/telemetry'
+import { createMetrics, type Logger, type Metrics } from '@sealward/enclave/telemetry'
 import { anchorPurpose } from './anchors/anchor-routes.ts'
-import { createAttestedServer, createOpenServer } from './app.ts'
+import { createAttestedServer, createMetricsServer, createOpenServer } from './app.ts'
 import { openAuditLog } from './audit/audit.ts'
 import { keepSigned } from './audit/keep-signed.ts'
-import type { Broker } from './broker.ts'
+import type { Broker, KbsDeps } from './broker.ts'
 import type { BrokerConfig } from './config.ts'
 import type { KeyEncryption } from './custody/key-encryption.ts'
 import { openKeyEncryption } from './custody/open-key-encryption.ts'
@@ -79,6 +79,7 @@ export async function startKeyBroker(options: StartOptions): Promise<Running> {
       onProblem: ({ code }) => log.warn('deny-list-not-renewed', { code }),
     })
     closing.push(() => authorities.close())
+    const metrics = createMetrics('key-broker')
     const { identityProvider, development, publicUrl, resource = publicUrl } = config
     const releaseSigner = taken(
       await openReleaseSigner(config.releaseCertificate, { database, sealer, clock, random }),
@@ -91,6 +92,7 @@ export async function startKeyBroker(options: StartOptions): Promise<Running> {
       people: identityProvider && createPeople({ identityProvider, resource, development, clock }),
       authorities,
       releaseSigner,
+      kbs: kbsOf(config, metrics),
       recoverableDays: config.recoverableDays,
       rates: config.limits,
       trustedProxies: addressesOf(config.trustedProxies),
@@ -102,6 +104,11 @@ export async function startKeyBroker(options: StartOptions): Promise<Running> {
     const open = createOpenServer(broker)
     closing.push(() => open.close())
     ports['http'] = (await open.listen(config.port, config.address)).port
+    if (config.metricsPort !== undefined) {
+      const counted = createMetricsServer(metrics, log)
+      closing.push(() => counted.close())
+      ports['metrics'] = (await counted.listen(config.metricsPort)).port
+    }
     if (tee !== undefined) {
       const endorsements = createPcsClient({ baseUrl: config.pcsUrl, clock })
       closing.push(() => endorsements.close())
@@ -140,6 +147,13 @@ function admissionsOf(
       clock,
     }),
   )
+}
+
+function kbsOf({ kbs, authorities }: BrokerConfig, metrics: Metrics): KbsDeps | undefined {
+  if (kbs === undefined) return undefined
+  const { authority, sessionSeconds } = kbs
+  const { url = authority } = authorities.find(({ issuer }) => issuer === authority) ?? {}
+  return { authority, url, sessionSeconds, metrics }
 }
 
 /**

@@ -14,6 +14,7 @@ import {
   withoutNul,
 } from '../bytes/index.ts'
 import {
+  type BindingHash,
   type Digest,
   type SgxEvidence,
   type SnpEvidence,
@@ -30,6 +31,8 @@ export interface BoundData {
   /** The bytes that were hashed. */
   readonly data: Uint8Array
   readonly dataType: 'JSON' | 'Binary'
+  /** How they were hashed; SHA-256 unless said. */
+  readonly hashAlgorithm?: BindingHash | undefined
 }
 
 export type BoundDataCode =
@@ -55,7 +58,12 @@ export async function bindData(
   const claims: Record<string, unknown> = {}
   const { runtimeData, initTimeData, digest } = data
   if (runtimeData !== undefined) {
-    const bound = await verifyRuntimeDataBinding(evidence, runtimeData.data, digest)
+    const bound = await verifyRuntimeDataBinding(
+      evidence,
+      runtimeData.data,
+      digest,
+      runtimeData.hashAlgorithm,
+    )
     if (!bound.ok) return bound
     if (runtimeData.dataType === 'JSON') {
       const json = jsonObjectOf(runtimeData.data)
@@ -66,7 +74,12 @@ export async function bindData(
     }
   }
   if (initTimeData !== undefined) {
-    const bound = await verifyInitTimeDataBinding(evidence, initTimeData.data, digest)
+    const bound = await verifyInitTimeDataBinding(
+      evidence,
+      initTimeData.data,
+      digest,
+      initTimeData.hashAlgorithm,
+    )
     if (!bound.ok) return bound
     if (initTimeData.dataType === 'JSON') {
       const json = jsonObjectOf(initTimeData.data)

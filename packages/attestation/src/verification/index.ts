@@ -12,7 +12,9 @@ export { productOfCpuid, productOfExtension, tcbOf } from './snp-platform.ts'
 export type { TdxEvidence } from './tdx-evidence.ts'
 export type { Verified } from './verified.ts'
 export {
+  type BindingHash,
   type BoundEvidence,
+  bindingHashes,
   type Digest,
   verifyBindings,
   verifyInitTimeDataBinding,

@@ -76,31 +76,38 @@ export async function verifyBindings(
 /** With what data is hashed. */
 export type Digest = Pick<Cryptography, 'digest'>
 
-/** Verifies that REPORTDATA is SHA-256 of `runtimeData` and zero bytes. */
+/** How data may be hashed that evidence commits to. Ours is always SHA-256. */
+export const bindingHashes = ['SHA-256', 'SHA-384', 'SHA-512'] as const
+
+export type BindingHash = (typeof bindingHashes)[number]
+
+/** Verifies that REPORTDATA is the hash of `runtimeData`, SHA-256 unless said, and zero bytes. */
 export async function verifyRuntimeDataBinding(
   { reportData }: Verified<SgxEvidence | TdxEvidence | SnpEvidence>,
   runtimeData: Uint8Array,
   digest: Digest = webCryptography,
+  hash: BindingHash = 'SHA-256',
 ): Promise<Result<true, Problem<'runtime-data-binding'>>> {
-  return (await isDigestAndZeros(reportData, runtimeData, digest))
+  return (await isDigestAndZeros(reportData, runtimeData, digest, hash))
     ? ok(true)
     : refuse('runtime-data-binding', 'runtimeData', 'REPORTDATA is of other data')
 }
 
 /**
- * Verifies that what was fixed at launch is SHA-256 of `initTimeData`, and zero bytes where there is room: CONFIGID of
- * an enclave that measures it (KSS), MRCONFIGID of a trust domain, HOST_DATA of a guest of SEV-SNP.
+ * Verifies that what was fixed at launch is the hash of `initTimeData`, SHA-256 unless said, and zero bytes where there is
+ * room: CONFIGID of an enclave that measures it (KSS), MRCONFIGID of a trust domain, HOST_DATA of a guest of SEV-SNP.
  */
 export async function verifyInitTimeDataBinding(
   evidence: Verified<SgxEvidence | TdxEvidence | SnpEvidence>,
   initTimeData: Uint8Array,
   digest: Digest = webCryptography,
+  hash: BindingHash = 'SHA-256',
 ): Promise<Result<true, Problem<'init-time-data-binding'>>> {
   if (evidence.kind === 'sgx' && !evidence.quote.reportBody.kss) {
     return refuse('init-time-data-binding', 'quote', 'an enclave without KSS')
   }
   const { name, value } = launchFieldOf(evidence)
-  return (await isDigestAndZeros(value, initTimeData, digest))
+  return (await isDigestAndZeros(value, initTimeData, digest, hash))
     ? ok(true)
     : refuse('init-time-data-binding', 'initTimeData', `${name} is of other data`)
 }
@@ -125,11 +132,12 @@ async function isDigestAndZeros(
   fieldHex: string,
   data: Uint8Array,
   digest: Digest,
+  hash: BindingHash,
 ): Promise<boolean> {
   const field = bytesOfHex(fieldHex)
-  if (field === undefined || field.length < 32) return false
-  const expected = await digest.digest('SHA-256', data)
-  return equalBytes(field, concat(expected, new Uint8Array(field.length - 32)))
+  const expected = await digest.digest(hash, data)
+  if (field === undefined || field.length < expected.length) return false
+  return equalBytes(field, concat(expected, new Uint8Array(field.length - expected.length)))
 }
 
 /** @param members - those that RFC 7638 requires, in the order of their names. */

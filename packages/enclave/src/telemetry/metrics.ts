@@ -11,6 +11,9 @@ export const metricLabelNames = [
   'outcome',
   'job',
   'command',
+  // Trustee's: names of TEEs, and of resources that officers have put.
+  'tee_type',
+  'resource_path',
 ] as const
 
 export type MetricLabels = Readonly<Partial<Record<(typeof metricLabelNames)[number], string>>>

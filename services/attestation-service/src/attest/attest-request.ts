@@ -15,6 +15,7 @@ import {
 } from '@sealward/attestation/bytes'
 import { policyLimits } from '@sealward/attestation/policy'
 import type { BoundData } from '@sealward/attestation/token'
+import { bindingHashes } from '@sealward/attestation/verification'
 import { limits } from '../limits.ts'
 import type { EvidenceType } from './evidence-type.ts'
 
@@ -48,6 +49,8 @@ function boundData(shape: Shape | undefined): BoundData | undefined {
   return shape?.object('ignored', (fields) => ({
     data: encodedBytes(fields.required('data'), limits.boundDataCharactersMax),
     dataType: fields.required('dataType').oneOf(['JSON', 'Binary']),
+    // Ours: Azure always means SHA-256, workloads of Trustee mean SHA-384.
+    hashAlgorithm: fields.optional('hashAlgorithm')?.oneOf(bindingHashes),
   }))
 }
 

@@ -9,6 +9,7 @@ import {
 import {
   type AttestationResult,
   claimNames,
+  earSubmodule,
   type TokenCode,
   tokenLimits,
   verifyAttestationResult,
@@ -114,17 +115,38 @@ function appraised(
   token: Verified<AttestationResult>,
   { development, policyHashes }: AuthoritySettings,
 ): Result<Verified<AttestationResult>, Problem<AuthorityCode>> {
-  const { claims } = token
-  const policyHash = claims[claimNames.policyHash]
+  const { policyHash, simulated } = appraisalIn(token.claims)
   if (typeof policyHash !== 'string' || !policyHashes.includes(policyHash)) {
     return refuse('wrong-policy', claimNames.policyHash, 'appraised under another policy')
   }
   // A token that does not say so may be about anything.
-  const simulated = claims[claimNames.simulated]
   if (simulated !== false && !(simulated === true && development)) {
     return refuse('simulated', claimNames.simulated, 'a simulated TEE protects nothing')
   }
   return { ok: true, value: token }
+}
+
+/** Under which policy, and whether about something simulated: in Azure's form, or in EAT's. */
+function appraisalIn(claims: Readonly<Record<string, unknown>>): {
+  readonly policyHash: unknown
+  readonly simulated: unknown
+} {
+  if (!Object.hasOwn(claims, 'eat_profile')) {
+    return {
+      policyHash: claims[claimNames.policyHash],
+      simulated: claims[claimNames.simulated],
+    }
+  }
+  const appraisal = member(member(claims, 'submods'), earSubmodule)
+  return {
+    policyHash: member(appraisal, 'ear.appraisal-policy-id'),
+    simulated: member(member(appraisal, 'ear.veraison.annotated-evidence'), 'simulated'),
+  }
+}
+
+function member(value: unknown, name: string): unknown {
+  const object = Object(value) as Readonly<Record<string, unknown>>
+  return Object.hasOwn(object, name) ? object[name] : undefined
 }
 
 /** Whom a token claims to be from; believed by nobody yet. */

@@ -130,14 +130,15 @@ function areEqual(actual: Comparand, expected: Comparand): boolean {
   return actual === expected
 }
 
-/** The claim of this name; otherwise a dot leads into an object. */
+/** The claim of this name; otherwise a dot leads into an object. Names have dots, too: the longest one that is there counts. */
 function claimAt(claims: Claims, path: string): unknown {
   if (Object.hasOwn(claims, path)) return claims[path]
-  let value: unknown = claims
-  for (const name of path.split('.')) {
+  for (let dot = path.lastIndexOf('.'); dot > 0; dot = path.lastIndexOf('.', dot - 1)) {
+    const name = path.slice(0, dot)
+    if (!Object.hasOwn(claims, name)) continue
+    const value = claims[name]
     const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
-    if (!isObject || !Object.hasOwn(value as Claims, name)) return undefined
-    value = (value as Claims)[name]
+    return isObject ? claimAt(value as Claims, path.slice(dot + 1)) : undefined
   }
-  return value
+  return undefined
 }

@@ -7,6 +7,7 @@
 import type { AnchorTables } from '../anchors/anchor-tables.ts'
 import type { AuditTables } from '../audit/audit-tables.ts'
 import type { CustodyTables } from '../custody/custody-tables.ts'
+import type { KbsTables } from '../kbs/kbs-tables.ts'
 import type { KeyTables } from '../keys/key-tables.ts'
 import type { ReleaseTables } from '../release/release-tables.ts'
 
@@ -15,4 +16,5 @@ export interface Tables
     AuditTables,
     KeyTables,
     ReleaseTables,
-    AnchorTables {}
+    AnchorTables,
+    KbsTables {}

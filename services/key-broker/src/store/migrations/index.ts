@@ -4,6 +4,7 @@ import * as audit from './0002-audit.ts'
 import * as keys from './0003-keys.ts'
 import * as releaseCertificate from './0004-release-certificate.ts'
 import * as anchors from './0005-anchors.ts'
+import * as kbs from './0006-kbs.ts'
 
 /** Every change of the schema `broker`, in order. What has been released is never edited. */
 export const migrations: Migrations = {
@@ -12,4 +13,5 @@ export const migrations: Migrations = {
   '0003-keys': keys,
   '0004-release-certificate': releaseCertificate,
   '0005-anchors': anchors,
+  '0006-kbs': kbs,
 }
