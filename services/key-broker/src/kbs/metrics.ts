@@ -101,9 +101,6 @@ export function createKbsMetrics(metrics: Metrics): KbsMetrics {
         seconds.observe(reply.elapsedTime / 1000)
         sent.observe(lengthIn(reply.getHeader('content-length')))
       })
-      scope.addHook('onRequestAbort', async () => {
-        active -= 1
-      })
     },
   }
 }

@@ -62,9 +62,9 @@ export function keyObjectOf(jwk: TeePublicKey): Result<KeyObject, Problem<'kbs-k
     : refused(`RSA of ${limits.rsaBitsMin} to ${limits.rsaBitsMax} bits is expected.`)
 }
 
-function importOf({ alg: _, ...jwk }: TeePublicKey): KeyObject | undefined {
+function importOf(jwk: TeePublicKey): KeyObject | undefined {
   try {
-    return createPublicKey({ key: jwk, format: 'jwk' })
+    return createPublicKey({ key: { ...jwk }, format: 'jwk' })
   } catch {
     return undefined
   }
