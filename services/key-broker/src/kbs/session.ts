@@ -45,7 +45,7 @@ export interface Sessions {
 const cookieName = 'kbs-session-id'
 
 export function createSessions(deps: {
-  readonly sealer: Pick<Sealer, 'blindIndex'>
+  readonly sealer: Pick<Sealer, 'blindIndexes'>
   readonly clock: Clock
   readonly random: Random
   readonly lifetimeSeconds: number
@@ -53,9 +53,15 @@ export function createSessions(deps: {
   readonly secure: boolean
 }): Sessions {
   const { sealer, clock, random, lifetimeSeconds, secure } = deps
-  const proofOf = (name: string): string => sealer.blindIndex('kbs session', name)
+  /** HMAC-SHA-256 under a key of the broker's for this purpose alone, base64url. */
+  const keyed = (purpose: string, name: string): string => {
+    const [newest] = sealer.blindIndexes(purpose, name)
+    if (newest === undefined) throw new Error('a sealer without a key')
+    return newest.value
+  }
+  const proofOf = (name: string): string => keyed('kbs session', name)
   const nonceOf = (name: string): string =>
-    base64Of(bytesOfBase64Url(sealer.blindIndex('kbs nonce', name)) ?? new Uint8Array())
+    base64Of(bytesOfBase64Url(keyed('kbs nonce', name)) ?? new Uint8Array())
   return {
     begin(request) {
       const { version, tee, hash } = request
@@ -106,7 +112,8 @@ export function cookieIn(header: string | undefined): string | undefined {
     .filter((pair) => pair.startsWith(`${cookieName}=`))
     .map((pair) => pair.slice(cookieName.length + 1))
   const [value, ...more] = values
-  const isOurs = more.length === 0 && value !== undefined && value !== ''
+  // Nothing but ASCII: one proof is of one text.
+  const isOurs = more.length === 0 && value !== undefined && /^[A-Za-z0-9._-]+$/.test(value)
   return isOurs && value.length <= limits.cookieCharactersMax ? value : undefined
 }
 
