@@ -76,6 +76,9 @@ export interface Resources {
 export function createResources(broker: Broker): Resources {
   const { audit, authorities, clock, database, random, sealer } = broker
   const store = createResourceStore(sealer)
+  // Policies name issuers without a slash at the end.
+  const isKnown = (issuer: string): boolean =>
+    [issuer, `${issuer}/`].some((one) => authorities.sourcesOf(one) !== undefined)
 
   /** Runs `work` while nobody else changes the resource, and writes down what it did. */
   const changing = <T>(
@@ -126,7 +129,7 @@ export function createResources(broker: Broker): Resources {
 
     setPolicy: (actor, place, policy) =>
       changing(actor, 'resource-policy-set', place, async (transaction, at) => {
-        const text = policyText(policy, (issuer) => authorities.has(issuer))
+        const text = policyText(policy, isKnown)
         if (!text.ok) return text
         const before = await store.read(transaction, place)
         if (!before.ok) return before
