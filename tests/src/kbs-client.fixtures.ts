@@ -20,6 +20,9 @@ export interface KbsAnswer {
   readonly status: number
   readonly headers: Headers
   readonly body: Readonly<Record<string, Json>>
+  /** Empty where there is none. */
+  readonly token: string
+  readonly nonce: string
   /** Ours, of a refusal. */
   readonly code: string | undefined
   /** The reference's, of a refusal. */
@@ -77,7 +80,8 @@ export function createKbsClient(url: string): KbsClient {
       const { version = '0.4.0', tee = 'sgx', extra, key = await newTeeKey('EC') } = options
       const challenge = await client.auth(version, tee, extra)
       if (challenge.status !== 200) return challenge
-      const { nonce = '', 'extra-params': parameters = '' } = challenge.body
+      const { nonce } = challenge
+      const parameters = challenge.body['extra-params'] ?? ''
       const selected = Object(parameters)['selected-hash-algorithm'] ?? 'sha384'
       const additional = ''
       const runtimeData = { nonce, 'tee-pubkey': key.publicKey }
@@ -111,10 +115,14 @@ export async function answerOf(answer: Response): Promise<KbsAnswer> {
     status: answer.status,
     headers: answer.headers,
     body,
+    token: body.token ?? '',
+    nonce: body.nonce ?? '',
     code: body.code,
     type: body.type?.replace('https://github.com/confidential-containers/kbs/errors/', ''),
   }
 }
+
+const textOf = (value: Json | undefined): string => (typeof value === 'string' ? value : '')
 
 /** RFC 8785, of objects of text. */
 export function canonical(value: Json): string {
@@ -149,7 +157,7 @@ async function opened(
     alg: named,
     enc,
     ...others
-  } = JSON.parse(Buffer.from(String(jwe['protected']), 'base64url').toString())
+  } = JSON.parse(Buffer.from(textOf(jwe['protected']), 'base64url').toString())
   const members = Object.entries<Json>({ ...others }).map(
     ([name, value]) => `,${JSON.stringify(name)}:${canonical(value)}`,
   )

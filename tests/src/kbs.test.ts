@@ -283,7 +283,7 @@ describe('a handshake, and a resource', () => {
       ])
       expect(await key.open(bySession.body)).toBe(secret)
 
-      const token = String(answer.body['token'])
+      const token = answer.token
       const byToken = await createKbsClient(url).resource(path, token)
       expect(await key.open(byToken.body)).toBe(secret)
       expect(byToken.body['ciphertext']).not.toBe(bySession.body['ciphertext'])
@@ -293,7 +293,7 @@ describe('a handshake, and a resource', () => {
   test('the token is the attestation service’s, about the key and the nonce', async () => {
     const key = await newTeeKey('EC')
     const { answer } = await attested(handshakeOf({ key }))
-    const token = String(answer.body['token'])
+    const token = answer.token
     expect(decodeProtectedHeader(token)).toMatchObject({ typ: 'eat+jwt', alg: 'RS256' })
     expect(decodeJwt(token)).toMatchObject({
       iss: issuer,
@@ -357,7 +357,7 @@ describe('a handshake, and a resource', () => {
     expect(answer.headers.get('set-cookie')).toMatch(
       /^kbs-session-id=[A-Za-z0-9._-]+; Expires=[^;]+ GMT; Path=\/; HttpOnly; SameSite=Strict; Secure$/,
     )
-    expect(Buffer.from(String(answer.body['nonce']), 'base64').length).toBe(32)
+    expect(Buffer.from(answer.nonce, 'base64').length).toBe(32)
   })
 
   test('a version of a resource that was replaced can be had by its number', async () => {
@@ -377,7 +377,7 @@ describe('a handshake, and a resource', () => {
     await client.resource(path)
     const everything = await postgres.everything()
     const log = lines.join('\n')
-    const token = String(answer.body['token'])
+    const token = answer.token
     for (const text of [secret, token, token.split('.')[1] ?? '']) {
       expect(everything.includes(text)).toBe(false)
       expect(everything.includes(Buffer.from(text).toString('base64'))).toBe(false)
@@ -479,7 +479,7 @@ describe('what is refused', () => {
 
   test('a nonce that says it is this session’s, where the evidence is another’s', async () => {
     const other = createKbsClient(url)
-    const nonce = (await other.auth()).body['nonce'] ?? ''
+    const nonce = (await other.auth()).nonce
     const mine = createKbsClient(url)
     const answer = await mine.handshake(
       handshakeOf({
@@ -591,7 +591,7 @@ describe('what is refused', () => {
   test('a token that is stale, denied, altered, or of another kind', async () => {
     const path = await resourceFor(ofPublisher)
     const { answer } = await attested()
-    const token = String(answer.body['token'])
+    const token = answer.token
     const asks = async (bearer: string): Promise<readonly unknown[]> => {
       const { status, type, code } = await createKbsClient(url).resource(path, bearer)
       return [status, type, code]
@@ -663,7 +663,7 @@ describe('what is refused', () => {
 
   test('an attestation service that answers with somebody else’s result', async () => {
     const { answer } = await attested()
-    instead = String(answer.body['token'])
+    instead = answer.token
     expect(await refusalOf(handshakeOf())).toEqual([401, 'AttestationError', 'kbs-token-mismatch'])
     instead = 'nothing'
     expect((await refusalOf(handshakeOf()))[0]).toBe(401)
@@ -815,7 +815,7 @@ describe('policies and administration', () => {
       }
     }
     const { answer } = await attested()
-    const token = String(answer.body['token'])
+    const token = answer.token
     const workload = await fetch(`${url}/kbs/v0/resource/a/b/c`, {
       method: 'POST',
       headers: { authorization: `Bearer ${token}` },
@@ -853,7 +853,7 @@ describe('policies and administration', () => {
     expect(about[2]?.['actor']).toEqual({
       kind: 'workload',
       issuer,
-      token: decodeJwt(String(answer.body['token'])).jti,
+      token: decodeJwt(answer.token).jti,
     })
     expect(about[3]?.['details']).toMatchObject({
       met: false,

@@ -281,7 +281,8 @@ async function verdictOf(
 }
 
 function workloadOf({ issuer, claims }: Verified<AttestationResult>): AuditActor {
-  return { kind: 'workload', issuer, token: String(claims[claimNames.id] ?? '') }
+  const id = claims[claimNames.id]
+  return { kind: 'workload', issuer, token: typeof id === 'string' ? id : '' }
 }
 
 function releaseRefused(unmet: readonly string[]): {
