@@ -22,6 +22,8 @@ export interface Enclaves {
   readonly configIds: ConfigIds
   /** Resolves with a sentence when one ends that was not told to. */
   readonly failed: Promise<string>
+  /** Ends the platform at once, as a machine that loses its power does, and starts it anew where it was. */
+  restartPlatform(): Promise<void>
 }
 
 export interface EnclavesOptions {
@@ -50,6 +52,7 @@ export interface EnclavesOptions {
 export async function startEnclaves(options: EnclavesOptions): Promise<Enclaves> {
   const { urls, announce } = options
   const failed = Promise.withResolvers<string>()
+  const told = new Set<number>()
   const common = { pcsUrl: urls.pcs, attestationUrl: urls.attestation }
   const running: Partial<Record<MeasuredService, SimulatedEnclave>> = {}
   const start = async (
@@ -59,9 +62,10 @@ export async function startEnclaves(options: EnclavesOptions): Promise<Enclaves>
   ): Promise<string> => {
     const { enclave, configId } = await startEnclave(options, role, configIds, config)
     running[role] = enclave
-    void enclave.exited.then(({ code, signal }) =>
-      failed.resolve(`${role} ended (${signal ?? code}); see ${options.home.path(`${role}.log`)}.`),
-    )
+    void enclave.exited.then(({ code, signal }) => {
+      if (told.has(enclave.pid)) return
+      failed.resolve(`${role} ended (${signal ?? code}); see ${options.home.path(`${role}.log`)}.`)
+    })
     return configId
   }
   const peerIds: { -readonly [Role in keyof ConfigIds]: ConfigIds[Role] } = {}
@@ -77,17 +81,19 @@ export async function startEnclaves(options: EnclavesOptions): Promise<Enclaves>
     Object.assign(peerIds, { 'cache-gateway': gateway, diagnostics })
     return undefined
   })
-  await announce('Measuring and starting the platform', async () => {
+  const startPlatform = async (port: number): Promise<void> => {
     peerIds.platform = await start('platform', peerIds, {
       ...common,
-      port: 0,
+      port,
       databaseUrl: urls.database,
       identityUrl: urls.identity,
       cacheGateway: { host: '127.0.0.1', port: portOf(running['cache-gateway']) },
       diagnostics: { url: `https://127.0.0.1:${portOf(running.diagnostics)}` },
     })
-    return undefined
-  })
+  }
+  await announce('Measuring and starting the platform', () =>
+    startPlatform(0).then(() => undefined),
+  )
   const { platform, 'cache-gateway': cacheGateway, diagnostics } = running
   if (!platform || !cacheGateway || !diagnostics) throw new Error('an enclave was not started')
   return {
@@ -97,6 +103,13 @@ export async function startEnclaves(options: EnclavesOptions): Promise<Enclaves>
     platformUrl: `http://127.0.0.1:${portOf(platform)}`,
     configIds: peerIds,
     failed: failed.promise,
+    async restartPlatform() {
+      const { platform: ending = platform } = running
+      told.add(ending.pid)
+      process.kill(ending.pid, 'SIGKILL')
+      await ending.exited
+      await startPlatform(portOf(platform))
+    },
   }
 }
 
