@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { crc32, deflateSync } from 'node:zlib'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { runIn } from '../../packages/enclave/src/testing/postgres.ts'
 import { found } from './canaries/traces.ts'
 import { openBrowser, openPage, signIn, startTestStack, type TestStack } from './stack-fixture.ts'
 
@@ -86,7 +87,8 @@ test('a film that cannot be sent is said to be, is still there, and goes when it
     await page.waitForTimeout(100)
   }
   await page.getByTestId('upload-broken').waitFor()
-  expect(await page.getByTestId('problem-code').textContent()).toBe('unavailable')
+  const said = page.getByTestId('upload-broken').getByTestId('problem-code')
+  expect(await said.textContent()).toBe('unavailable')
   isAway = false
   await page.getByTestId('upload-resume').click()
   await page.getByTestId('film-summary').waitFor({ timeout: 60_000 })
@@ -159,7 +161,7 @@ async function register(page: Page): Promise<string> {
   return number
 }
 
-/** Finds the patient again, which takes the platform, and counts what is stored of films: their audit says. */
+/** Finds the patient again, which takes the platform, and counts their films in its database. */
 async function filmsOf(page: Page, number: string): Promise<number> {
   await page.getByTestId('nav-patients').click()
   await page.getByTestId('patient-search-identifier').fill(number)
@@ -171,18 +173,12 @@ async function filmsOf(page: Page, number: string): Promise<number> {
 }
 
 async function filmsStored(patient: string): Promise<number> {
-  const { Client } = await import('pg')
-  const client = new Client({ connectionString: on.stack.databaseUrl })
-  await client.connect()
-  try {
-    const { rows } = await client.query<{ readonly count: string }>(
-      `select count(*) from sealward.record where type = 'Film' and patient = $1`,
-      [patient],
-    )
-    return Number(rows[0]?.count)
-  } finally {
-    await client.end()
-  }
+  const [row] = await runIn(
+    on.stack.databaseUrl,
+    `select count(*) from sealward.record where type = 'Film' and patient = $1`,
+    [patient],
+  )
+  return Number(row?.['count'])
 }
 
 async function untilSent(page: Page, part: number): Promise<void> {

@@ -82,7 +82,10 @@ export async function openEdge(port: number, folder: string): Promise<Edge> {
     origin: `http://localhost:${port}`,
     route(prefix, url) {
       const proxy = createProxyServer({ target: url, xfwd: false })
-      proxy.on('error', (_error, _request, response) => {
+      proxy.on('error', (_error, request, response) => {
+        // Whoever is still sending reads the answer when they are done.
+        request.unpipe()
+        request.resume()
         if ('writeHead' in response && !response.headersSent) {
           json(response as ServerResponse, 503, {
             type: 'urn:sealward:problem:service-unavailable',

@@ -22,15 +22,7 @@ export async function startTestPostgres(): Promise<TestPostgres> {
     process.stderr.write(`PostgreSQL is started once more: ${String(error)}\n`)
     return startPostgres(options)
   })
-  const run: TestPostgres['run'] = async (text, values = []) => {
-    const client = new Client({ connectionString: server.url })
-    await client.connect()
-    try {
-      return (await client.query(text, [...values])).rows
-    } finally {
-      await client.end()
-    }
-  }
+  const run: TestPostgres['run'] = (text, values) => runIn(server.url, text, values)
   return {
     url: server.url,
     run,
@@ -53,5 +45,20 @@ export async function startTestPostgres(): Promise<TestPostgres> {
       await server.stop()
       rmSync(folder, { recursive: true, force: true })
     },
+  }
+}
+
+/** Runs a statement in the database at `url`, over a connection of its own. */
+export async function runIn(
+  url: string,
+  text: string,
+  values: readonly unknown[] = [],
+): Promise<readonly Record<string, unknown>[]> {
+  const client = new Client({ connectionString: url })
+  await client.connect()
+  try {
+    return (await client.query(text, [...values])).rows
+  } finally {
+    await client.end()
   }
 }
