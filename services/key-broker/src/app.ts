@@ -10,6 +10,7 @@ import type { FastifyInstance } from 'fastify'
 import { addAnchorResetRoute, addAnchorRoutes } from './anchors/anchor-routes.ts'
 import { addAuditRoutes } from './audit/audit-routes.ts'
 import type { Broker, Routes, Workloads } from './broker.ts'
+import { addBreakGlassRoutes } from './custody/break-glass-routes.ts'
 import { addEvidenceRoute } from './evidence/evidence-routes.ts'
 import { limitRates } from './http.ts'
 import { addKbsRoutes } from './kbs/kbs-routes.ts'
@@ -25,6 +26,7 @@ const openRoutes: readonly Routes[] = [
   addKbsRoutes,
   addAnchorResetRoute,
   addAuditRoutes,
+  addBreakGlassRoutes,
 ]
 
 /** Routes for workloads on attested TLS. */

@@ -7,6 +7,7 @@ import type { Logger, Metrics } from '@sealward/enclave/telemetry'
 import type { FastifyInstance } from 'fastify'
 import type { AuditLog } from './audit/audit.ts'
 import type { BrokerRates } from './config.ts'
+import type { BreakGlass } from './custody/break-glass.ts'
 import type { People } from './people/people.ts'
 import type { Authorities } from './release/authorities.ts'
 import type { ReleaseSigner } from './release/release-signer.ts'
@@ -27,6 +28,8 @@ export interface Broker {
   readonly releaseSigner: ReleaseSigner
   /** Trustee's protocol, where it is spoken. */
   readonly kbs?: KbsDeps | undefined
+  /** Nothing, where it is not configured. */
+  readonly breakGlass: BreakGlass | undefined
   readonly recoverableDays: number
   readonly rates: BrokerRates
   /** Whose `X-Forwarded-For` is believed. */

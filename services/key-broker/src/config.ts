@@ -12,6 +12,7 @@ import {
   identityProviderSettings,
 } from '@sealward/enclave/identity-provider'
 import * as z from 'zod'
+import { type BreakGlassSettings, breakGlassSettings } from './custody/break-glass-settings.ts'
 import {
   type KeyEncryptionSettings,
   keyEncryptionSettings,
@@ -56,6 +57,8 @@ export interface BrokerConfig {
   readonly kbs?: KbsSettings | undefined
   /** What is counted, on a listener of its own; nowhere, unless a port is named. */
   readonly metricsPort?: number | undefined
+  /** Which keys may be given to people without attestation; none, unless said. Not in a TEE. */
+  readonly breakGlass?: BreakGlassSettings | undefined
   /** For how many days a deleted key can be recovered, before it is purged. */
   readonly recoverableDays: number
   /** How often keys are looked through for what is due: rotation, and purging. */
@@ -118,6 +121,7 @@ export const brokerConfig: z.ZodType<BrokerConfig> = z
       .optional(),
     kbs: kbs.optional(),
     metricsPort: z.int().min(0).max(65_535).optional(),
+    breakGlass: breakGlassSettings.optional(),
     recoverableDays: z.int().min(7).max(90).default(limits.recoverableDays),
     sweepSeconds: z.int().min(1).max(3600).default(60),
     limits: rates.prefault({}),

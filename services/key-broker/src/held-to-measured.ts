@@ -9,13 +9,15 @@ import type { BrokerConfig } from './config.ts'
  * @returns `configuration-not-measured` where it believes tokens, or people, that the init-time data does not name.
  */
 export function heldToMeasured(
-  { authorities, development, identityProvider }: BrokerConfig,
+  { authorities, breakGlass, development, identityProvider }: BrokerConfig,
   measured: InitTimeData,
 ): Result<true, Problem<'configuration-not-measured'>> {
   if (measured.role !== 'key-broker') return notMeasured('role', 'another role was measured')
   if (development && !measured.development) {
     return notMeasured('development', 'production was measured')
   }
+  // Whoever trusts it by its measurement trusts that keys go to nobody but attested workloads.
+  if (breakGlass !== undefined) return notMeasured('breakGlass', 'in a TEE there is none')
   const { issuer, signers, policyHashes } = measured.attestation
   for (const [index, one] of authorities.entries()) {
     const at = `authorities[${index}]`

@@ -25,6 +25,8 @@ import { openAuditLog } from './audit/audit.ts'
 import { keepSigned } from './audit/keep-signed.ts'
 import type { Broker, KbsDeps } from './broker.ts'
 import type { BrokerConfig } from './config.ts'
+import { createBreakGlass } from './custody/break-glass.ts'
+import { keepExpired } from './custody/keep-expired.ts'
 import type { KeyEncryption } from './custody/key-encryption.ts'
 import { openKeyEncryption } from './custody/open-key-encryption.ts'
 import { hasRootKey, openRootKey } from './custody/root-key.ts'
@@ -84,6 +86,8 @@ export async function startKeyBroker(options: StartOptions): Promise<Running> {
     const releaseSigner = taken(
       await openReleaseSigner(config.releaseCertificate, { database, sealer, clock, random }),
     )
+    const parts = { audit, clock, database, log, sealer }
+    const breakGlass = createBreakGlass(parts, config.breakGlass)
     const broker: Broker = {
       publicUrl,
       database,
@@ -93,12 +97,18 @@ export async function startKeyBroker(options: StartOptions): Promise<Running> {
       authorities,
       releaseSigner,
       kbs: kbsOf(config, metrics),
+      breakGlass,
       recoverableDays: config.recoverableDays,
       rates: config.limits,
       trustedProxies: addressesOf(config.trustedProxies),
       clock,
       random,
       log,
+    }
+    if (breakGlass !== undefined) {
+      log.warn('break-glass-configured')
+      const expiring = keepExpired(breakGlass, log, config.sweepSeconds)
+      closing.push(() => expiring.stop())
     }
     const ports: Record<string, number> = {}
     const open = createOpenServer(broker)

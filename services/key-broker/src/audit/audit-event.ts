@@ -47,6 +47,8 @@ export interface AuditCondition {
 
 /** The only details of an entry. Anything else is dropped, whatever a caller passes. */
 export interface AuditDetails {
+  /** Of what is about a key, and is not done to it: `keys/<name>/<version>`. */
+  readonly key?: string
   /** `oct`, `RSA`, `EC`, … */
   readonly keyType?: string
   readonly keyOperations?: readonly string[]
@@ -69,8 +71,6 @@ export interface AuditDetails {
   readonly deployment?: string
   /** Why somebody did it, in their own words. */
   readonly reason?: string
-  /** Id of a request for a key without attestation. */
-  readonly request?: string
   readonly requestedBy?: string
   readonly approvedBy?: string
   readonly expiresAt?: number
@@ -98,6 +98,7 @@ const words = new RegExp(`^[^\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]{1,${limits.reasonChar
 
 /** What each detail may hold, in the order in which an entry names them. */
 const detailForms: { readonly [Name in keyof AuditDetails]-?: Form } = {
+  key: /^keys\/[0-9A-Za-z-]{1,127}\/[0-9a-z]{32}$/,
   keyType: name,
   keyOperations: { listOf: name },
   algorithm: name,
@@ -114,7 +115,6 @@ const detailForms: { readonly [Name in keyof AuditDetails]-?: Form } = {
   role: name,
   deployment: words,
   reason: words,
-  request: token,
   requestedBy: words,
   approvedBy: words,
   expiresAt: 'whole',

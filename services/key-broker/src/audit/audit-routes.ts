@@ -11,6 +11,7 @@ import type { FastifyInstance } from 'fastify'
 import { type Answer, vaultRefusal } from '../answer.ts'
 import type { Broker } from '../broker.ts'
 import { finish, vaultFailure } from '../http.ts'
+import { keyRefusal } from '../keys/refusal.ts'
 import { limits } from './limits.ts'
 
 /** Entries are for auditors; checkpoints, and the key that they are verified with, for everybody. */
@@ -31,13 +32,7 @@ export function addAuditRoutes(scope: FastifyInstance, broker: Broker): void {
     if (people === undefined) return finish(log, 'audit', reply, nobodyAsks)
     const person = await people.verify(request.headers.authorization, ['auditor'])
     if (!person.ok) {
-      const isKnown = person.problem.code === 'role-insufficient'
-      const refused = isKnown
-        ? vaultRefusal(403, 'Forbidden', person.problem)
-        : vaultRefusal(401, 'Unauthorized', person.problem, {
-            'www-authenticate': people.challenge,
-          })
-      return finish(log, 'audit', reply, refused)
+      return finish(log, 'audit', reply, keyRefusal(person.problem, people.challenge))
     }
     const after = wholeIn(request.query, 'after', [0, Number.MAX_SAFE_INTEGER], 0)
     if (!after.ok) return finish(log, 'audit', reply, malformed(after.problem))

@@ -4,6 +4,7 @@ import type { RecoverySet } from './recovery-key.ts'
 export interface CustodyTables {
   readonly 'broker.root_key': RootKeyTable
   readonly 'broker.root_key_wrap': RootKeyWrapTable
+  readonly 'broker.break_glass': BreakGlassTable
 }
 
 /** One row: which key everything else in the schema is sealed under. */
@@ -21,4 +22,14 @@ export interface RootKeyWrapTable {
   /** Of a recovery set: its {@link RecoverySet}, as JSON. */
   readonly recovery: ColumnType<RecoverySet | null, string | null, never>
   readonly at: string
+}
+
+export interface BreakGlassTable {
+  readonly id: string
+  /** Counts up with every change. */
+  readonly revision: number
+  readonly at: string
+  /** Whether it waits for somebody, or for its end. */
+  readonly open: boolean
+  readonly sealed: Buffer
 }

@@ -19,4 +19,16 @@ export const limits = {
   shareCharactersMax: 512,
   labelCharactersMax: 32,
   pinBytesMax: 256,
+  /** Requests for a key without attestation that wait at once, and that are shown. */
+  breakGlassOpenMax: 32,
+  breakGlassShownMax: 200,
+  breakGlassBytesMax: 8192,
+  breakGlassBodyBytesMax: 8192,
+  reasonCharactersMin: 10,
+  reasonCharactersMax: 512,
+  recipientBitsMin: 3072,
+  recipientBitsMax: 8192,
+  recipientCharactersMax: 2048,
+  approvalSecondsMax: 604_800,
+  useSecondsMax: 86_400,
 } as const

@@ -36,6 +36,15 @@ const kinds: Readonly<Record<string, readonly [RefusalStatus, VaultCode]>> = {
   'release-refused': [403, 'Forbidden'],
   'certificate-missing': [403, 'Forbidden'],
   'key-not-exportable': [403, 'Forbidden'],
+  'break-glass-off': [404, 'NotFound'],
+  'break-glass-unknown': [404, 'NotFound'],
+  'break-glass-record-refused': [503, 'ServiceUnavailable'],
+  'break-glass-key': [403, 'Forbidden'],
+  'break-glass-own': [403, 'Forbidden'],
+  'break-glass-foreign': [403, 'Forbidden'],
+  'break-glass-state': [409, 'Conflict'],
+  'break-glass-expired': [409, 'Conflict'],
+  'break-glass-too-many': [409, 'Conflict'],
   'audit-log-changed': [503, 'ServiceUnavailable'],
 }
 

@@ -13,8 +13,16 @@ import type { Clock } from '@sealward/enclave/server'
  *
  * `reader`: sees which keys there are. `user`: encrypts, signs and the like. `releaser`: asks for a release on behalf of
  * an attested workload. `officer`: makes, changes, backs up, deletes and purges keys. `auditor`: reads the audit log.
+ * `custodian`: asks for, or approves, that a key is given to a person without attestation.
  */
-export const brokerRoles = ['reader', 'user', 'releaser', 'officer', 'auditor'] as const
+export const brokerRoles = [
+  'reader',
+  'user',
+  'releaser',
+  'officer',
+  'auditor',
+  'custodian',
+] as const
 
 export type BrokerRole = (typeof brokerRoles)[number]
 

@@ -5,6 +5,7 @@ import * as keys from './0003-keys.ts'
 import * as releaseCertificate from './0004-release-certificate.ts'
 import * as anchors from './0005-anchors.ts'
 import * as kbs from './0006-kbs.ts'
+import * as breakGlass from './0007-break-glass.ts'
 
 /** Every change of the schema `broker`, in order. What has been released is never edited. */
 export const migrations: Migrations = {
@@ -14,4 +15,5 @@ export const migrations: Migrations = {
   '0004-release-certificate': releaseCertificate,
   '0005-anchors': anchors,
   '0006-kbs': kbs,
+  '0007-break-glass': breakGlass,
 }
