@@ -13,6 +13,10 @@ export interface PlatformConfig {
   readonly attestationUrl: string
   readonly cacheGateway: { readonly host: string; readonly port: number }
   readonly diagnostics: { readonly url: string }
+  /** A folder outside the database that remembers how far it has come, where no broker does. */
+  readonly anchorFolder?: string | undefined
+  /** What an administrator signed so that a database which was put back is gone on with. */
+  readonly restoreStatement?: string | undefined
   /** Where the pinned identity provider is reached in a development deployment; ignored in others. */
   readonly identityUrl?: string | undefined
 }
@@ -24,5 +28,7 @@ export const platformConfig: z.ZodType<PlatformConfig> = z.strictObject({
   attestationUrl: z.url(),
   cacheGateway: z.strictObject({ host: z.string().min(1), port: Port }),
   diagnostics: z.strictObject({ url: z.url({ protocol: /^https$/ }) }),
+  anchorFolder: z.string().min(1).optional(),
+  restoreStatement: z.string().min(1).optional(),
   identityUrl: z.url().optional(),
 })

@@ -31,6 +31,8 @@ import type { Platform } from './platform.ts'
 import type { ApiProblem } from './problems.ts'
 import { createOwnProof } from './receipts/own-proof.ts'
 import { roles } from './staff/staff.ts'
+import { keepSwept } from './store/keep-swept.ts'
+import { anchorOf, restoreBy } from './store/open-anchor.ts'
 import { lookUpsOfRecord } from './store/resources.ts'
 import { openStore } from './store/store.ts'
 import { gatherTrust } from './trust/trust.ts'
@@ -94,8 +96,15 @@ export async function startPlatform(service: {
     sealer,
     lookUpsOf: lookUpsOfRecord,
     cache,
+    anchor: await anchorOf(config, sealer, log),
+    restore: restoreBy(config.restoreStatement, initTimeData, log),
+    onAnchorProblem: (problem) => {
+      if (problem === undefined) log.info('anchor-back')
+      else log.warn('anchor-not-moved', { code: problem.code })
+    },
     onConnectionLost: () => log.warn('database-connection-lost'),
   })
+  const sweeper = keepSwept(store.rotation, log)
   const queue = await openOrderQueue(config.databaseUrl, store.notes, log)
   const pool = createImagingWorkerPool({ workers: 2, waitingMax: 16, limits: filmLimits })
   const films = createFilms(pool, random)
@@ -180,6 +189,7 @@ export async function startPlatform(service: {
       await Promise.all([diagnostics.close(), cache.close(), passport.close()])
       await Promise.all([denyList.close(), signerKeys.close()])
       await endorsements.close()
+      await sweeper.close()
       await store.close()
     },
   }

@@ -149,6 +149,8 @@ export interface InitTimeData {
     readonly audience: string
     readonly roleClaim: string
   }
+  /** JWK thumbprints (RFC 7638) of keys whose holders may have a database that was put back gone on with; of the platform. */
+  readonly restorers?: readonly string[]
 }
 
 /** An {@link EvidenceDocument} with its texts decoded. Believed by nobody yet. */
@@ -342,6 +344,10 @@ function readInitTimeData(shape: Shape): InitTimeData {
     development: fields.required('development').boolean(),
     roots: readDigests(fields.required('roots')),
     ...present('identity', fields.optional('identity')?.object('refused', readIdentityProvider)),
+    ...present(
+      'restorers',
+      fields.optional('restorers')?.list(acceptedValuesMax, (key) => key.string(43, digest), 1),
+    ),
   }))
 }
 

@@ -13,3 +13,10 @@ export {
 } from './anchor.ts'
 export { openFileAnchor } from './file-anchor.ts'
 export { readAnchorState } from './read-state.ts'
+export {
+  type RestoreStatement,
+  type RestoreStatementProblem,
+  restorerOf,
+  signRestoreStatement,
+  verifyRestoreStatement,
+} from './restore-statement.ts'

@@ -28,7 +28,7 @@ test('the same configuration gets the same key, and so do one with other peers a
   expect(await keyWith({ identity, attestation, roots: ['1'.repeat(64)] })).toEqual(key)
 })
 
-test('another deployment, another role and another identity provider get another key', async () => {
+test('another deployment, another role, another identity provider and other restorers get another key', async () => {
   const keys = await Promise.all(
     [
       { identity },
@@ -38,7 +38,8 @@ test('another deployment, another role and another identity provider get another
       { identity: { ...identity, audience: 'other' } },
       { identity: { ...identity, roleClaim: 'groups' } },
       {},
+      { identity, restorers: ['A'.repeat(43)] },
     ].map(keyWith),
   )
-  expect(new Set(keys.map((key) => Buffer.from(key).toString('hex'))).size).toBe(7)
+  expect(new Set(keys.map((key) => Buffer.from(key).toString('hex'))).size).toBe(8)
 })

@@ -8,8 +8,8 @@ declare const master: unique symbol
 export type MasterKey = Uint8Array & { readonly [master]: true }
 
 /**
- * The key under which this workload seals: from the TEE's `mrsigner` key, and bound to deployment, role
- * and identity provider of the measured init-time data.
+ * The key under which this workload seals: from the TEE's `mrsigner` key, and bound to deployment, role,
+ * identity provider and restorers of the measured init-time data.
  *
  * A sealing key alone says who published the code, not how it was configured: the same code started
  * with an identity provider of the operator's own would hand out everything to whoever signs in there.
@@ -18,11 +18,12 @@ export type MasterKey = Uint8Array & { readonly [master]: true }
  * @see docs/spec/sealing.md
  */
 export async function masterKeyOf(tee: Tee): Promise<MasterKey> {
-  const { deployment, role, identity } = tee.initTimeData
+  const { deployment, role, identity, restorers } = tee.initTimeData
   const bound = JSON.stringify([
     deployment,
     role,
     identity === undefined ? null : [identity.issuer, identity.audience, identity.roleClaim],
+    ...(restorers === undefined ? [] : [[...restorers].sort()]),
   ])
   const salt = createHash('sha256').update(bound).digest()
   const key = hkdfSync(

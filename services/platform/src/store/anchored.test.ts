@@ -1,17 +1,27 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ok, refuse, utf8Of } from '@sealward/attestation/bytes'
-import { type Anchor, type AnchorState, openFileAnchor, sameState } from '@sealward/enclave/anchor'
+import {
+  type Anchor,
+  type AnchorState,
+  openFileAnchor,
+  restorerOf,
+  sameState,
+  signRestoreStatement,
+} from '@sealward/enclave/anchor'
 import { createSealer } from '@sealward/enclave/sealing'
 import { StartRefusal } from '@sealward/enclave/server'
+import { createLogger } from '@sealward/enclave/telemetry'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import {
   startTestPostgres,
   type TestPostgres,
 } from '../../../../packages/enclave/src/testing/postgres.ts'
 import type { Departure } from './compare-with-anchor.ts'
+import { restoreBy } from './open-anchor.ts'
 import {
   draft,
   newDatabase,
@@ -334,4 +344,35 @@ test('a file outside the database does for an anchor: a database put back withou
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+})
+
+test('a restore is allowed by what an administrator signed, whom the measured init-time data names, and by nobody else', async () => {
+  const anchor = memoryAnchor()
+  const today = await begun(anchor)
+  const yesterday = await today.copy()
+  const then = anchor.state
+  await goOn(today, anchor, 'b')
+  if (then === undefined) throw new Error('nothing was anchored')
+  const [administrator, operator] = [1, 2].map(() =>
+    generateKeyPairSync('ec', { namedCurve: 'P-256' }),
+  )
+  if (administrator === undefined || operator === undefined) throw new Error('no keys')
+  const deployment = 'urn:uuid:00000000-0000-4000-8000-000000000001'
+  const statement = { deployment, anchor: anchor.state, database: then, reason: 'disk', at: 1 }
+  const measured = { deployment, restorers: [restorerOf(administrator.publicKey)] }
+  const lines: string[] = []
+  const log = createLogger('test', { write: (line) => void lines.push(line) })
+  const by = (
+    jws: string | undefined,
+    initTimeData: typeof measured | { deployment: string } = measured,
+  ) => startCode(yesterday, anchor, restoreBy(jws, initTimeData, log))
+  const signed = signRestoreStatement(statement, administrator.privateKey)
+  expect(await by(undefined)).toBe('database-rolled-back')
+  expect(await by(signRestoreStatement(statement, operator.privateKey))).toBe(
+    'database-rolled-back',
+  )
+  expect(await by(signed, { deployment })).toBe('database-rolled-back')
+  expect(await by(signed)).toBe('opened')
+  expect(lines.filter((line) => line.includes('restore-accepted'))).toHaveLength(1)
+  expect(lines.filter((line) => line.includes('restore-statement-refused'))).toHaveLength(2)
 })
