@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { step } from '../../deploy/local/bootstrap/steps.mjs'
 import { measureAttestation, measureEndurance } from './attestation/measure-attestation.ts'
+import { measureReleases } from './broker/releases.ts'
 import { measureBrowser } from './browser.ts'
 import { measureHpkeOpens } from './channel/hpke-opens.ts'
 import { measureSealedHttp } from './channel/sealed-http.ts'
@@ -54,6 +55,10 @@ const parts: Readonly<Record<string, Part>> = {
   attestationEndurance: {
     title: 'An attestation service over 100,000 requests, and after bad ones',
     measure: async () => ({ figures: await measureEndurance() }),
+  },
+  releases: {
+    title: 'Keys released a second',
+    measure: async () => ({ figures: await measureReleases() }),
   },
   hpke: {
     title: 'Sealed messages opened a second',
