@@ -39,6 +39,7 @@ import { parseBundle } from '@sealward/enclave/endorsements'
 import { attestParsers } from './attest-targets.ts'
 import { channelParsers } from './channel-targets.ts'
 import { capturedFuzzSeeds, readFuzzSeeds } from './fuzz-seeds.ts'
+import { kbsParsers } from './kbs-targets.ts'
 import { policyJwsParsers } from './policy-jws-targets.ts'
 import { policyEvaluation, policyQuery, policyText } from './policy-targets.ts'
 import { tokenParsers } from './token-targets.ts'
@@ -112,6 +113,7 @@ const parsers: Readonly<Record<string, FuzzTarget['run']>> = {
   ...tokenParsers,
   ...policyJwsParsers,
   ...channelParsers,
+  ...kbsParsers,
   'policy-text': policyText,
   'policy-evaluation': policyEvaluation,
   'policy-query': policyQuery,

@@ -32,6 +32,7 @@ import { sampleWorld } from '../../../packages/attestation/src/verification/samp
 import { attestSeedsOf } from './attest-targets.ts'
 import { channelSeeds } from './channel-targets.ts'
 import { fuzzSeedsFile } from './fuzz-seeds.ts'
+import { kbsSeedsOf } from './kbs-targets.ts'
 import { policyJwsSeeds } from './policy-jws-targets.ts'
 import { policySeeds } from './policy-seeds.ts'
 import { tokenSeeds } from './token-targets.ts'
@@ -147,6 +148,11 @@ const seeds: Readonly<Record<string, readonly Uint8Array[]>> = {
   ...tokenSeeds(),
   ...(await channelSeeds()),
   ...attestSeedsOf({ quote, tdxQuote: tdxQuoteOf(quote), maaReport, runtimeData }),
+  ...kbsSeedsOf({
+    quote,
+    snpReport: snpReportOf(3),
+    certificate: certificates[0] ?? new Uint8Array(),
+  }),
   cbor: [Uint8Array.of(0xa2, 0x01, 0x83, 0x01, 0x20, 0x42, 0x01, 0x02, 0x61, 0x61, 0xf5)],
   json: [utf8Of(endorsements.tcb_info), json({ a: [1, 2.5e3, null, { b: 'é\n' }] })],
 }
