@@ -5,6 +5,7 @@ const slow = [
   'services/platform/src/platform.test.ts',
   '**/trained-model.test.ts',
   'tests/src/fuzz/fuzz.test.ts',
+  'tests/src/kbs.test.ts',
   '**/hostile-input.test.ts',
   '**/flat-memory.test.ts',
   'packages/enclave/src/sealed-http/*.test.ts',

@@ -66,6 +66,7 @@ let serviceUrl: string
 let ours: Tee
 let strangers: Tee
 let folder: string
+let policyHash: string
 /** Endorsements that the attestation service has, of captured evidence; its own vendor's otherwise. */
 let captured: { readonly vector: CapturedVector; readonly at: number } | undefined
 let denied: readonly { readonly kind: DenyKind; readonly value: string }[] = []
@@ -124,31 +125,9 @@ beforeAll(async () => {
   undo.push(() => people.close())
   folder = await mkdtemp(join(tmpdir(), 'sealward-kbs-'))
   undo.push(() => rm(folder, { recursive: true }))
-  broker = await startKeyBroker({
-    config: brokerConfig.parse({
-      publicUrl: 'https://keys.example',
-      stateFolder: folder,
-      development: true,
-      identityProvider: people.settings,
-      authorities: [
-        {
-          issuer,
-          url: serviceUrl,
-          signers: [attester.signingKey.signer],
-          policyHashes: [await policyHashOf(permitting.value.text)],
-          development: true,
-        },
-      ],
-      kbs: { authority: issuer },
-      metricsPort: 0,
-      limits: { requestsPerSecond: 10_000, burst: 10_000 },
-    }),
-    databaseUrl: postgres.url,
-    clock: attester.clock,
-    log: createLogger('key-broker', { write: (line) => lines.push(line) }),
-  })
-  undo.push(() => broker.close())
-  url = `http://127.0.0.1:${broker.ports['http']}`
+  policyHash = await policyHashOf(permitting.value.text)
+  broker = await startBroker()
+  url = urlOf(broker)
   ours = await teeOf({})
   strangers = await teeOf({ deployment: 'urn:uuid:00000000-0000-4000-8000-000000000666' })
 }, 90_000)
@@ -165,6 +144,40 @@ beforeEach(() => {
   // Deny lists are asked for again after a minute: no test sees what another has denied.
   attester.clock.move(61)
 })
+
+/** A broker over the one database, whose authority is the one attestation service. */
+async function startBroker(authority: object = {}): Promise<Running> {
+  const started = await startKeyBroker({
+    config: brokerConfig.parse({
+      publicUrl: 'https://keys.example',
+      stateFolder: folder,
+      development: true,
+      identityProvider: people.settings,
+      authorities: [
+        {
+          issuer,
+          url: serviceUrl,
+          signers: [attester.signingKey.signer],
+          policyHashes: [policyHash],
+          development: true,
+          ...authority,
+        },
+      ],
+      kbs: { authority: issuer },
+      metricsPort: 0,
+      limits: { requestsPerSecond: 10_000, burst: 10_000 },
+    }),
+    databaseUrl: postgres.url,
+    clock: attester.clock,
+    log: createLogger('key-broker', { write: (line) => lines.push(line) }),
+  })
+  undo.push(() => started.close())
+  return started
+}
+
+function urlOf({ ports }: Running): string {
+  return `http://127.0.0.1:${ports['http']}`
+}
 
 /** An enclave of our code, started for a deployment. */
 function teeOf(initTimeData: Partial<InitTimeData>): Promise<Tee> {
@@ -369,6 +382,30 @@ describe('a handshake, and a resource', () => {
     expect(await key.open((await client.resource(`${path}?version=1`)).body)).toBe(secret)
     const third = await client.resource(`${path}?version=3`)
     expect([third.status, third.code]).toEqual([404, 'kbs-resource-unknown'])
+  })
+
+  test('where one replica began another goes on, and answers no nonce again', async () => {
+    const other = urlOf(await startBroker())
+    const path = await resourceFor(ofPublisher)
+    const key = await newTeeKey('EC')
+    const [here, there] = [createKbsClient(url), createKbsClient(other)]
+    let sent: Json = null
+    const answer = await here.handshake(
+      handshakeOf({
+        key,
+        tampered: (attestation) => {
+          sent = attestation
+          there.cookie = here.cookie
+          here.cookie = undefined
+          return attestation
+        },
+      }),
+    )
+    expect(answer.code).toBe('kbs-session-missing')
+    expect((await there.attest(sent)).status).toBe(200)
+    here.cookie = there.cookie
+    expect((await here.attest(sent)).code).toBe('kbs-session-used')
+    expect(await key.open((await here.resource(path)).body)).toBe(secret)
   })
 
   test('nothing of a resource or a token is in the database or the log', async () => {
@@ -632,6 +669,21 @@ describe('what is refused', () => {
     const refused = await client.resource(path)
     expect([refused.status, refused.type]).toEqual([401, 'TokenVerifierError'])
     expect(answer.status).toBe(200)
+  })
+
+  test('what is simulated, and what another policy permitted, where neither is believed', async () => {
+    const { answer } = await attested()
+    const path = await resourceFor(ofPublisher)
+    for (const [authority, code] of [
+      [{ development: false }, 'simulated'],
+      [{ policyHashes: ['A'.repeat(43)] }, 'wrong-policy'],
+    ] as const) {
+      const strict = createKbsClient(urlOf(await startBroker(authority)))
+      const refused = await strict.handshake(handshakeOf())
+      expect([refused.status, refused.type, refused.code]).toEqual([401, 'AttestationError', code])
+      const shown = await strict.resource(path, answer.token)
+      expect([shown.status, shown.type]).toEqual([401, 'TokenVerifierError'])
+    }
   })
 
   test('an Azure token of the same enclave: it says of no key of this protocol', async () => {

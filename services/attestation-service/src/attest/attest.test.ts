@@ -1,4 +1,4 @@
-import { utf8Of } from '@sealward/attestation/bytes'
+import { bufferSourceOf, utf8Of } from '@sealward/attestation/bytes'
 import { verifyAttestationToken } from '@sealward/attestation/token'
 import fc from 'fast-check'
 import { decodeJwt, decodeProtectedHeader } from 'jose'
@@ -140,6 +140,45 @@ test('data that the quote does not bind is refused', async () => {
   expect(await attest({ ...body, initTimeData: other['initTimeData'] })).toMatchObject(
     refused(400, 'InvalidParameter', 'init-time-data-binding'),
   )
+})
+
+test('data is hashed with SHA-256, or as the request says', async () => {
+  const data = utf8Of('{"nonce":"n"}')
+  const quoteOf = async (hash: 'SHA-256' | 'SHA-384' | 'SHA-512'): Promise<string> => {
+    const reportData = new Uint8Array(64)
+    reportData.set(new Uint8Array(await crypto.subtle.digest(hash, bufferSourceOf(data))))
+    const quote = await attester.vendor.quote({ ...enclave, reportData })
+    return Buffer.from(quote).toString('base64url')
+  }
+  const enclave = {
+    mrEnclave: new Uint8Array(32).fill(0xe1),
+    mrSigner: new Uint8Array(32).fill(0x51),
+    isvProdId: 1,
+    isvSvn: 1,
+    configId: new Uint8Array(64),
+    debug: false,
+  }
+  const hashes = ['SHA-256', 'SHA-384', 'SHA-512'] as const
+  for (const made of hashes) {
+    const quote = await quoteOf(made)
+    for (const said of [undefined, ...hashes]) {
+      const runtimeData = {
+        data: Buffer.from(data).toString('base64url'),
+        dataType: 'JSON',
+        ...(said === undefined ? {} : { hashAlgorithm: said }),
+      }
+      const answer = await attest({ quote, runtimeData })
+      if (made === (said ?? 'SHA-256')) {
+        expect(decodeJwt(tokenOf(answer))['x-ms-runtime']).toEqual({ nonce: 'n' })
+      } else {
+        expect(answer).toMatchObject(refused(400, 'InvalidParameter', 'runtime-data-binding'))
+      }
+    }
+  }
+  const unknown = { data: '', dataType: 'JSON', hashAlgorithm: 'SHA-1' }
+  expect(await attest({ quote: await quoteOf('SHA-256'), runtimeData: unknown })).toMatchObject({
+    status: 400,
+  })
 })
 
 test('one changed bit of a quote is refused', async () => {

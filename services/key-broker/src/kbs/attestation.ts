@@ -138,12 +138,13 @@ function hashInJson(text: string): KbsHash | undefined {
 
 /** Of the document's own table, which is before the first other one. */
 function hashInToml(text: string): KbsHash | undefined {
-  const [own = ''] = text.split(/^\s*\[/m)
-  const found = [
-    ...own.matchAll(/^[ \t]*algorithm[ \t]*=[ \t]*(["'])([A-Za-z0-9-]{1,16})\1[ \t]*(?:#.*)?$/gm),
-  ]
-  const [only, ...more] = found
-  return more.length === 0 && only !== undefined ? hashCalled(only[2] ?? '') : undefined
+  const lines = text.split('\n').map((line) => line.trim())
+  const table = lines.findIndex((line) => line.startsWith('['))
+  const own = table < 0 ? lines : lines.slice(0, table)
+  const [line, ...more] = own.filter((one) => one.startsWith('algorithm'))
+  const form = /^algorithm[ \t]{0,8}=[ \t]{0,8}(["'])([A-Za-z0-9-]{1,16})\1[ \t]{0,8}(?:#.*)?$/
+  const name = line === undefined || more.length > 0 ? undefined : form.exec(line)?.[2]
+  return name === undefined ? undefined : hashCalled(name)
 }
 
 function hashCalled(name: string): KbsHash | undefined {

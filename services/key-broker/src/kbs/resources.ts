@@ -227,7 +227,7 @@ function policyText(
   isKnown: (issuer: string) => boolean,
 ): Result<string, Problem<ResourceCode>> {
   const text = textOf(policy) ?? ''
-  if (/^\s*package\s+\w/m.test(text)) {
+  if (text.split('\n').some((line) => /^package\s/.test(line.trimStart()))) {
     return refuse(
       'kbs-policy-is-rego',
       'policy',

@@ -139,3 +139,17 @@ test('a verdict explains every condition, and repeats no claim', () => {
   expect(JSON.stringify(verdict)).not.toContain('secret')
   expect(unmetClaims(verdict)).toEqual(['a', 'b'])
 })
+
+test('names of claims have dots, too, and the longest one that is there counts', () => {
+  const claims = {
+    submods: { cpu0: { 'ear.status': 'affirming', 'ear.veraison.evidence': { sgx: { svn: 3 } } } },
+    'a.b': { c: 1 },
+    a: { b: { c: 2 } },
+  }
+  expect(met({ claim: 'submods.cpu0.ear.status', equals: 'affirming' }, claims)).toBe(true)
+  expect(met({ claim: 'submods.cpu0.ear.veraison.evidence.sgx.svn', equals: 3 }, claims)).toBe(true)
+  expect(met({ claim: 'a.b.c', equals: 1 }, claims)).toBe(true)
+  expect(met({ claim: 'a.b.c', equals: 2 }, claims)).toBe(false)
+  expect(met({ claim: 'submods.cpu0.ear', exists: true }, claims)).toBe(false)
+  expect(met({ claim: 'submods.cpu0.ear.status.length', exists: true }, claims)).toBe(false)
+})
