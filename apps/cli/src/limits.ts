@@ -17,6 +17,8 @@ export const limits = {
   receiptBytesMax: 4_194_304,
   /** Bytes of one answer of a key broker: a thousand entries of its audit log. */
   brokerBytesMax: 134_217_728,
+  /** Keys of one page of a broker's list. */
+  keysOfPageMax: 1000,
   /** Seconds by which a checkpoint that was signed on demand may be older, or newer, than now. */
   checkpointAgeSecondsMax: 300,
   depthMax: 32,

@@ -86,8 +86,20 @@ export async function startKeyBroker(options: StartOptions): Promise<Running> {
     const releaseSigner = taken(
       await openReleaseSigner(config.releaseCertificate, { database, sealer, clock, random }),
     )
-    const parts = { audit, clock, database, log, sealer }
-    const breakGlass = createBreakGlass(parts, config.breakGlass)
+    const breakGlass = createBreakGlass(
+      {
+        audit,
+        clock,
+        database,
+        log,
+        sealer,
+        steps: metrics.counter(
+          'sealward_break_glass_steps_total',
+          'Steps towards a key without attestation, done or refused',
+        ),
+      },
+      config.breakGlass,
+    )
     const broker: Broker = {
       publicUrl,
       database,

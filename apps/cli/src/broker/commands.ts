@@ -5,13 +5,15 @@
  * @module
  */
 
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { ExitCode } from '../problem.ts'
 import type { Surroundings } from '../program.ts'
+import type { BreakGlassFlags, RequestFlags, UseFlags } from './run-break-glass.ts'
 import type { CustodyFlags, RecoveryFlags, ToFlags } from './run-custody.ts'
+import type { CreateFlags, KeyFlags, NewKeyFlags, ShowFlags } from './run-key.ts'
 import type { ServeFlags } from './run-serve.ts'
 
-/** Adds `broker serve`, `broker kek` and `broker recovery`. */
+/** Adds `broker serve`, `broker kek`, `broker recovery`, `broker key` and `broker break-glass`. */
 export function addBrokerCommands(
   program: Command,
   surroundings: Surroundings,
@@ -86,6 +88,131 @@ export function addBrokerCommands(
       const { runRecoveryRestore } = await import('./run-custody.ts')
       exit(await runRecoveryRestore(surroundings, flags))
     })
+
+  addKeyCommands(broker, surroundings, exit)
+  addBreakGlassCommands(broker, surroundings, exit)
+}
+
+function addKeyCommands(
+  broker: Command,
+  surroundings: Surroundings,
+  exit: (code: ExitCode) => void,
+): void {
+  const key = broker
+    .command('key')
+    .description('keys of a broker that runs; Key Vault’s own clients do more')
+    .addHelpText('after', keyHelp)
+  madeWith(ofBroker(key.command('create').argument('<name>')))
+    .description('draw a key, or a new version of it')
+    .addOption(
+      new Option('--type <type>', 'of key').choices(['RSA', 'EC', 'oct']).makeOptionMandatory(),
+    )
+    .option('--size <bits>', 'of RSA or oct', sizeOf)
+    .option('--curve <name>', 'of EC: P-256, P-384, P-521')
+    .action(async (name: string, flags: CreateFlags) => {
+      const { runKeyCreate } = await import('./run-key.ts')
+      exit(await runKeyCreate(surroundings, name, flags))
+    })
+  madeWith(ofBroker(key.command('import').argument('<name>').argument('<file>', 'PEM, or a JWK')))
+    .description('bring a key of one’s own')
+    .action(async (name: string, file: string, flags: NewKeyFlags) => {
+      const { runKeyImport } = await import('./run-key.ts')
+      exit(await runKeyImport(surroundings, name, file, flags))
+    })
+  ofBroker(key.command('list'))
+    .description('which keys there are')
+    .action(async (flags: KeyFlags) => {
+      const { runKeyList } = await import('./run-key.ts')
+      exit(await runKeyList(surroundings, flags))
+    })
+  ofBroker(key.command('show').argument('<name>'))
+    .description('what is public of a key')
+    .option('--at-version <id>', 'not of the current one', versionOf)
+    .action(async (name: string, flags: ShowFlags) => {
+      const { runKeyShow } = await import('./run-key.ts')
+      exit(await runKeyShow(surroundings, name, flags))
+    })
+  ofBroker(key.command('rotate').argument('<name>'))
+    .description('draw a new version; what the ones before sealed they go on opening')
+    .action(async (name: string, flags: KeyFlags) => {
+      const { runKeyRotate } = await import('./run-key.ts')
+      exit(await runKeyRotate(surroundings, name, flags))
+    })
+  const policy = key.command('policy').description('to whom a key is released')
+  ofBroker(policy.command('show').argument('<name>'))
+    .description('print the release policy of a key')
+    .option('--at-version <id>', 'not of the current one', versionOf)
+    .action(async (name: string, flags: ShowFlags) => {
+      const { runPolicyShow } = await import('./run-key.ts')
+      exit(await runPolicyShow(surroundings, name, flags))
+    })
+}
+
+function addBreakGlassCommands(
+  broker: Command,
+  surroundings: Surroundings,
+  exit: (code: ExitCode) => void,
+): void {
+  const glass = broker
+    .command('break-glass')
+    .description('a key for a person, without attestation, in an emergency')
+    .addHelpText('after', breakGlassHelp)
+  ofBroker(glass.command('request'))
+    .description('ask for a key; somebody else has to approve it')
+    .requiredOption('--key <name>', 'which key')
+    .requiredOption('--reason <words>', 'why, in one line that names no patient')
+    .requiredOption(
+      '--private-key <file>',
+      'where the key is written that what is given out is encrypted to',
+    )
+    .option('--key-version <id>', 'not the current one', versionOf)
+    .action(async (flags: RequestFlags) => {
+      const { runBreakGlassRequest } = await import('./run-break-glass.ts')
+      exit(await runBreakGlassRequest(surroundings, flags))
+    })
+  ofBroker(glass.command('list'))
+    .description('who asked for what, and what became of it')
+    .action(async (flags: BreakGlassFlags) => {
+      const { runBreakGlassList } = await import('./run-break-glass.ts')
+      exit(await runBreakGlassList(surroundings, flags))
+    })
+  for (const [decision, description] of [
+    ['approve', 'have a key given out that somebody else asked for'],
+    ['refuse', 'have it not given out'],
+  ] as const) {
+    ofBroker(glass.command(decision).argument('<id>', 'as `break-glass list` shows it'))
+      .description(description)
+      .option('--yes', 'do not ask')
+      .action(async (id: string, flags: BreakGlassFlags) => {
+        const { runBreakGlassDecide } = await import('./run-break-glass.ts')
+        exit(await runBreakGlassDecide(surroundings, id, decision, flags))
+      })
+  }
+  ofBroker(glass.command('use').argument('<id>', 'as `break-glass list` shows it'))
+    .description('be given the key, once')
+    .requiredOption('--private-key <file>', 'as `break-glass request` wrote it')
+    .requiredOption('--out <file>', 'where the key is written, as a JWK in clear')
+    .option('--yes', 'do not ask')
+    .action(async (id: string, flags: UseFlags) => {
+      const { runBreakGlassUse } = await import('./run-break-glass.ts')
+      exit(await runBreakGlassUse(surroundings, id, flags))
+    })
+}
+
+function ofBroker(command: Command): Command {
+  return command
+    .requiredOption('--broker <url>', 'the broker')
+    .option(
+      '--token-file <file>',
+      'access token of the identity provider (default: SEALWARD_TOKEN)',
+    )
+    .option('--json', 'print one line of JSON')
+}
+
+function madeWith(command: Command): Command {
+  return command
+    .option('--ops <list>', 'what it may do: encrypt,decrypt,sign,verify,wrapKey,unwrapKey')
+    .option('--policy <file>', 'a release policy: the key is released to whom it names')
 }
 
 function withState(command: Command): Command {
@@ -140,6 +267,35 @@ function portOf(text: string): number {
     throw new InvalidArgumentError('0 to 65535 are possible.')
   }
   return port
+}
+
+const keyHelp = `
+Examples:
+  sealward broker key create platform-master --type oct --size 256 --policy release.json --broker https://keys.example
+  sealward broker key import signing signing.pem --ops sign,verify --broker https://keys.example
+  sealward broker key rotate platform-master --broker https://keys.example
+  sealward broker key policy show platform-master --broker https://keys.example`
+
+const breakGlassHelp = `
+Examples:
+  sealward broker break-glass request --broker https://keys.example --key platform-master \\
+    --reason 'the machine of the platform burnt, and a ward waits' --private-key emergency.pem
+  sealward broker break-glass approve 5f0c… --broker https://keys.example
+  sealward broker break-glass use 5f0c… --broker https://keys.example --private-key emergency.pem --out master.jwk
+
+Only keys that the broker's configuration names (breakGlass) can be asked for, by people with the role custodian. Whoever asks
+does not approve. What is not approved, or not used, in time is over. Every step, a refused one too, is in the audit log.`
+
+function sizeOf(text: string): number {
+  if (!/^[1-9][0-9]{2,3}$/.test(text))
+    throw new InvalidArgumentError('A number of bits is expected.')
+  return Number(text)
+}
+
+function versionOf(text: string): string {
+  if (!/^[0-9a-z]{32}$/.test(text))
+    throw new InvalidArgumentError('The id of a version is expected.')
+  return text
 }
 
 function countOf(text: string): number {

@@ -17,10 +17,9 @@ import {
   type Result,
   refuse,
   type UnixSeconds,
-  utf8Of,
 } from '@sealward/attestation/bytes'
 import { inTransaction, reaching } from '@sealward/enclave/database'
-import { CompactEncrypt } from 'jose'
+import type { Counter } from '@sealward/enclave/telemetry'
 import { sql } from 'kysely'
 import type { AuditDetails, AuditEvent } from '../audit/audit.ts'
 import type { Broker } from '../broker.ts'
@@ -28,6 +27,7 @@ import { createKeyStore, rowName, type StoredVersion } from '../keys/key-store.t
 import { usable } from '../keys/usable.ts'
 import type { Database, DatabaseTransaction } from '../store/open-store.ts'
 import type { Tables } from '../store/tables.ts'
+import { sealBreakGlassKey } from './break-glass-key.ts'
 import {
   type BreakGlassRequest,
   type BreakGlassStoreCode,
@@ -83,19 +83,23 @@ export interface BreakGlass {
 
 /** @returns `undefined` where nothing is configured. */
 export function createBreakGlass(
-  broker: Pick<Broker, 'audit' | 'clock' | 'database' | 'log' | 'sealer'>,
+  deps: BreakGlassDeps,
   settings: BreakGlassSettings | undefined,
 ): BreakGlass | undefined {
-  return settings === undefined ? undefined : new StoredBreakGlass(broker, settings)
+  return settings === undefined ? undefined : new StoredBreakGlass(deps, settings)
 }
 
-type Deps = Pick<Broker, 'audit' | 'clock' | 'database' | 'log' | 'sealer'>
+export interface BreakGlassDeps
+  extends Pick<Broker, 'audit' | 'clock' | 'database' | 'log' | 'sealer'> {
+  /** Of steps, by what was tried and how it ended. */
+  readonly steps: Counter
+}
 
 class StoredBreakGlass implements BreakGlass {
-  private readonly deps: Deps
+  private readonly deps: BreakGlassDeps
   private readonly settings: BreakGlassSettings
 
-  constructor(deps: Deps, settings: BreakGlassSettings) {
+  constructor(deps: BreakGlassDeps, settings: BreakGlassSettings) {
     this.deps = deps
     this.settings = settings
   }
@@ -192,7 +196,7 @@ class StoredBreakGlass implements BreakGlass {
       if (!stored.ok) return stored
       const recipient = recipientOf(request.recipient)
       if (recipient === undefined) throw new Error('a stored recipient is no key')
-      jwe = await encrypted(stored.value, recipient)
+      jwe = await sealBreakGlassKey(stored.value, recipient)
       return ok({ ...request, state: 'used' })
     })
     return used.ok ? ok({ request: used.value, jwe }) : used
@@ -324,7 +328,9 @@ class StoredBreakGlass implements BreakGlass {
 
   /** Loud: nobody who watches the log misses it. */
   private warn(event: string, result: Result<unknown, Problem>): void {
-    this.deps.log.warn(event, { code: result.ok ? 'done' : result.problem.code })
+    const outcome = result.ok ? 'done' : result.problem.code
+    this.deps.log.warn(event, { code: outcome })
+    this.deps.steps.add({ command: event, outcome })
   }
 
   private isAllowed(key: string): boolean {
@@ -401,12 +407,4 @@ function recipientOf(spki: string): KeyObject | undefined {
   } catch {
     return undefined
   }
-}
-
-/** The key as a JWK, for the recipient alone (RFC 7516). */
-function encrypted({ key, entry, version }: StoredVersion, recipient: KeyObject): Promise<string> {
-  const jwk = { ...version.material, kid: `${key.name}/${entry.id}` }
-  return new CompactEncrypt(utf8Of(JSON.stringify(jwk)))
-    .setProtectedHeader({ alg: 'RSA-OAEP-256', enc: 'A256GCM', cty: 'jwk+json' })
-    .encrypt(recipient)
 }

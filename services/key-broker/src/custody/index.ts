@@ -5,6 +5,7 @@
  * @module
  */
 
+export { openBreakGlassKey } from './break-glass-key.ts'
 export {
   addKeyEncryption,
   type CustodyDeps,
