@@ -37,6 +37,7 @@ import {
 } from '@sealward/attestation/x509'
 import { parseBundle } from '@sealward/enclave/endorsements'
 import { attestParsers } from './attest-targets.ts'
+import { brokerParsers } from './broker-targets.ts'
 import { channelParsers } from './channel-targets.ts'
 import { capturedFuzzSeeds, readFuzzSeeds } from './fuzz-seeds.ts'
 import { kbsParsers } from './kbs-targets.ts'
@@ -114,6 +115,7 @@ const parsers: Readonly<Record<string, FuzzTarget['run']>> = {
   ...policyJwsParsers,
   ...channelParsers,
   ...kbsParsers,
+  ...brokerParsers,
   'policy-text': policyText,
   'policy-evaluation': policyEvaluation,
   'policy-query': policyQuery,

@@ -30,6 +30,7 @@ import {
 import { raTlsWorld } from '../../../packages/attestation/src/evidence/ra-tls.fixtures.ts'
 import { sampleWorld } from '../../../packages/attestation/src/verification/sample-world.fixtures.ts'
 import { attestSeedsOf } from './attest-targets.ts'
+import { brokerSeeds } from './broker-targets.ts'
 import { channelSeeds } from './channel-targets.ts'
 import { fuzzSeedsFile } from './fuzz-seeds.ts'
 import { kbsSeedsOf } from './kbs-targets.ts'
@@ -147,6 +148,7 @@ const seeds: Readonly<Record<string, readonly Uint8Array[]>> = {
   ...(await policyJwsSeeds()),
   ...tokenSeeds(),
   ...(await channelSeeds()),
+  ...brokerSeeds(),
   ...attestSeedsOf({ quote, tdxQuote: tdxQuoteOf(quote), maaReport, runtimeData }),
   ...kbsSeedsOf({
     quote,

@@ -15,7 +15,13 @@ import type { Broker, Workloads } from '../broker.ts'
 import { bodyOf, finish, readBytes, vaultFailure } from '../http.ts'
 import { readBody } from '../keys/key-request.ts'
 import { keyRefusal } from '../keys/refusal.ts'
-import { type AnchorStore, createAnchorStore, readState, readStateOrNull } from './anchor-store.ts'
+import {
+  type AnchorState,
+  type AnchorStore,
+  createAnchorStore,
+  readState,
+  readStateOrNull,
+} from './anchor-store.ts'
 import { limits } from './limits.ts'
 
 /** What access tokens are issued for that anchors are reached with. */
@@ -74,16 +80,26 @@ async function advance(
   name: string,
   body: Uint8Array,
 ): Promise<Result<object, Problem>> {
-  const request = readBody(body, (top) =>
+  const request = readAdvance(body)
+  if (!request.ok) return request
+  const { expected, next } = request.value
+  const advanced = await store.advance(name, expected, next)
+  return advanced.ok ? ok(next) : advanced
+}
+
+/** Reads `{expected, next}`; nothing is expected as `null`. */
+export function readAdvance(
+  body: Uint8Array,
+): Result<
+  { readonly expected: AnchorState | undefined; readonly next: AnchorState },
+  Problem<'body-malformed'>
+> {
+  return readBody(body, (top) =>
     top.object('refused', ({ required }) => ({
       expected: readStateOrNull(required('expected')),
       next: readState(required('next')),
     })),
   )
-  if (!request.ok) return request
-  const { expected, next } = request.value
-  const advanced = await store.advance(name, expected, next)
-  return advanced.ok ? ok(next) : advanced
 }
 
 /** The first admission that is for a workload of this role says whether it is let in. */

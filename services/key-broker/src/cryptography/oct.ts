@@ -97,7 +97,8 @@ export function octWrap(
   algorithm: OctWrap,
   plaintext: Uint8Array,
 ): Uint8Array | undefined {
-  const { cipher: name, iv } = wrapOf(key, algorithm)
+  const { cipher: name, iv, bytesMin } = wrapOf(key, algorithm)
+  if (plaintext.length < bytesMin) return undefined
   return attempt(() => {
     const cipher = createCipheriv(name, key, iv)
     return concat(cipher.update(plaintext), cipher.final())
@@ -110,7 +111,9 @@ export function octUnwrap(
   algorithm: OctWrap,
   wrapped: Uint8Array,
 ): Uint8Array | undefined {
-  const { cipher: name, iv } = wrapOf(key, algorithm)
+  const { cipher: name, iv, bytesMin } = wrapOf(key, algorithm)
+  // Of nothing OpenSSL makes nothing.
+  if (wrapped.length < bytesMin) return undefined
   return attempt(() => {
     const decipher = createDecipheriv(name, key, iv)
     return concat(decipher.update(wrapped), decipher.final())
@@ -120,11 +123,11 @@ export function octUnwrap(
 function wrapOf(
   key: KeyObject,
   algorithm: OctWrap,
-): { readonly cipher: string; readonly iv: Uint8Array } {
+): { readonly cipher: string; readonly iv: Uint8Array; readonly bytesMin: number } {
   const bits = (key.symmetricKeySize ?? 0) * 8
   return octWraps[algorithm].padded
-    ? { cipher: `id-aes${bits}-wrap-pad`, iv: Uint8Array.of(0xa6, 0x59, 0x59, 0xa6) }
-    : { cipher: `id-aes${bits}-wrap`, iv: new Uint8Array(8).fill(0xa6) }
+    ? { cipher: `id-aes${bits}-wrap-pad`, iv: Uint8Array.of(0xa6, 0x59, 0x59, 0xa6), bytesMin: 1 }
+    : { cipher: `id-aes${bits}-wrap`, iv: new Uint8Array(8).fill(0xa6), bytesMin: 16 }
 }
 
 export function octSign(
