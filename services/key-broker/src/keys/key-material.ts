@@ -115,28 +115,29 @@ export function importMaterial(
   crv: Curve | undefined,
   numbers: ReadonlyMap<string, string>,
 ): Result<KeyMaterial, Problem<'key-refused'>> {
-  const refused = (at: string, detail: string) => refuse('key-refused', `key${at}`, detail)
+  const refused = (at: string, what: string) =>
+    refuse('key-refused', `key${at}`, `The key cannot be taken: ${what}.`)
   const decoded = new Map<string, Uint8Array>()
   for (const [name, text] of numbers) {
     const bytes = bytesOfBase64Url(text)
-    if (bytes === undefined) return refused(`.${name}`, 'base64url without padding expected')
+    if (bytes === undefined) return refused(`.${name}`, `${name} is not base64url without padding`)
     decoded.set(name, bytes)
   }
   const expected = { RSA: rsaNumbers, EC: ecNumbers, oct: ['k'] }[kty]
   const missing = expected.find((name) => !decoded.has(name))
-  if (missing !== undefined) return refused(`.${missing}`, 'a private key has this')
+  if (missing !== undefined) return refused(`.${missing}`, `${missing} is missing`)
   const number = (name: string): Uint8Array => decoded.get(name) ?? new Uint8Array()
   if (kty === 'oct') {
     return octSizes.some((bits) => bits === number('k').length * 8)
       ? ok({ kty, k: base64UrlOf(number('k')) })
-      : refused('.k', `${octSizes.join(', ')} bits expected`)
+      : refused('.k', `it has not ${octSizes.join(', ')} bits`)
   }
   if (kty === 'EC') {
-    if (crv === undefined) return refused('.crv', `one of ${curves.join(', ')} expected`)
+    if (crv === undefined) return refused('.crv', `its curve is none of ${curves.join(', ')}`)
     const bytes = coordinateBytes[crv]
     const [x, y, d] = ecNumbers.map((name) => ofLength(number(name), bytes))
     if (x === undefined || y === undefined || d === undefined) {
-      return refused('', `numbers of at most ${bytes} bytes expected`)
+      return refused('', `its numbers have not at most ${bytes} bytes`)
     }
     return consistent({ kty, crv, x, y, d })
   }
@@ -145,9 +146,9 @@ export function importMaterial(
   ) as unknown as Omit<RsaMaterial, 'kty'>
   const bits = rsaBitsOf({ kty, ...plain })
   if (!rsaSizes.some((size) => size === bits)) {
-    return refused('.n', `${rsaSizes.join(', ')} bits expected`)
+    return refused('.n', `it has not ${rsaSizes.join(', ')} bits`)
   }
-  if (plain.e !== 'AQAB') return refused('.e', 'the exponent 65537 expected')
+  if (plain.e !== 'AQAB') return refused('.e', 'its exponent is not 65537')
   return consistent({ kty, ...plain })
 }
 

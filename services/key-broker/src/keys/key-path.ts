@@ -13,10 +13,20 @@ export function apiVersionProblem(query: unknown): Problem | undefined {
   }
 }
 
-/** Why a path names no key that there could be. */
+/** Why a path names no key, or no version of one, that there could be. */
 export function nameProblem(parameters: unknown): Problem | undefined {
-  const { name } = Object(parameters) as { readonly name?: string }
-  if (name === undefined || nameForm.test(name)) return undefined
+  const { name = '', version = '' } = Object(parameters) as {
+    readonly name?: string
+    readonly version?: string
+  }
+  if (version !== '' && !versionForm.test(version)) {
+    return {
+      code: 'key-version-unknown',
+      at: 'path',
+      detail: 'The key has no version of this name.',
+    }
+  }
+  if (name === '' || nameForm.test(name)) return undefined
   return {
     code: 'key-name-malformed',
     at: 'path',
@@ -24,4 +34,5 @@ export function nameProblem(parameters: unknown): Problem | undefined {
   }
 }
 
+const versionForm = /^[0-9A-Za-z]{1,64}$/
 const nameForm = new RegExp(`^[0-9A-Za-z-]{1,${limits.nameCharactersMax}}$`)
