@@ -7,7 +7,7 @@
 import { createServer, type Server } from '@sealward/enclave/server'
 import type { Logger, Metrics } from '@sealward/enclave/telemetry'
 import type { FastifyInstance } from 'fastify'
-import { addAnchorResetRoute, addAnchorRoutes } from './anchors/anchor-routes.ts'
+import { addAnchorRoutes } from './anchors/anchor-routes.ts'
 import { addAuditRoutes } from './audit/audit-routes.ts'
 import type { Broker, Routes, Workloads } from './broker.ts'
 import { addBreakGlassRoutes } from './custody/break-glass-routes.ts'
@@ -24,7 +24,6 @@ const openRoutes: readonly Routes[] = [
   addKeyRoutes,
   addReleaseRoutes,
   addKbsRoutes,
-  addAnchorResetRoute,
   addAuditRoutes,
   addBreakGlassRoutes,
 ]

@@ -358,23 +358,4 @@ describe('an anchor', () => {
     await broker.postgres.run('delete from broker.anchor')
     expect(await anchoring(platform, 'GET', own)).toMatchObject(refused)
   })
-
-  test('is taken back by an officer who says why', async () => {
-    await broker.restart()
-    brokerCertificate = await certificateOf(platform)
-    const path = `/anchors/${deployment}:platform`
-    const first = { expected: null, next: state(1) }
-    expect(await anchoring(platform, 'PUT', own, first)).toMatchObject({ status: 200 })
-    const reset = (options: object) => broker.ask('DELETE', path, options)
-    const body = { reason: 'restored the backup of Sunday' }
-    expect(await reset({ body, roles: ['reader'] })).toMatchObject({ status: 403 })
-    expect(await reset({ body: {} })).toMatchObject({ status: 400, code: 'body-malformed' })
-    expect(await reset({ body })).toMatchObject({ status: 204 })
-    expect(await anchoring(platform, 'GET', own)).toMatchObject({ status: 404 })
-    expect((await broker.entries()).at(-1)).toMatchObject({
-      action: 'anchor-reset',
-      target: `anchors/${deployment}:platform`,
-      details: body,
-    })
-  })
 })

@@ -1,5 +1,5 @@
 /**
- * Anchors: workloads read and advance their own on attested TLS; an officer may take one back.
+ * Anchors: workloads read and advance their own on attested TLS.
  *
  * @module
  */
@@ -14,7 +14,6 @@ import { vaultRefusal } from '../answer.ts'
 import type { Broker, Workloads } from '../broker.ts'
 import { bodyOf, finish, readBytes, vaultFailure } from '../http.ts'
 import { readBody } from '../keys/key-request.ts'
-import { keyRefusal } from '../keys/refusal.ts'
 import {
   type AnchorState,
   type AnchorStore,
@@ -121,39 +120,6 @@ async function admitted(
   return refusal
 }
 
-/** `DELETE /anchors/<deployment>:<role>` with `{reason}`: for an officer, and written down. */
-export function addAnchorResetRoute(scope: FastifyInstance, broker: Broker): void {
-  const { log, people } = broker
-  if (people === undefined) return
-  const store = createAnchorStore(broker)
-  readBytes(scope, ['application/json'], limits.bodyBytesMax)
-  scope.setErrorHandler((error, _request, reply) =>
-    finish(log, 'anchor', reply, vaultFailure(log, error)),
-  )
-  scope.delete('/anchors/:name', async (request, reply) => {
-    const person = await people.verify(request.headers.authorization, ['officer'])
-    if (!person.ok)
-      return finish(log, 'anchor', reply, keyRefusal(person.problem, people.challenge))
-    const name = nameOf(request)
-    const reason = readBody(bodyOf(request), (top) =>
-      top.object('refused', ({ required }) =>
-        required('reason').string(limits.reasonCharactersMax, /^[^\p{C}\p{Zl}\p{Zp}]+$/u),
-      ),
-    )
-    if (!reason.ok) return finish(log, 'anchor', reply, refusalOf(reason.problem))
-    if (!nameForm.test(name)) {
-      const detail = 'An anchor is named by its deployment and its role.'
-      const problem = { code: 'anchor-name-malformed', at: 'path', detail }
-      return finish(log, 'anchor', reply, refusalOf(problem))
-    }
-    const { subject } = person.value
-    const reset = await store.reset(name, { kind: 'person', subject }, reason.value)
-    return finish(log, 'anchor', reply, reset.ok ? { status: 204 } : refusalOf(reset.problem))
-  })
-}
-
-const nameForm = new RegExp(`^[0-9A-Za-z:._-]{1,${limits.nameCharactersMax}}$`)
-
 function nameOf(request: FastifyRequest): string {
   return (request.params as { readonly name?: string }).name ?? ''
 }
@@ -165,7 +131,7 @@ function refusalOf(problem: Problem) {
     return vaultRefusal(401, 'Unauthorized', problem, { 'www-authenticate': 'Bearer' })
   }
   if (retried.has(problem.code)) return vaultRefusal(503, 'ServiceUnavailable', problem)
-  return malformed.has(problem.code)
+  return problem.code === 'body-malformed'
     ? vaultRefusal(400, 'BadParameter', problem)
     : vaultRefusal(403, 'Forbidden', problem)
 }
@@ -177,5 +143,3 @@ const retried: ReadonlySet<string> = new Set([
   'deny-list-stale',
   'admission-full',
 ])
-
-const malformed: ReadonlySet<string> = new Set(['body-malformed', 'anchor-name-malformed'])

@@ -17,9 +17,7 @@ import {
 } from '@sealward/attestation/bytes'
 import { inTransaction } from '@sealward/enclave/database'
 import type { Sealer } from '@sealward/enclave/sealing'
-import type { Clock } from '@sealward/enclave/server'
 import { sql } from 'kysely'
-import type { Audit, AuditActor } from '../audit/audit.ts'
 import type { Database, DatabaseTransaction } from '../store/open-store.ts'
 import { limits } from './limits.ts'
 
@@ -39,21 +37,17 @@ export type AnchorCode = 'anchor-conflict' | 'record-refused' | 'store-unavailab
 type Anchored<T> = Promise<Result<T, Problem<AnchorCode>>>
 
 export interface AnchorStore {
-  /** `undefined` where nothing has been anchored, or somebody took it back. */
+  /** `undefined` where nothing has been anchored. */
   read(name: string): Anchored<AnchorState | undefined>
   /** Puts `next` in the place of `expected`. A sequence only ever grows. */
   advance(name: string, expected: AnchorState | undefined, next: AnchorState): Anchored<true>
-  /** Forgets what was anchored: for somebody who put an older database back, and means it. */
-  reset(name: string, actor: AuditActor, reason: string): Anchored<true>
 }
 
 export function createAnchorStore(deps: {
   readonly database: Database
   readonly sealer: Sealer
-  readonly audit: Audit
-  readonly clock: Clock
 }): AnchorStore {
-  const { database, sealer, audit, clock } = deps
+  const { database, sealer } = deps
   /** The newest row of each that this process knows to be committed. */
   const seen = new Map<string, AnchorRow>()
 
@@ -76,7 +70,7 @@ export function createAnchorStore(deps: {
     const json = opened.ok
       ? jsonOf(opened.value, { bytesMax: limits.bodyBytesMax, depthMax: 1 })
       : opened
-    const state = json.ok ? reading(json.value, '', readStateOrNull) : json
+    const state = json.ok ? reading(json.value, '', readState) : json
     if (!state.ok) return changed()
     if (revision === known?.revision && !areSame(state.value, known.state)) return changed()
     const read = { revision, state: state.value }
@@ -88,11 +82,11 @@ export function createAnchorStore(deps: {
     transaction: DatabaseTransaction,
     name: string,
     { revision }: AnchorRow,
-    state: AnchorState | undefined,
+    state: AnchorState,
   ): Promise<Result<AnchorRow, never>> => {
     const next = revision + 1
     const address = { type: anchorKind, id: name, version: next }
-    const sealed = Buffer.from(sealer.seal(address, utf8Of(JSON.stringify(state ?? null))))
+    const sealed = Buffer.from(sealer.seal(address, utf8Of(JSON.stringify(state))))
     const row = { revision: String(next), sealed }
     await transaction
       .insertInto('broker.anchor')
@@ -140,20 +134,6 @@ export function createAnchorStore(deps: {
         return row.state !== undefined && next.sequence <= row.state.sequence
           ? refuse('anchor-conflict', 'next.sequence', 'A ledger only ever grows.')
           : writeRow(transaction, name, row, next)
-      }),
-    reset: (name, actor, reason) =>
-      changing(name, async (transaction, row) => {
-        const written = await writeRow(transaction, name, row, undefined)
-        const event = {
-          at: clock.now(),
-          actor,
-          action: 'anchor-reset',
-          target: `anchors/${name}`,
-          outcome: 'done',
-          details: { reason },
-        }
-        await audit.append(transaction, event, { signed: true })
-        return written
       }),
   }
 }

@@ -6,7 +6,16 @@ const page = readFileSync(
   'utf8',
 )
 
-test.each(['../audit/', '../custody/', '../kbs/'])('every code of %s is explained', (folder) => {
+test.each([
+  '../',
+  '../anchors/',
+  '../audit/',
+  '../cryptography/',
+  '../custody/',
+  '../kbs/',
+  '../keys/',
+  '../release/',
+])('every code of %s is explained', (folder) => {
   const at = new URL(folder, import.meta.url)
   const sources = readdirSync(at)
     .filter((name) => name.endsWith('.ts') && !/\.(test|fixtures)\.ts$/.test(name))
