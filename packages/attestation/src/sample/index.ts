@@ -1,3 +1,4 @@
+export { sampleCpuSvn } from './platform.ts'
 export type { SampleEnclave } from './quote-writer.ts'
 export {
   createSampleVendor,

@@ -30,6 +30,8 @@ export interface SampleEnclave {
   readonly debug: boolean
   /** 64 bytes. */
   readonly reportData: Uint8Array
+  /** 16 bytes: the security version of the processor; the sample platform's unless said. */
+  readonly cpuSvn?: Uint8Array
 }
 
 export interface SampleQuoteSigner {
@@ -147,12 +149,13 @@ interface ReportBodyFields {
   readonly configId: Uint8Array
   readonly reportData: Uint8Array
   readonly flags: number
+  readonly cpuSvn?: Uint8Array | undefined
 }
 
 /** 384 bytes. */
 function reportBody(fields: ReportBodyFields): Uint8Array {
   return concat(
-    exactly(16, sampleCpuSvn),
+    exactly(16, fields.cpuSvn ?? sampleCpuSvn),
     new Uint8Array(4 + 12 + 16),
     Uint8Array.of(fields.flags, 0, 0, 0, 0, 0, 0, 0, 0xe7, 0, 0, 0, 0, 0, 0, 0),
     exactly(32, fields.mrEnclave),

@@ -81,12 +81,17 @@ export async function teeOf(
       isvSvn: body.isvSvn,
       configId: hexOf(body.configId),
       debug: body.debug,
+      cpuSvn: hexOf(body.cpuSvn),
     },
     quote(reportData) {
       if (reportData.length !== 64) throw new RangeError('report data is 64 bytes')
       return host.quote(reportData)
     },
     sealingKey: (policy) => host.sealingKey(policy),
+    async olderSealingKey(policy, cpuSvn) {
+      const key = await host.sealingKey(policy, cpuSvn)
+      return key.length === 0 ? undefined : key
+    },
     ready: (state) => host.ready(state.ports),
     closed: host.closed,
     close: () => host.close(),

@@ -21,6 +21,8 @@ export interface TeeSelf {
   /** 128 digits. */
   readonly configId: string
   readonly debug: boolean
+  /** The security version of the processor, 32 digits. An update of microcode or firmware raises it. */
+  readonly cpuSvn: string
 }
 
 /** What a workload asks of the TEE that it lives in. A TEE that fails to answer is a broken machine: it throws. */
@@ -33,8 +35,15 @@ export interface Tee {
   readonly self: TeeSelf
   /** An SGX quote over `reportData`, 64 bytes. */
   quote(reportData: Uint8Array): Promise<Uint8Array>
-  /** 32 bytes, the same for the same enclave on the same host. */
+  /** 32 bytes, the same for the same enclave on the same host, until its processor is updated. */
   sealingKey(policy: SealingPolicy): Promise<Uint8Array>
+  /**
+   * The key of when the processor had this security version.
+   *
+   * @returns `undefined` where the host gives none: for a newer version, and under a runtime that gives the
+   *   current key only, as Gramine does.
+   */
+  olderSealingKey(policy: SealingPolicy, cpuSvn: string): Promise<Uint8Array | undefined>
   /** Tells the host that the workload serves, and on which ports. */
   ready(state: { readonly ports: Readonly<Record<string, number>> }): void
   /** Resolves when the host has gone. The process then ends by itself, after time to drain. */

@@ -26,10 +26,15 @@ await runService(
     if (config.greeting === 'throw') throw new TypeError('CANARY in a message')
     const server = createServer({ name: 'workload', logger: log })
     server.app.get('/self', async () => ({ ...tee.self, greeting: config.greeting }))
-    server.app.get('/keys', async () => ({
-      mrsigner: base64UrlOf(await tee.sealingKey('mrsigner')),
-      mrenclave: base64UrlOf(await tee.sealingKey('mrenclave')),
-    }))
+    server.app.get<{ Querystring: { cpuSvn?: string } }>('/keys', async ({ query }) => {
+      const { cpuSvn } = query
+      const older = cpuSvn === undefined ? undefined : await tee.olderSealingKey('mrsigner', cpuSvn)
+      return {
+        mrsigner: base64UrlOf(await tee.sealingKey('mrsigner')),
+        mrenclave: base64UrlOf(await tee.sealingKey('mrenclave')),
+        ...(cpuSvn !== undefined && { older: older === undefined ? 'none' : base64UrlOf(older) }),
+      }
+    })
     const endorsements = createPcsClient({
       baseUrl: config.pcsUrl ?? 'http://127.0.0.1:1',
       clock: systemClock,

@@ -8,7 +8,8 @@ import { answerSchema, type PipeRequest, readMessages, writeMessage } from './pi
 /** What stands in for the CPU, seen from the workload. */
 export interface Host {
   quote(reportData: Uint8Array): Promise<Uint8Array>
-  sealingKey(policy: SealingPolicy): Promise<Uint8Array>
+  /** Without bytes where it gives none: an older version under a runtime that has the current key only, or a newer one. @param cpuSvn hex; the current one unless said */
+  sealingKey(policy: SealingPolicy, cpuSvn?: string): Promise<Uint8Array>
   ready(ports: Readonly<Record<string, number>>): void
   readonly closed: Promise<void>
   close(): void
@@ -66,7 +67,13 @@ export function connectToHost(): Host | undefined {
   return {
     quote: (reportData) =>
       ask((id) => ({ kind: 'quote', id, reportData: base64UrlOf(reportData) })),
-    sealingKey: (policy) => ask((id) => ({ kind: 'sealing-key', id, policy })),
+    sealingKey: (policy, cpuSvn) =>
+      ask((id) => ({
+        kind: 'sealing-key',
+        id,
+        policy,
+        ...(cpuSvn === undefined ? {} : { cpuSvn }),
+      })),
     ready: (ports) => writeMessage(pipe, { kind: 'ready', ports: { ...ports } }),
     closed,
     close: () => pipe.destroy(),

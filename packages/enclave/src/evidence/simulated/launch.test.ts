@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { base64UrlOf } from '@sealward/attestation/bytes'
 import { encodeInitTimeData, parseEvidenceDocument } from '@sealward/attestation/evidence'
-import { createSampleVendor, type SampleVendor } from '@sealward/attestation/sample'
+import { createSampleVendor, type SampleVendor, sampleCpuSvn } from '@sealward/attestation/sample'
 import { verifyBindings, verifySgxEvidence } from '@sealward/attestation/verification'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { systemClock } from '../../effects/index.ts'
@@ -88,6 +88,7 @@ test('a workload is measured, started, quoted, confined and stopped', async () =
     isvSvn: 2,
     configId,
     debug: false,
+    cpuSvn: Buffer.from(sampleCpuSvn).toString('hex'),
     greeting: 'hello',
   })
 
@@ -156,6 +157,24 @@ test('sealing keys outlive the process, and are others for debug, for another pr
   expect(await keysOf({ debug: true })).not.toEqual(before)
   expect(await keysOf({ isvProdId: 8 })).not.toEqual(before)
   expect(await keysOf({ stateFolder: join(state, 'other-host') })).not.toEqual(before)
+})
+
+test('an update of the processor gives other sealing keys, and those of before to whom its host gives them', async () => {
+  const updated = sampleCpuSvn.map((svn, index) => (index === 0 ? svn + 1 : svn))
+  const before = Buffer.from(sampleCpuSvn).toString('hex')
+  const keysOf = async (changes: Partial<LaunchOptions>): Promise<Record<string, string>> => {
+    const enclave = await start(changes)
+    const keys = await ask(enclave, `/keys?cpuSvn=${before}`)
+    await enclave.stop()
+    return keys as Record<string, string>
+  }
+  const then = await keysOf({})
+  const now = await keysOf({ cpuSvn: updated })
+  expect(now['mrsigner']).not.toBe(then['mrsigner'])
+  expect(now['older']).toBe('none')
+  const processor = await keysOf({ cpuSvn: updated, olderSealingKeys: true })
+  expect(processor['mrsigner']).toBe(now['mrsigner'])
+  expect(processor['older']).toBe(then['mrsigner'])
 })
 
 test('a workload that throws when it starts ends early, and its message is not in the log', async () => {

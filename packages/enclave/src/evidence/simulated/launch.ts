@@ -18,12 +18,12 @@ import {
   concat,
   hexOf,
 } from '@sealward/attestation/bytes'
-import type { SampleVendor } from '@sealward/attestation/sample'
+import { type SampleVendor, sampleCpuSvn } from '@sealward/attestation/sample'
 import { evidenceLimits } from '../limits.ts'
 import { hostSecretOf } from './host-secret.ts'
 import { type Measurement, measureTree } from './measure-tree.ts'
 import { type PipeRequest, readMessages, requestSchema, writeMessage } from './pipe.ts'
-import { sealingKeyOf } from './sealing-key.ts'
+import { sealingKeyAt } from './sealing-key.ts'
 
 export interface LaunchOptions {
   /** For logs and problems: `platform`. */
@@ -38,6 +38,10 @@ export interface LaunchOptions {
   readonly vendor: SampleVendor
   readonly initTimeData: Uint8Array
   readonly debug?: boolean
+  /** 16 bytes: the security version of the host's processor; the sample platform's unless said. */
+  readonly cpuSvn?: Uint8Array
+  /** Whether sealing keys of older security versions are given, as a processor does and Gramine does not. */
+  readonly olderSealingKeys?: boolean
   /** Folder for the host secret and for the file with the init-time data; made (mode 0700) where missing. */
   readonly stateFolder: string
   /** The whole environment of the workload. Names that change what Node or the linker load are refused. */
@@ -101,6 +105,7 @@ export class LaunchFailure extends Error {
  */
 export async function launch(options: LaunchOptions): Promise<SimulatedEnclave> {
   const { name, vendor, signerPublicKey, isvProdId, isvSvn, debug = false } = options
+  const { cpuSvn = sampleCpuSvn, olderSealingKeys = false } = options
   const hostSecret = await hostSecretOf(options.stateFolder)
   const folder = await realpath(options.folder)
   const program = await realpath(options.nodePath ?? process.execPath)
@@ -124,8 +129,9 @@ export async function launch(options: LaunchOptions): Promise<SimulatedEnclave> 
 
   const answer = async (request: Exclude<PipeRequest, { kind: 'ready' }>): Promise<Uint8Array> => {
     if (request.kind === 'sealing-key') {
-      const { policy } = request
-      return sealingKeyOf({ hostSecret, policy, mrEnclave, mrSigner, isvProdId, debug })
+      const enclave = { mrEnclave, mrSigner, isvProdId, debug }
+      const host = { hostSecret, ...enclave, cpuSvn, olderSealingKeys }
+      return sealingKeyAt(host, request.policy, request.cpuSvn)
     }
     const reportData = bytesOfBase64Url(request.reportData)
     if (reportData?.length !== 64) throw new RangeError('report data is 64 bytes')
@@ -137,6 +143,7 @@ export async function launch(options: LaunchOptions): Promise<SimulatedEnclave> 
       configId,
       debug,
       reportData,
+      cpuSvn,
     })
   }
   const ready = new Promise<Readonly<Record<string, number>>>((resolve) => {

@@ -16,7 +16,13 @@ const id = z.int().min(1).max(Number.MAX_SAFE_INTEGER)
 /** From the workload to the host. */
 export type PipeRequest =
   | { readonly kind: 'quote'; readonly id: number; readonly reportData: string }
-  | { readonly kind: 'sealing-key'; readonly id: number; readonly policy: SealingPolicy }
+  | {
+      readonly kind: 'sealing-key'
+      readonly id: number
+      readonly policy: SealingPolicy
+      /** Hex; of the current one unless said. */
+      readonly cpuSvn?: string | undefined
+    }
   | { readonly kind: 'ready'; readonly ports: Readonly<Record<string, number>> }
 
 /** From the host to the workload. */
@@ -26,7 +32,15 @@ export type PipeAnswer =
 
 export const requestSchema: z.ZodType<PipeRequest> = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('quote'), id, reportData: bytes }),
-  z.strictObject({ kind: z.literal('sealing-key'), id, policy: z.enum(['mrsigner', 'mrenclave']) }),
+  z.strictObject({
+    kind: z.literal('sealing-key'),
+    id,
+    policy: z.enum(['mrsigner', 'mrenclave']),
+    cpuSvn: z
+      .string()
+      .regex(/^[0-9a-f]{32}$/)
+      .optional(),
+  }),
   z.strictObject({
     kind: z.literal('ready'),
     ports: z.record(z.string().regex(/^[a-z][a-z0-9-]{0,31}$/), z.int().min(1).max(65535)),

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { concat } from '@sealward/attestation/bytes'
-import type { SampleVendor } from '@sealward/attestation/sample'
+import { type SampleVendor, sampleCpuSvn } from '@sealward/attestation/sample'
 import { teeOf } from '../open-tee.ts'
 import type { Tee } from '../tee.ts'
-import { sealingKeyOf } from './sealing-key.ts'
+import { sealingKeyAt } from './sealing-key.ts'
 
 export interface SampleTeeOptions {
   readonly vendor: SampleVendor
@@ -16,6 +16,9 @@ export interface SampleTeeOptions {
   readonly debug?: boolean
   /** 32 bytes from which sealing keys come. */
   readonly hostSecret: Uint8Array
+  /** See {@link LaunchOptions}. */
+  readonly cpuSvn?: Uint8Array
+  readonly olderSealingKeys?: boolean
 }
 
 /**
@@ -25,17 +28,28 @@ export interface SampleTeeOptions {
  */
 export async function createSampleTee(options: SampleTeeOptions): Promise<Tee> {
   const { vendor, mrEnclave, mrSigner, isvProdId, isvSvn, hostSecret, debug = false } = options
+  const { cpuSvn = sampleCpuSvn, olderSealingKeys = false } = options
   const configId = concat(
     createHash('sha256').update(options.initTimeData).digest(),
     new Uint8Array(32),
   )
+  const enclave = { mrEnclave, mrSigner, isvProdId, debug }
+  const host = { hostSecret, ...enclave, cpuSvn, olderSealingKeys }
   const closed = Promise.withResolvers<void>()
   const tee = await teeOf(
     {
       quote: (reportData) =>
-        vendor.quote({ mrEnclave, mrSigner, isvProdId, isvSvn, configId, debug, reportData }),
-      sealingKey: async (policy) =>
-        sealingKeyOf({ hostSecret, policy, mrEnclave, mrSigner, isvProdId, debug }),
+        vendor.quote({
+          mrEnclave,
+          mrSigner,
+          isvProdId,
+          isvSvn,
+          configId,
+          debug,
+          reportData,
+          cpuSvn,
+        }),
+      sealingKey: async (policy, asked) => sealingKeyAt(host, policy, asked),
       ready: () => {},
       closed: closed.promise,
       close: () => closed.resolve(),

@@ -1,5 +1,5 @@
 import { hkdfSync } from 'node:crypto'
-import { concat, utf8Of } from '@sealward/attestation/bytes'
+import { bytesOfHex, concat, equalBytes, utf8Of } from '@sealward/attestation/bytes'
 import type { SealingPolicy } from '../tee.ts'
 
 /** What a sealing key depends on, as EGETKEY has it. */
@@ -13,6 +13,8 @@ export interface SealingKeyInput {
   readonly isvProdId: number
   /** An enclave whose memory can be read gets other keys than one whose memory cannot. */
   readonly debug: boolean
+  /** 16 bytes: the security version of the processor. Every update of it gives another key. */
+  readonly cpuSvn: Uint8Array
 }
 
 /**
@@ -24,10 +26,41 @@ export function sealingKeyOf(input: SealingKeyInput): Uint8Array {
   const product = new Uint8Array(2)
   new DataView(product.buffer).setUint16(0, input.isvProdId)
   const info = concat(
-    utf8Of(`sealward simulated sealing key 1 ${input.policy} `),
+    utf8Of(`sealward simulated sealing key 2 ${input.policy} `),
     input.policy === 'mrsigner' ? input.mrSigner : input.mrEnclave,
     product,
     Uint8Array.of(input.debug ? 1 : 0),
+    input.cpuSvn,
   )
   return new Uint8Array(hkdfSync('sha256', input.hostSecret, new Uint8Array(0), info, 32))
+}
+
+/** A host as far as sealing keys go. */
+export interface SealingHost extends Omit<SealingKeyInput, 'policy'> {
+  /** Whether it gives keys of older security versions, as a processor does and Gramine does not. */
+  readonly olderSealingKeys: boolean
+}
+
+/**
+ * What a host answers who asks for a sealing key.
+ *
+ * @param asked - hex; the current security version unless said.
+ * @returns no bytes for one that it does not give.
+ */
+export function sealingKeyAt(
+  host: SealingHost,
+  policy: SealingPolicy,
+  asked: string | undefined,
+): Uint8Array {
+  const cpuSvn = asked === undefined ? host.cpuSvn : (bytesOfHex(asked) ?? new Uint8Array())
+  const isGiven =
+    equalBytes(cpuSvn, host.cpuSvn) || (host.olderSealingKeys && isReached(cpuSvn, host.cpuSvn))
+  return isGiven ? sealingKeyOf({ ...host, policy, cpuSvn }) : new Uint8Array()
+}
+
+/** A processor derives what one could whose security version was older in every component, or the same. */
+function isReached(asked: Uint8Array, current: Uint8Array): boolean {
+  return (
+    asked.length === current.length && asked.every((svn, index) => svn <= (current[index] ?? 0))
+  )
 }

@@ -1,0 +1,209 @@
+/**
+ * A secret of a TEE that outlives its process, and the updates of its machine.
+ *
+ * A sealing key depends on the security version of the processor: after an update of microcode or firmware
+ * the TEE has another one. A processor still derives the old ones; a runtime may not let anybody ask (Gramine
+ * gives the current key only). So the secret is not the sealing key: it is drawn once, and kept in several
+ * wraps, of which any one opens it.
+ *
+ * @see docs/spec/local-secrets.md
+ * @see gramineproject/gramine issue 855
+ * @module
+ */
+
+import { createHash, hkdfSync } from 'node:crypto'
+import { ok, type Problem, type Result, refuse, utf8Of } from '@sealward/attestation/bytes'
+import { type Random, systemRandom } from '../effects/index.ts'
+import type { SealingPolicy, Tee } from '../evidence/index.ts'
+import { createSealer, type MasterKey } from '../sealing/index.ts'
+import type { SecretPlace } from './place.ts'
+import { encodeWraps, parseWraps, type SecretWrap } from './secret-wraps.ts'
+
+/** A key beside the TEE's own under which the secret is wrapped, such as one that a key broker releases. */
+export interface WrappingKey {
+  /** Lower case: `key-broker`. */
+  readonly by: string
+  readonly key: MasterKey
+}
+
+export interface LocalSecretOptions {
+  /** Of the secret: part of what it is sealed for. */
+  readonly name: string
+  readonly place: SecretPlace
+  readonly tee: Pick<Tee, 'self' | 'sealingKey' | 'olderSealingKey' | 'initTimeData'>
+  /** Which code may open it: all of one publisher and product, or this very code. */
+  readonly policy: SealingPolicy
+  readonly others?: readonly WrappingKey[]
+  /** Whether one is drawn where none is. Not where data waits that needs it: a new secret would open none of it. */
+  readonly mayDraw: boolean
+  readonly random?: Random
+}
+
+export interface LocalSecret {
+  /** 32 bytes. */
+  readonly secret: Uint8Array
+  /** Whose wrap opened it; `drawn` the first time. */
+  readonly openedBy: string
+  /** Whether the wraps were written anew: the machine was updated, or a key came that was not there before. */
+  readonly isResealed: boolean
+  /** What is kept now: `tee`, `key-broker`. */
+  readonly wraps: readonly string[]
+}
+
+/**
+ * `local-secret-missing`: there is none where one is needed. `local-secret-malformed`: what is there is not a
+ * file of wraps. `local-secret-refused`: no wrap opens.
+ */
+export type LocalSecretCode =
+  | 'local-secret-missing'
+  | 'local-secret-malformed'
+  | 'local-secret-refused'
+
+/**
+ * Opens the secret by whichever wrap opens, and seals it again under every key that is here: the TEE's of
+ * now takes the place of those of older security versions, before those are refused.
+ *
+ * @returns the secret, or one of {@link LocalSecretCode}: never a new one in the place of one that is there.
+ */
+export async function openLocalSecret(
+  options: LocalSecretOptions,
+): Promise<Result<LocalSecret, Problem<LocalSecretCode>>> {
+  const { mayDraw, name, place, random = systemRandom } = options
+  const keys = await currentKeys(options)
+  const found = await place.read()
+  if (found === undefined) {
+    if (!mayDraw) {
+      return refuse(
+        'local-secret-missing',
+        name,
+        'There is data that a secret of this machine sealed, and the secret is not here. Bring its file back, or the key of a broker that wraps it.',
+      )
+    }
+    const secret = random.bytes(secretBytes)
+    const wraps = keys.map((key) => wrapUnder(key, name, secret, random))
+    // Of two that start together the second opens what the first has drawn.
+    return (await place.create(encodeWraps(wraps)))
+      ? ok({ secret, openedBy: 'drawn', isResealed: false, wraps: wraps.map(({ by }) => by) })
+      : openLocalSecret({ ...options, mayDraw: false })
+  }
+  const parsed = parseWraps(found)
+  if (!parsed.ok) {
+    return refuse('local-secret-malformed', name, 'The file of the secret is not one of wraps.')
+  }
+  const opened = await openAny(options, keys, parsed.value)
+  if (opened === undefined) return notOpened(options, parsed.value)
+  const { secret, by } = opened
+
+  const next = withCurrent(parsed.value, keys, name, secret, random)
+  const isResealed = next !== undefined
+  if (next !== undefined) await place.replace(encodeWraps(next))
+  const wraps = (next ?? parsed.value).map((one) => one.by)
+  return ok({ secret, openedBy: by, isResealed, wraps })
+}
+
+/** Whether the secret would outlive an update of the machine under a runtime that gives the current key only. */
+export function outlivesUpdate({ wraps }: Pick<LocalSecret, 'wraps'>): boolean {
+  return wraps.some((by) => by !== teeName)
+}
+
+const secretBytes = 32
+const teeName = 'tee'
+
+interface NamedKey extends WrappingKey {
+  readonly cpuSvn?: string
+}
+
+async function currentKeys(options: LocalSecretOptions): Promise<readonly NamedKey[]> {
+  const { others = [], policy, tee } = options
+  if (others.some(({ by }) => by === teeName)) throw new RangeError('that is the name of the TEE')
+  const { cpuSvn } = tee.self
+  const own = { by: teeName, cpuSvn, key: boundTo(options, await tee.sealingKey(policy)) }
+  return [own, ...others]
+}
+
+/** A sealing key says who published the code, not how it was configured. */
+function boundTo({ policy, tee }: LocalSecretOptions, sealingKey: Uint8Array): MasterKey {
+  const { deployment, role } = tee.initTimeData
+  const salt = createHash('sha256')
+    .update(JSON.stringify([policy, deployment, role]))
+    .digest()
+  const info = utf8Of('sealward local secret 1')
+  return new Uint8Array(hkdfSync('sha256', sealingKey, salt, info, 32)) as MasterKey
+}
+
+function addressOf(name: string) {
+  return { type: 'local-secret', id: name, version: 0 }
+}
+
+function wrapUnder(
+  { key, ...named }: NamedKey,
+  name: string,
+  secret: Uint8Array,
+  random: Random,
+): SecretWrap {
+  return { ...named, sealed: createSealer(key, { random }).seal(addressOf(name), secret) }
+}
+
+function openUnder(key: MasterKey, name: string, wrap: SecretWrap): Uint8Array | undefined {
+  const opened = createSealer(key).open(addressOf(name), wrap.sealed)
+  return opened.ok && opened.value.length === secretBytes ? opened.value : undefined
+}
+
+async function openAny(
+  options: LocalSecretOptions,
+  keys: readonly NamedKey[],
+  wraps: readonly SecretWrap[],
+): Promise<{ readonly secret: Uint8Array; readonly by: string } | undefined> {
+  const { name, policy, tee } = options
+  for (const wrap of wraps) {
+    for (const { by, key } of keys) {
+      const secret = by === wrap.by ? openUnder(key, name, wrap) : undefined
+      if (secret !== undefined) return { secret, by }
+    }
+  }
+  for (const wrap of wraps) {
+    if (wrap.by !== teeName || wrap.cpuSvn === undefined) continue
+    const older = await tee.olderSealingKey(policy, wrap.cpuSvn)
+    const secret = older && openUnder(boundTo(options, older), name, wrap)
+    if (secret !== undefined) return { secret, by: teeName }
+  }
+  return undefined
+}
+
+/**
+ * One wrap for each key that is here, and those of keys that are not; `undefined` where that is what is there.
+ * Of the TEE's only the one of now stays: an older security version is one in which a flaw was found.
+ */
+function withCurrent(
+  wraps: readonly SecretWrap[],
+  keys: readonly NamedKey[],
+  name: string,
+  secret: Uint8Array,
+  random: Random,
+): readonly SecretWrap[] | undefined {
+  const isOpen = (key: NamedKey): SecretWrap | undefined =>
+    wraps.find((wrap) => wrap.by === key.by && openUnder(key.key, name, wrap) !== undefined)
+  const away = wraps.filter(({ by }) => by !== teeName && !keys.some((key) => key.by === by))
+  const next = [...keys.map((key) => isOpen(key) ?? wrapUnder(key, name, secret, random)), ...away]
+  return next.length === wraps.length && next.every((wrap) => wraps.includes(wrap))
+    ? undefined
+    : next
+}
+
+function notOpened(
+  { name, tee }: LocalSecretOptions,
+  wraps: readonly SecretWrap[],
+): Result<never, Problem<LocalSecretCode>> {
+  const then = wraps.find(({ by }) => by === teeName)?.cpuSvn
+  const now = tee.self.cpuSvn
+  const others = wraps.map(({ by }) => by).filter((by) => by !== teeName)
+  const why =
+    then === undefined || then === now
+      ? 'It was sealed by other code, for another deployment or on another machine.'
+      : `It was sealed when the processor had the security version ${then}; now it has ${now}, and gives no key of before.`
+  const out =
+    others.length === 0
+      ? 'Nothing else wraps it.'
+      : `It is wrapped for ${others.join(', ')} too, whose key is not here.`
+  return refuse('local-secret-refused', name, `No wrap of the secret opens. ${why} ${out}`)
+}
