@@ -15,17 +15,22 @@ import {
   decodeRequestStream,
   encodeResponse,
   encodeResponseStream,
-  type RequestHead,
   requestMediaType,
   responseMediaType,
-  type Streamed,
+  type SealedExchange,
   sealChunkedResponse,
   sealResponse,
 } from '@sealward/attestation/channel'
 import type { EvidenceDocument } from '@sealward/attestation/evidence'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Random } from '../effects/index.ts'
-import { answerInside, refusalInside, refusedInside } from './answer-inside.ts'
+import {
+  answerInside,
+  type InnerAnswer,
+  type RefusedInside,
+  refusalInside,
+  refusedInside,
+} from './answer-inside.ts'
 import { arriving, leaving } from './arriving.ts'
 import { bodyWithin, createBudget, overloaded } from './body.ts'
 import type { ChannelKeys } from './channel-keys.ts'
@@ -34,6 +39,7 @@ import {
   lingerSecondsMax,
   type SealedHttpLimits,
   sealedHttpLimits,
+  shortBytesMax,
 } from './limits.ts'
 import { type SealedHttpCode, type SealedHttpProblem, sendRefusal } from './problems.ts'
 import { streamInside } from './stream-inside.ts'
@@ -101,16 +107,14 @@ export function addSealedRoutes(server: FastifyInstance, options: SealedRoutesOp
   })
 
   async function received(payload: Readable): Promise<Received> {
-    const within = AbortSignal.timeout(limits.requestSecondsMax * 1000)
-    const giveUp = (): unknown => payload.destroy()
-    within.addEventListener('abort', giveUp)
+    const late = setTimeout(() => payload.destroy(), limits.requestSecondsMax * 1000)
     try {
       return new Received(await bodyWithin(held, arriving(payload, limits), limits.requestBytesMax))
     } catch (error) {
       if (error instanceof ChannelError) return new Received(error.problem)
       throw error
     } finally {
-      within.removeEventListener('abort', giveUp)
+      clearTimeout(late)
     }
   }
 
@@ -137,38 +141,62 @@ export function addSealedRoutes(server: FastifyInstance, options: SealedRoutesOp
     const opened = await keys.open(message)
     if (!opened.ok) return sendRefusal(reply, publicProblem(opened.problem))
     const { exchange, request } = opened.value
-    const decoded = decodeRequest(request)
-    const answer = decoded.ok
-      ? (refusalInside(inner, decoded.value, limits) ?? (await answerInside(inner, decoded.value)))
-      : refusedInside(400, { ...decoded.problem, code: 'malformed' })
-    const response = encodeResponse(answer)
+    const { head, body } = await answerTo(request, reply)
+    const response = encodeResponse({ ...head, body: await gathered(body) })
     return sealedReply(reply, responseMediaType).send(
       Buffer.from(await sealResponse({ exchange, response, random })),
     )
+  }
+
+  /** The inner routes' answer to a request that is there as a whole. */
+  async function answerTo(
+    request: Uint8Array,
+    reply: FastifyReply,
+  ): Promise<InnerAnswer | RefusedInside> {
+    const decoded = decodeRequest(request)
+    if (!decoded.ok) return refusedInside(400, { ...decoded.problem, code: 'malformed' })
+    const refusal = refusalInside(inner, decoded.value, limits)
+    return refusal ?? (await answerInside(inner, decoded.value, reply.raw))
   }
 
   async function answerStream(
     message: IncomingMessage,
     reply: FastifyReply,
   ): Promise<FastifyReply> {
-    reply.raw.once('close', () => throwAwayTheRest(message))
+    const lingerMs = Math.min(lingerSecondsMax, limits.idleSecondsMax) * 1000
+    reply.raw.once('close', () => throwAwayTheRest(message, lingerMs))
     if (streams >= limits.streamsAtOnceMax) return sendRefusal(reply, tryAgain)
     streams += 1
     const ended = new AbortController()
-    const end = (): void => ended.abort()
-    const tooLong = setTimeout(end, limits.streamSecondsMax * 1000)
+    const tooLong = setTimeout(() => ended.abort(), limits.streamSecondsMax * 1000)
     reply.raw.once('close', () => {
       streams -= 1
       clearTimeout(tooLong)
-      end()
+      if (!reply.raw.writableFinished) ended.abort()
     })
+    const isShort = Number(message.headers['content-length']) <= shortBytesMax
     try {
-      return await answerOpened(message, reply, ended.signal)
+      return isShort
+        ? await answerShort(message, reply)
+        : await answerOpened(message, reply, ended.signal)
     } catch (error) {
       // The request broke off, or a part of it does not open.
       if (error instanceof ChannelError) return sendRefusal(reply, brokenOff(error.problem))
       if (ended.signal.aborted) return sendRefusal(reply, tooSlow)
       throw error
+    }
+  }
+
+  async function answerShort(message: IncomingMessage, reply: FastifyReply): Promise<FastifyReply> {
+    const body = await bodyWithin(held, arriving(message, limits), shortBytesMax)
+    if (body === overloaded) return sendRefusal(reply, tryAgain)
+    try {
+      const opened = await keys.openChunked(body, { bytesMax: shortBytesMax })
+      if (!opened.ok) return sendRefusal(reply, publicProblem(opened.problem))
+      const { exchange, request } = opened.value
+      return await sendChunked(reply, exchange, await answerTo(await gathered(request), reply))
+    } finally {
+      held.give(body.length)
     }
   }
 
@@ -185,29 +213,42 @@ export function addSealedRoutes(server: FastifyInstance, options: SealedRoutesOp
     if (!decoded.ok && !decoded.problem.code.startsWith('bhttp-')) {
       return sendRefusal(reply, brokenOff(decoded.problem))
     }
-    const response = decoded.ok
-      ? await responseTo(decoded.value, ended)
-      : encodeResponse(refusedInside(400, { ...decoded.problem, code: 'malformed' }))
+    const answer = decoded.ok
+      ? (refusalInside(inner, decoded.value, limits) ??
+        (await streamInside(inner, decoded.value, decoded.value.body, ended)))
+      : refusedInside(400, { ...decoded.problem, code: 'malformed' })
+    return sendChunked(reply, exchange, answer)
+  }
+
+  async function sendChunked(
+    reply: FastifyReply,
+    exchange: SealedExchange<'chunked'>,
+    { body, contentLength, head }: InnerAnswer | RefusedInside,
+  ): Promise<FastifyReply> {
+    const isShort = contentLength !== undefined && contentLength <= shortBytesMax
+    const response = isShort
+      ? encodeResponse({ ...head, body: await gathered(body) })
+      : encodeResponseStream(head, body, contentLength === undefined ? {} : { contentLength })
     const sealed = await sealChunkedResponse({ exchange, response, random })
+    const answered = sealedReply(reply, chunkedResponseMediaType)
+    if (isShort) return answered.send(Buffer.from(await gathered(sealed)))
     const taken = leaving(sealed, limits.idleSecondsMax, () => reply.raw.destroy())
     return (
-      sealedReply(reply, chunkedResponseMediaType)
+      answered
         .header('incremental', '?1')
         // What nginx is told the same by.
         .header('x-accel-buffering', 'no')
         .send(Readable.from(taken, { objectMode: false, highWaterMark: 65_536 }))
     )
   }
+}
 
-  async function responseTo(
-    request: Streamed<RequestHead>,
-    ended: AbortSignal,
-  ): Promise<Uint8Array | AsyncIterable<Uint8Array>> {
-    const refusal = refusalInside(inner, request, limits)
-    if (refusal !== undefined) return encodeResponse(refusal)
-    const { head, body, contentLength } = await streamInside(inner, request, request.body, ended)
-    return encodeResponseStream(head, body, contentLength === undefined ? {} : { contentLength })
-  }
+async function gathered(pieces: AsyncIterable<Uint8Array> | Uint8Array): Promise<Uint8Array> {
+  if (pieces instanceof Uint8Array) return pieces
+  const parts: Uint8Array[] = []
+  for await (const piece of pieces) parts.push(piece)
+  const [only, ...more] = parts
+  return more.length === 0 ? (only ?? new Uint8Array()) : Buffer.concat(parts)
 }
 
 /** A body that was taken as a whole, or why it was not. */
@@ -226,9 +267,9 @@ function sealedReply(reply: FastifyReply, mediaType: string): FastifyReply {
 }
 
 /** Whoever is still sending reads no answer before they are done, unless they are let finish. */
-function throwAwayTheRest(message: IncomingMessage): void {
+function throwAwayTheRest(message: IncomingMessage, lingerMs: number): void {
   if (message.complete || message.destroyed) return
-  const patience = setTimeout(() => message.destroy(), lingerSecondsMax * 1000)
+  const patience = setTimeout(() => message.destroy(), lingerMs)
   message.once('close', () => clearTimeout(patience))
   message.resume()
 }

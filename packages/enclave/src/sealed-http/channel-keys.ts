@@ -50,7 +50,7 @@ export interface ChannelKeys {
   open(message: Uint8Array): Promise<Result<OpenedRequest, OhttpProblem | MemoryUnavailable>>
   /** Opens a message in chunks as it comes, once among all replicas. */
   openChunked(
-    message: AsyncIterable<Uint8Array>,
+    message: Uint8Array | AsyncIterable<Uint8Array>,
     options: { readonly bytesMax: number },
   ): Promise<Result<OpenedStream, OhttpProblem | MemoryUnavailable>>
   close(): Promise<void>
@@ -162,7 +162,8 @@ export async function createChannelKeys(deps: {
       return replay.refused() ?? opened
     },
     async openChunked(message, { bytesMax }) {
-      const start = await startOf(message)
+      const isWhole = message instanceof Uint8Array
+      const start = isWhole ? ok({ bytes: message, whole: message }) : await startOf(message)
       if (!start.ok) return start
       const key = await lookUp(start.value.bytes)
       if (!key.ok) return key

@@ -22,10 +22,10 @@ export async function sealInChunks(
   path: string,
   body?: AsyncIterable<Uint8Array> | Uint8Array,
   headers: readonly Field[] = [['content-type', 'application/octet-stream']],
+  method: string = body === undefined ? 'GET' : 'POST',
 ): Promise<Asked> {
   const [config] = await configsOf(at.keys)
   if (config === undefined) throw new Error('no key to seal to')
-  const method = body === undefined ? 'GET' : 'POST'
   const head = { method, scheme: 'https', authority: '', path, headers }
   const request = encodeRequestStream(head, body ?? new Uint8Array())
   const sealed = await sealChunkedRequest({ config, request, random, chunkBytes: 65_536 })
@@ -62,6 +62,22 @@ export function postInChunks(
     duplex: 'half',
     ...(signal && { signal }),
   } as RequestInit)
+}
+
+/** As a client sends what is short: all of it, with its length. */
+export async function postWhole(
+  at: { readonly url: string },
+  message: AsyncIterable<Uint8Array>,
+  signal?: AbortSignal,
+): Promise<Response> {
+  const parts: Uint8Array[] = []
+  for await (const part of message) parts.push(part)
+  return fetch(`${at.url}/sealed`, {
+    method: 'POST',
+    headers: { 'content-type': 'message/ohttp-chunked-req' },
+    body: Buffer.concat(parts),
+    ...(signal && { signal }),
+  })
 }
 
 export async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {

@@ -1,16 +1,9 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { duplexPair, pipeline, Readable } from 'node:stream'
-import type { Field, RequestHead, ResponseHead } from '@sealward/attestation/channel'
+import type { Field, RequestHead } from '@sealward/attestation/channel'
 import type { FastifyInstance } from 'fastify'
-import { fieldsOf, headersOf } from './fields.ts'
-
-/** An answer of the inner routes, of which the head is there. */
-export interface StreamedAnswer {
-  readonly head: ResponseHead
-  /** Where the routes say it beforehand. */
-  readonly contentLength?: number
-  readonly body: Readable
-}
+import { type InnerAnswer, innerAnswer } from './answer-inside.ts'
+import { headersOf } from './fields.ts'
 
 /**
  * Has the inner routes answer a request whose body is still on its way, over a connection in memory: either side
@@ -25,7 +18,7 @@ export async function streamInside(
   { headers, method, path }: RequestHead,
   body: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
-): Promise<StreamedAnswer> {
+): Promise<InnerAnswer> {
   const pieces = body[Symbol.asyncIterator]()
   const first = await pieces.next()
   const request = httpRequest({
@@ -49,13 +42,9 @@ export async function streamInside(
     pipeline(Readable.from(sent, { objectMode: false }), request, () => {})
   }
   const response = await answered
-  const length = Number(response.headers['content-length'] ?? Number.NaN)
-  const hasBody = method !== 'HEAD' && response.statusCode !== 204 && response.statusCode !== 304
-  return {
-    head: { status: response.statusCode ?? 500, headers: fieldsOf(pairsOf(response.rawHeaders)) },
-    ...(hasBody && Number.isSafeInteger(length) && { contentLength: length }),
-    body: response,
-  }
+  const { rawHeaders, statusCode = 500 } = response
+  const length = response.headers['content-length']
+  return innerAnswer(method, statusCode, pairsOf(rawHeaders), length, response)
 }
 
 async function* whole(

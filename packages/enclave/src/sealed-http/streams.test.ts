@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { ChannelError } from '@sealward/attestation/channel'
 import type { FastifyInstance } from 'fastify'
 import { afterEach, expect, test } from 'vitest'
-import { postInChunks, sealInChunks, textOf } from './chunked-client.fixtures.ts'
+import { postInChunks, postWhole, sealInChunks, textOf } from './chunked-client.fixtures.ts'
 import { type Replica, refusalOf, startReplica } from './sealed-server.fixtures.ts'
 
 const replicas: Replica[] = []
@@ -71,8 +71,8 @@ function streamingRoutes(inner: FastifyInstance, seen: Seen): void {
     request.raw.once('close', () => seen.closed.push('progress'))
     return reply.type('text/event-stream').send(Readable.from(pieces()))
   })
-  inner.get('/forever', async (request, reply) => {
-    request.raw.socket.once('close', () => seen.closed.push('forever'))
+  inner.get('/forever', async (_request, reply) => {
+    reply.raw.once('close', () => seen.closed.push('forever'))
     const pieces = async function* () {
       yield 'data: first\n\n'
       await new Promise(() => {})
@@ -84,6 +84,14 @@ function streamingRoutes(inner: FastifyInstance, seen: Seen): void {
     { onRequest: async (_request, reply) => reply.code(401).send({ who: 'nobody' }) },
     async () => ({ reached: true }),
   )
+  inner.get('/dies-later', async (_request, reply) => {
+    const pieces = async function* () {
+      yield 'data: first\n\n'
+      await sleep(20)
+      throw new Error('in its middle')
+    }
+    return reply.type('text/event-stream').send(Readable.from(pieces()))
+  })
   inner.get('/dies', async (_request, reply) => {
     reply.raw.destroy()
     return reply
@@ -129,10 +137,15 @@ test('a request without a body, and a route that is not there, are as they are e
   expect(await brew.open(await postInChunks(at, brew.message))).toMatchObject({ status: 400 })
 })
 
-test('progress comes as it is made', async () => {
+const ways = [
+  ['as it is sealed', postInChunks],
+  ['as a whole', postWhole],
+] as const
+
+test.each(ways)('asked %s: progress comes as it is made', async (_, send) => {
   const { at } = await started()
   const { message, open } = await sealInChunks(at, '/progress')
-  const answer = await postInChunks(at, message)
+  const answer = await send(at, message)
   expect(answer.headers.get('x-accel-buffering')).toBe('no')
   expect(answer.headers.get('cache-control')).toBe('no-store, no-transform')
   const began = performance.now()
@@ -142,6 +155,37 @@ test('progress comes as it is made', async () => {
   expect(came.map(([text]) => text.trim())).toEqual(['data: 1', 'data: 2', 'data: 3'])
   expect((came[2]?.[1] ?? 0) - (came[0]?.[1] ?? 0)).toBeGreaterThan(120)
 })
+
+test.each(ways)('asked %s: the head of an answer alone is an answer', async (_, send) => {
+  const { at } = await started()
+  const { message, open } = await sealInChunks(at, '/hello', undefined, [], 'HEAD')
+  const response = await open(await send(at, message))
+  expect([response.status, await textOf(response.body)]).toEqual([200, ''])
+  expect(response.headers).toContainEqual(['x-inner', 'yes'])
+})
+
+test('a short upload that is cut never reaches a route', async () => {
+  const { at } = await started()
+  const { message } = await sealInChunks(at, '/digest', randomBytes(200_000))
+  const parts: Uint8Array[] = []
+  for await (const part of message) parts.push(part)
+  for (const cut of [1, 20, 100_000, 190_000]) {
+    const whole = Buffer.concat(parts)
+    const answer = postWhole(at, piecesOf(whole.subarray(0, whole.length - cut)))
+    const [status, code] = await refusalOf(await answer)
+    // The second time its beginning is known already.
+    expect([
+      [400, 'truncated'],
+      [400, 'malformed'],
+      [409, 'replayed'],
+    ]).toContainEqual([status, code])
+  }
+  expect(at.reached).toEqual([])
+})
+
+async function* piecesOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes
+}
 
 test('an upload that is cut gives the route an error, not half a body', async () => {
   const { at, seen } = await started()
@@ -222,38 +266,52 @@ test('a route that says no before the body has come is heard', async () => {
   expect([response.status, await textOf(response.body)]).toEqual([401, '{"who":"nobody"}'])
 })
 
-test('a client that leaves in the middle of an answer ends the route', async () => {
-  const { at, seen } = await started()
-  const { message, open } = await sealInChunks(at, '/forever')
-  const leaving = new AbortController()
-  const response = await open(await postInChunks(at, message, leaving.signal))
-  const first = await response.body[Symbol.asyncIterator]().next()
-  expect(Buffer.from(first.value ?? []).toString()).toContain('first')
-  leaving.abort()
-  await until(() => seen.closed.length > 0)
-  expect(seen.closed).toEqual(['forever'])
-})
+test.each(ways)(
+  'asked %s: a client that leaves in the middle of an answer ends the route',
+  async (_, send) => {
+    const { at, seen } = await started()
+    const { message, open } = await sealInChunks(at, '/forever')
+    const leaving = new AbortController()
+    const response = await open(await send(at, message, leaving.signal))
+    const first = await response.body[Symbol.asyncIterator]().next()
+    expect(Buffer.from(first.value ?? []).toString()).toContain('first')
+    leaving.abort()
+    await until(() => seen.closed.length > 0)
+    expect(seen.closed).toEqual(['forever'])
+  },
+)
 
-test('a route that dies in its answer is never taken for one that has ended', async () => {
-  const { at } = await started()
-  const { message } = await sealInChunks(at, '/dies')
-  const answer = await postInChunks(at, message).then(
-    ({ status }) => status,
-    () => 'broken',
-  )
-  expect([500, 'broken']).toContain(answer)
-})
+test.each(ways)(
+  'asked %s: a route that dies is never taken for one that has answered',
+  async (_, send) => {
+    const { at } = await started()
+    for (const path of ['/dies', '/dies-later']) {
+      const { message, open } = await sealInChunks(at, path)
+      const answered = await send(at, message)
+        .then(open)
+        .then(({ body }) => textOf(body))
+        .then(
+          () => 'answered',
+          () => 'broken',
+        )
+      expect([path, answered]).toEqual([path, 'broken'])
+    }
+  },
+)
 
-test('a reader that stops reading holds the route back, and is given up in time', async () => {
-  const { at, seen } = await started({ limits: { idleSecondsMax: 0.5 } })
-  const total = 200_000_000
-  const { message } = await sealInChunks(at, `/zeros/${total}`)
-  const answer = await postInChunks(at, message)
-  expect(answer.status).toBe(200)
-  await until(() => seen.closed.length > 0)
-  expect(seen.bytes.length * 65_536).toBeLessThan(total / 4)
-  await answer.body?.cancel().catch(() => {})
-})
+test.each(ways)(
+  'asked %s: a reader that stops reading holds the route back, and is given up in time',
+  async (_, send) => {
+    const { at, seen } = await started({ limits: { idleSecondsMax: 0.5 } })
+    const total = 200_000_000
+    const { message } = await sealInChunks(at, `/zeros/${total}`)
+    const answer = await send(at, message)
+    expect(answer.status).toBe(200)
+    await until(() => seen.closed.length > 0)
+    expect(seen.bytes.length * 65_536).toBeLessThan(total / 4)
+    await answer.body?.cancel().catch(() => {})
+  },
+)
 
 test('a sender that drips is cut off, and one that takes its time is not', async () => {
   const { at, seen } = await started({
