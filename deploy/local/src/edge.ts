@@ -10,7 +10,7 @@ export interface Edge {
   /** `http://localhost:<port>`: what the browser sees, and so part of every issuer. */
   readonly origin: string
   /** Where a path's requests go: `/platform/evidence` to `<url>/evidence`. */
-  route(prefix: '/attestation' | '/platform', url: string): void
+  route(prefix: '/attestation' | '/key-broker' | '/platform', url: string): void
   answerIdentity(provider: IdentityProvider): void
   /** What `/config.json` says; until it is set, and `/healthz` with it, the edge answers 503. */
   publish(configuration: object): void

@@ -11,8 +11,9 @@ import { sha256Hex } from './secrets.ts'
 import type { Announce, Tampering } from './stack-options.ts'
 import type { Undo } from './undo.ts'
 
-/** The three services that run in a (simulated) TEE. */
+/** The services that run in a (simulated) TEE. */
 export interface Enclaves {
+  readonly keyBroker: SimulatedEnclave
   readonly platform: SimulatedEnclave
   readonly cacheGateway: SimulatedEnclave
   readonly diagnostics: SimulatedEnclave
@@ -41,11 +42,18 @@ export interface EnclavesOptions {
     readonly identity: string
     readonly database: string
     readonly redis: string | undefined
+    /** What keys are called. */
+    readonly keyBroker: string
   }
+  /** Makes keys at the broker's listener for people, and encrypts the model: which file diagnostics is to serve. */
+  readonly prepareKeys: (brokerUrl: string) => Promise<string>
+  /** The model as it was made. */
+  readonly plainModelFile: string
 }
 
 /**
- * Launches gateway and provider side by side, then the platform, whose measured configuration names theirs.
+ * Launches the key broker, has this deployment's keys made there, then gateway and provider side by side, then the
+ * platform. Whose measured configuration names others is measured after them.
  *
  * @throws LaunchFailure as `launch` does.
  */
@@ -59,8 +67,9 @@ export async function startEnclaves(options: EnclavesOptions): Promise<Enclaves>
     role: MeasuredService,
     configIds: ConfigIds,
     config: object,
+    reads: readonly string[] = [],
   ): Promise<string> => {
-    const { enclave, configId } = await startEnclave(options, role, configIds, config)
+    const { enclave, configId } = await startEnclave(options, role, configIds, config, reads)
     running[role] = enclave
     void enclave.exited.then(({ code, signal }) => {
       if (told.has(enclave.pid)) return
@@ -69,6 +78,22 @@ export async function startEnclaves(options: EnclavesOptions): Promise<Enclaves>
     return configId
   }
   const peerIds: { -readonly [Role in keyof ConfigIds]: ConfigIds[Role] } = {}
+  await announce('Measuring and starting the key broker', async () => {
+    peerIds['key-broker'] = await start('key-broker', {}, keyBrokerConfigOf(options))
+    return undefined
+  })
+  const { isNamed } = options.agreement.keyBroker
+  const brokerPorts = running['key-broker']?.ports ?? {}
+  const keyBroker = isNamed
+    ? { keyBroker: { url: `https://127.0.0.1:${brokerPorts['https']}` } }
+    : {}
+  let modelFile = options.plainModelFile
+  if (isNamed) {
+    await announce('Making keys, and encrypting the model', async () => {
+      modelFile = await options.prepareKeys(`http://127.0.0.1:${brokerPorts['http']}`)
+      return undefined
+    })
+  }
   await announce('Measuring and starting cache gateway and diagnostics', async () => {
     const [gateway, diagnostics] = await Promise.all([
       start(
@@ -76,7 +101,12 @@ export async function startEnclaves(options: EnclavesOptions): Promise<Enclaves>
         {},
         { ...common, port: 0, ...(urls.redis === undefined ? {} : { redisUrl: urls.redis }) },
       ),
-      start('diagnostics', {}, { ...common, port: 0 }),
+      start(
+        'diagnostics',
+        peerIds,
+        { ...common, ...keyBroker, port: 0, modelFile, plainModel: !isNamed },
+        [modelFile],
+      ),
     ])
     Object.assign(peerIds, { 'cache-gateway': gateway, diagnostics })
     return undefined
@@ -89,14 +119,18 @@ export async function startEnclaves(options: EnclavesOptions): Promise<Enclaves>
       identityUrl: urls.identity,
       cacheGateway: { host: '127.0.0.1', port: portOf(running['cache-gateway']) },
       diagnostics: { url: `https://127.0.0.1:${portOf(running.diagnostics)}` },
+      ...keyBroker,
     })
   }
   await announce('Measuring and starting the platform', () =>
     startPlatform(0).then(() => undefined),
   )
-  const { platform, 'cache-gateway': cacheGateway, diagnostics } = running
-  if (!platform || !cacheGateway || !diagnostics) throw new Error('an enclave was not started')
+  const { platform, 'cache-gateway': cacheGateway, diagnostics, 'key-broker': broker } = running
+  if (!platform || !cacheGateway || !diagnostics || !broker) {
+    throw new Error('an enclave was not started')
+  }
   return {
+    keyBroker: broker,
     platform,
     cacheGateway,
     diagnostics,
@@ -113,11 +147,27 @@ export async function startEnclaves(options: EnclavesOptions): Promise<Enclaves>
   }
 }
 
+/** The broker believes the attestation service and the people that its init-time data names, and nobody else. */
+function keyBrokerConfigOf({ agreement, home, urls }: EnclavesOptions): object {
+  return {
+    publicUrl: urls.keyBroker,
+    databaseUrl: urls.database,
+    stateFolder: home.path('key-broker'),
+    pcsUrl: urls.pcs,
+    development: true,
+    identityProvider: { ...agreement.keyBroker.identity, url: urls.identity },
+    authorities: [{ ...agreement.attestation, url: urls.attestation, development: true }],
+    // Everybody comes through the edge, and is one client here.
+    limits: { requestsPerSecond: 200, burst: 1000 },
+  }
+}
+
 async function startEnclave(
   options: EnclavesOptions,
   role: MeasuredService,
   configIds: ConfigIds,
   config: object,
+  reads: readonly string[],
 ): Promise<{ readonly enclave: SimulatedEnclave; readonly configId: string }> {
   const { home, tampering, agreement } = options
   const deployment =
@@ -141,7 +191,7 @@ async function startEnclave(
       debug: tampering.debug?.includes(role) === true,
       stateFolder: home.path(role),
       env: { SEALWARD_CONFIG: configFile, NODE_ENV: 'production' },
-      reads: [configFile],
+      reads: [configFile, ...reads],
       onLog: openLog(logFile),
     }).catch((error: unknown) => {
       if (!(error instanceof LaunchFailure)) throw error

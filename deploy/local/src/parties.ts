@@ -6,6 +6,7 @@ export const productIds: Readonly<Record<MeasuredService, number>> = {
   platform: 1,
   'cache-gateway': 2,
   diagnostics: 3,
+  'key-broker': 5,
 }
 
 /** Version of all products of this release; raised when an old one must no longer be accepted. */
@@ -18,13 +19,14 @@ export interface Agreement {
   /** Hex SHA-256 of the accepted evidence root's SPKI. */
   readonly roots: readonly string[]
   readonly measurements: ReferenceMeasurements
-  /** MRSIGNER of each role's vendor: the platform's vendor makes the gateway too. */
+  /** MRSIGNER of each role's vendor: the platform's vendor makes the gateway and the key broker too. */
   readonly signers: Readonly<Record<MeasuredService, string>>
   readonly model: { readonly sha256: string }
-  readonly identity: {
-    readonly issuer: string
-    readonly audience: string
-    readonly roleClaim: string
+  readonly identity: NonNullable<InitTimeData['identity']>
+  /** Who administers keys; and whether anybody's configuration names the broker. */
+  readonly keyBroker: {
+    readonly identity: NonNullable<InitTimeData['identity']>
+    readonly isNamed: boolean
   }
 }
 
@@ -52,25 +54,41 @@ export function expectationOf(
 }
 
 /**
- * The trust configuration of whoever plays `role`; measured through CONFIGID. Who is called (gateway,
- * diagnostics) knows the platform by its measurement; the platform knows them by theirs and by their
- * configuration, so that each configuration can be measured before the next is written.
+ * The trust configuration of whoever plays `role`; measured through CONFIGID. Who is called (gateway, diagnostics, key
+ * broker) knows the platform by its measurement; who calls knows whom it calls by theirs and by their configuration, so
+ * that each configuration can be measured before the next is written.
  */
 export function initTimeDataOf(
   agreement: Agreement,
   role: MeasuredService,
   configIds: ConfigIds,
 ): InitTimeData {
-  const peers: readonly MeasuredService[] =
-    role === 'platform' ? ['cache-gateway', 'diagnostics'] : ['platform']
+  const identity = identityOf(agreement, role)
   return {
     version: 1,
     deployment: agreement.deployment,
     role,
     attestation: agreement.attestation,
-    peers: peers.map((peer) => expectationOf(agreement, peer, configIds)),
+    peers: peersOf(agreement, role).map((peer) => expectationOf(agreement, peer, configIds)),
     development: true,
     roots: agreement.roots,
-    ...(role === 'platform' ? { identity: agreement.identity } : {}),
+    ...(identity && { identity }),
   }
+}
+
+function peersOf({ keyBroker }: Agreement, role: MeasuredService): readonly MeasuredService[] {
+  const broker = keyBroker.isNamed ? (['key-broker'] as const) : []
+  switch (role) {
+    case 'platform':
+      return ['cache-gateway', 'diagnostics', ...broker]
+    case 'diagnostics':
+      return ['platform', ...broker]
+    default:
+      return ['platform']
+  }
+}
+
+function identityOf(agreement: Agreement, role: MeasuredService): InitTimeData['identity'] {
+  if (role === 'platform') return agreement.identity
+  return role === 'key-broker' ? agreement.keyBroker.identity : undefined
 }

@@ -13,6 +13,8 @@ export interface Tampering {
   readonly endorsements?: Omit<SampleEndorsementOptions, 'at' | 'lifetimeSeconds'>
   /** The platform believes to be of this deployment. */
   readonly platformDeployment?: string
+  /** Nobody's measured configuration names the key broker: the platform has keys of its own, diagnostics a plain model. */
+  readonly withoutBroker?: boolean
   /** The gateway keeps its values in its own memory even where a Redis server is installed. */
   readonly withoutRedis?: boolean
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { defaultPolicyFor, policyHashOf } from '@sealward/attestation/policy'
 import type { SampleVendor } from '@sealward/attestation/sample'
@@ -15,9 +15,11 @@ import { type Home, openHome } from './home.ts'
 import {
   cliClientId,
   createIdentityProvider,
+  keyBrokerResource,
   platformResource,
   portalClientId,
 } from './identity-provider/provider.ts'
+import { keepEncryptedModel, keepKeys, openKeyBroker } from './keys.ts'
 import { type Agreement, expectationOf } from './parties.ts'
 import { startRedis } from './redis.ts'
 import { identityKeys, openVendor, publisherKey, secretText, sha256Hex } from './secrets.ts'
@@ -58,6 +60,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       opened.close(),
     )
     await keepOrigin(home, edge.origin)
+    await keepCustody(home)
     const measurements = await buildAll((target, build) =>
       announce(`Building ${target}`, () => build().then(() => undefined)),
     )
@@ -82,8 +85,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       (running) => running.stop(),
     )
     edge.route('/attestation', attestation.url)
-    await answerIdentity(home, edge)
+    const operatorSecret = await answerIdentity(home, edge)
 
+    const operator = { url: `http://127.0.0.1:${options.port}/identity`, secret: operatorSecret }
     const publishers = {
       platform: await publisherKey(home, 'platform'),
       diagnostics: await publisherKey(home, 'diagnostics'),
@@ -101,6 +105,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         platform: sha256Hex(publishers.platform),
         'cache-gateway': sha256Hex(publishers.platform),
         diagnostics: sha256Hex(publishers.diagnostics),
+        'key-broker': sha256Hex(publishers.platform),
       },
       model: { sha256: sha256Hex(readFileSync(modelFile)) },
       identity: {
@@ -108,7 +113,16 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         audience: platformResource,
         roleClaim: 'roles',
       },
+      keyBroker: {
+        identity: {
+          issuer: `${edge.origin}/identity`,
+          audience: keyBrokerResource,
+          roleClaim: 'roles',
+        },
+        isNamed: tampering.withoutBroker !== true,
+      },
     }
+    const keyBrokerUrl = `${edge.origin}/key-broker`
     const enclaves = await startEnclaves({
       home,
       announce,
@@ -120,6 +134,14 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         platform: publishers.platform,
         'cache-gateway': publishers.platform,
         diagnostics: publishers.diagnostics,
+        'key-broker': publishers.platform,
+      },
+      plainModelFile: modelFile,
+      prepareKeys: async (brokerUrl) => {
+        edge.route('/key-broker', brokerUrl)
+        const broker = await openKeyBroker(brokerUrl, operator)
+        await keepKeys(broker, agreement)
+        return keepEncryptedModel(broker, home, { file: modelFile, ...agreement.model })
       },
       urls: {
         pcs: pcs.url,
@@ -127,6 +149,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         identity: `http://127.0.0.1:${options.port}/identity`,
         database: postgres.url,
         redis: redis?.url,
+        keyBroker: keyBrokerUrl,
       },
     })
     edge.route('/platform', enclaves.platformUrl)
@@ -176,6 +199,20 @@ async function keepOrigin(home: Home, origin: string): Promise<void> {
   )
 }
 
+/**
+ * Whose keys seal what is in the state folder. Before there was a key broker it was the platform's TEE, and its rows
+ * had another form: they are left alone, and said to be.
+ */
+async function keepCustody(home: Home): Promise<void> {
+  const isOlder = existsSync(home.path('deployment')) && !existsSync(home.path('custody'))
+  await home.secret('custody', () => (isOlder ? 'tee' : 'key-broker'))
+  if (readFileSync(home.path('custody'), 'utf8') === 'key-broker') return
+  throw new LocalProblem(
+    'home-without-broker',
+    `The state in ${home.folder} was made before Sealward had a key broker, and cannot be opened by it. Start afresh with npm run reset, which removes it, or choose another folder with SEALWARD_HOME.`,
+  )
+}
+
 /** PostgreSQL and, where the machine has one, Redis: outside any TEE, so all they hold is sealed. */
 async function startServers(
   home: Home,
@@ -204,8 +241,9 @@ async function startServers(
   return [servers.postgres, servers.redis]
 }
 
-/** The hospital's demonstration sign-in, and what the command line signs in with. */
-async function answerIdentity(home: Home, edge: Edge): Promise<void> {
+/** The hospital's demonstration sign-in, and what the command line and the operator sign in with. */
+async function answerIdentity(home: Home, edge: Edge): Promise<string> {
+  const operatorSecret = await home.secret('operator-secret', secretText)
   const cliSecret = await home.secret('cli-secret', secretText)
   edge.answerIdentity(
     await createIdentityProvider({
@@ -214,8 +252,10 @@ async function answerIdentity(home: Home, edge: Edge): Promise<void> {
       jwks: JSON.parse(await home.secret('identity-keys.json', identityKeys)) as never,
       cookieKey: await home.secret('identity-cookie-key', secretText),
       cliSecret,
+      operatorSecret,
     }),
   )
   const credentials = { stack: edge.origin, clientId: cliClientId, clientSecret: cliSecret }
   writeFileSync(home.path('cli.json'), `${JSON.stringify(credentials)}\n`, { mode: 0o600 })
+  return operatorSecret
 }

@@ -19,13 +19,8 @@ import { createLogger } from '@sealward/enclave/telemetry'
 import { areaAverage, readFilm } from '@sealward/imaging'
 import { startAttestationService } from '../../../packages/enclave/src/testing/attestation-service.ts'
 import { sampleIdentity } from '../../../packages/enclave/src/testing/sample.ts'
-import {
-  createDiagnostics,
-  createInference,
-  type Inference,
-  limits,
-  readServedModel,
-} from './app.ts'
+import { createDiagnostics, createInference, type Inference, limits } from './app.ts'
+import { readTrainedModel } from './testing/trained-model.fixtures.ts'
 
 const syntheticFilms = join(import.meta.dirname, '../../../models/synthetic-films')
 
@@ -47,7 +42,7 @@ export interface Fixture {
 /** Starts both: real evidence, tokens and TLS, a sample vendor instead of silicon. */
 export async function startFixture(): Promise<Fixture> {
   const { vendor, tee, identity: platform } = await sampleIdentity({})
-  const model = readServedModel()
+  const model = readTrainedModel()
   const { name, version, sha256: digest } = model
   const extras = { model: { name, version, sha256: digest } }
   const { identity } = await sampleIdentity({ vendor, initTimeData: { role: 'diagnostics' } })

@@ -6,10 +6,10 @@ import { type AttestedResponse, contactPeer } from '@sealward/enclave/attested-t
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Fixture, startFixture, syntheticFilm } from './app.fixtures.ts'
 import { limits } from './limits.ts'
-import { readServedModel } from './model.ts'
 import { floatBytes, floatsOf } from './oip/tensors.ts'
+import { readTrainedModel } from './testing/trained-model.fixtures.ts'
 
-const model = readServedModel()
+const model = readTrainedModel()
 const path = '/v2/models/chest-pneumonia'
 let at: Fixture
 let film: Float32Array

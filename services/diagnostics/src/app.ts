@@ -29,7 +29,7 @@ import { signStatement } from './statement.ts'
 export { type DiagnosticsConfig, diagnosticsConfig } from './config.ts'
 export { createInference, type Inference } from './inference/inference.ts'
 export { limits } from './limits.ts'
-export { readServedModel, type ServedModel } from './model.ts'
+export type { ServedModel } from './model.ts'
 
 export interface DiagnosticsDeps {
   readonly identity: Pick<Identity, 'deployment' | 'evidence' | 'signJws' | 'tls'>

@@ -22,6 +22,8 @@ export const limits = {
   computeMsMax: 5_000,
   /** Milliseconds that a worker may take to load the model. */
   loadMsMax: 30_000,
+  /** Which key of the broker a model is encrypted under. */
+  modelKeyName: 'diagnostics-model',
   /** Bytes of the model file and of its card. */
   modelBytesMax: 67_108_864,
   cardBytesMax: 131_072,

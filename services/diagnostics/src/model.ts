@@ -1,24 +1,34 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { ok, type Problem, type Result, refuse } from '@sealward/attestation/bytes'
+import {
+  type DecryptModelCode,
+  decryptModel,
+  type ModelHeader,
+  readHeader,
+} from '@sealward/enclave/encrypted-model'
 import * as z from 'zod'
 import { limits } from './limits.ts'
 
-/** The model that is served, and the card that describes exactly it. */
-export interface ServedModel {
+/** What the card, which is measured with the service, says of the one model that is served. */
+export interface ModelCard {
   readonly name: string
   readonly version: string
   /** Hex SHA-256 of the ONNX file. */
   readonly sha256: string
-  readonly bytes: Uint8Array
   /** JSON text of the card. */
   readonly card: string
+}
+
+/** The model that is served, and the card that describes exactly it. */
+export interface ServedModel extends ModelCard {
+  readonly bytes: Uint8Array
 }
 
 /** Above this the model's `gate` output says: not a chest radiograph. The graph divides by its own threshold. */
 export const gateMax = 1
 
-const modelFile = 'chest-pneumonia.onnx'
 const cardFile = 'chest-pneumonia.card.json'
 
 const Card = z.object({
@@ -35,28 +45,62 @@ const Card = z.object({
 })
 
 /**
- * Reads model and card from where the build put them, or from the project's `models/`.
+ * Reads the card from where the build put it, or from the project's `models/`.
  *
- * @throws Error when one is missing, too large, or the card describes another model.
+ * @throws Error when it is missing, too large, or not a card: the service is broken then.
  */
-export function readServedModel(folder: string = modelFolder()): ServedModel {
-  const bytes = readFileAtMost(`${folder}/${modelFile}`, limits.modelBytesMax)
-  const card = new TextDecoder().decode(
-    readFileAtMost(`${folder}/${cardFile}`, limits.cardBytesMax),
-  )
+export function readModelCard(folder: string = cardFolder()): ModelCard {
+  const path = `${folder}/${cardFile}`
+  if (statSync(path).size > limits.cardBytesMax) throw new Error('the card is too large')
+  const card = new TextDecoder().decode(readFileSync(path))
   const { model } = Card.parse(JSON.parse(card))
-  if (createHash('sha256').update(bytes).digest('hex') !== model.sha256) {
-    throw new Error('the card describes another model')
-  }
-  return { ...model, bytes, card }
+  return { ...model, card }
 }
 
-function modelFolder(): string {
+/** @returns the bytes of the file; `model-unreadable`, or `model-too-large`. */
+export function readModelFile(
+  path: string,
+): Result<Uint8Array, Problem<'model-unreadable' | 'model-too-large'>> {
+  try {
+    return statSync(path).size > limits.modelBytesMax
+      ? refuse('model-too-large', 'modelFile', 'The model is larger than this service takes.')
+      : ok(readFileSync(path))
+  } catch {
+    return refuse('model-unreadable', 'modelFile', 'The model file cannot be read.')
+  }
+}
+
+/** Under which key a model is encrypted; `model-not-encrypted`, `model-malformed`. */
+export function modelKeyNamedIn(
+  file: Uint8Array,
+): Result<ModelHeader['key'], Problem<DecryptModelCode>> {
+  const head = readHeader(file)
+  return head.ok ? ok(head.value.header.key) : head
+}
+
+export type ServedModelCode = DecryptModelCode | 'model-unexpected'
+
+/** Decrypts the model into memory. @returns the model, if it is the one that the card names. */
+export function openEncryptedModel(
+  card: ModelCard,
+  file: Uint8Array,
+  key: Uint8Array,
+): Result<ServedModel, Problem<ServedModelCode>> {
+  const opened = decryptModel(file, () => key)
+  return opened.ok ? openPlainModel(card, opened.value.model) : opened
+}
+
+/** @returns the model, if it is the one that the card names; `model-unexpected` otherwise. */
+export function openPlainModel(
+  card: ModelCard,
+  bytes: Uint8Array,
+): Result<ServedModel, Problem<'model-unexpected'>> {
+  return createHash('sha256').update(bytes).digest('hex') === card.sha256
+    ? ok({ ...card, bytes })
+    : refuse('model-unexpected', 'modelFile', 'This is not the model that the measured card names.')
+}
+
+function cardFolder(): string {
   const built = fileURLToPath(new URL('./model', import.meta.url))
   return existsSync(built) ? built : fileURLToPath(new URL('../../../models', import.meta.url))
-}
-
-function readFileAtMost(path: string, bytesMax: number): Uint8Array {
-  if (statSync(path).size > bytesMax) throw new Error('the model or its card is too large')
-  return readFileSync(path)
 }

@@ -17,6 +17,14 @@ export interface PlatformConfig {
   readonly anchorFolder?: string | undefined
   /** What an administrator signed so that a database which was put back is gone on with. */
   readonly restoreStatement?: string | undefined
+  /** Where the key broker's attested listener is; the broker itself is named in the measured init-time data. */
+  readonly keyBroker?:
+    | {
+        readonly url: string
+        /** How often it is asked for newer versions of the keys. */
+        readonly pollSeconds: number
+      }
+    | undefined
   /** Where the pinned identity provider is reached in a development deployment; ignored in others. */
   readonly identityUrl?: string | undefined
 }
@@ -30,5 +38,11 @@ export const platformConfig: z.ZodType<PlatformConfig> = z.strictObject({
   diagnostics: z.strictObject({ url: z.url({ protocol: /^https$/ }) }),
   anchorFolder: z.string().min(1).optional(),
   restoreStatement: z.string().min(1).optional(),
+  keyBroker: z
+    .strictObject({
+      url: z.url({ protocol: /^https$/ }),
+      pollSeconds: z.number().min(1).max(86_400).default(300),
+    })
+    .optional(),
   identityUrl: z.url().optional(),
 })

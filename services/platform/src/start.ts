@@ -3,6 +3,7 @@ import { createPcsClient } from '@sealward/enclave/endorsements'
 import type { Tee } from '@sealward/enclave/evidence'
 import {
   createDenyListKeeper,
+  createEncryptionKey,
   createIdentity,
   createPassport,
   createSignerKeys,
@@ -14,7 +15,7 @@ import {
   createChannelKeys,
   openSharedReplayMemory,
 } from '@sealward/enclave/sealed-http'
-import { createSealer, masterKeyOf } from '@sealward/enclave/sealing'
+import { createSealer } from '@sealward/enclave/sealing'
 import { createServer, type Running, systemClock, systemRandom } from '@sealward/enclave/server'
 import type { Logger } from '@sealward/enclave/telemetry'
 import { createImagingWorkerPool } from '@sealward/imaging'
@@ -22,6 +23,7 @@ import { createApp } from './app.ts'
 import type { PlatformConfig } from './config.ts'
 import { loadDefinitions } from './fhir/definitions.ts'
 import { createFilms, filmLimits } from './films/films.ts'
+import { openKeys } from './keys.ts'
 import { innerPathCharactersMax, sealedRequestBytesMax, sealedRequestSecondsMax } from './limits.ts'
 import { createOrderWork } from './orders/interpret-order.ts'
 import { openOrderQueue } from './orders/queue.ts'
@@ -42,8 +44,6 @@ export async function startPlatform(service: {
   readonly tee: Tee
   readonly config: PlatformConfig
   readonly log: Logger
-  /** What all replicas make the same channel keys of; drawn, and this process's alone, where there is none. */
-  readonly channelSeed?: Uint8Array
 }): Promise<Running> {
   const { config, log, tee } = service
   const { initTimeData } = tee
@@ -61,7 +61,15 @@ export async function startPlatform(service: {
     // Whoever verifies this platform says what is wrong with it.
     expired: 'handed-on',
   })
-  const identity = await createIdentity({ tee, endorsements, random, clock })
+  const isReleased = initTimeData.peers.some(({ role }) => role === 'key-broker')
+  const encryptionKey = isReleased ? await createEncryptionKey() : undefined
+  const identity = await createIdentity({
+    tee,
+    endorsements,
+    random,
+    clock,
+    ...(encryptionKey && { encryptionKey }),
+  })
   const passport = createPassport({
     identity,
     attestation: { issuer: initTimeData.attestation.issuer, url: config.attestationUrl },
@@ -90,7 +98,8 @@ export async function startPlatform(service: {
   const ownProof = createOwnProof({ identity, trust })
 
   // What we keep.
-  const sealer = createSealer(await masterKeyOf(tee), { random, tenant: initTimeData.deployment })
+  const keys = await openKeys({ tee, config, identity, encryptionKey, passport, trust, log })
+  const sealer = createSealer(keys.master, { random, tenant: initTimeData.deployment })
   const store = await openStore({
     url: config.databaseUrl,
     sealer,
@@ -156,8 +165,8 @@ export async function startPlatform(service: {
     limits: { pathCharactersMax: innerPathCharactersMax },
   })
   const onConnectionLost = (): void => log.warn('database-connection-lost')
-  const { channelSeed } = service
-  const keys = await createChannelKeys({
+  const { channelSeed } = keys
+  const channelKeys = await createChannelKeys({
     clock,
     random,
     ...(channelSeed !== undefined && {
@@ -169,7 +178,7 @@ export async function startPlatform(service: {
   })
   addSealedRoutes(server.app, {
     inner,
-    keys,
+    keys: channelKeys,
     evidence: (nonce, extras) => identity.evidence(nonce, extras),
     random,
     limits: {
@@ -183,7 +192,7 @@ export async function startPlatform(service: {
     ports: { public: port },
     async close() {
       await server.close()
-      await keys.close()
+      await channelKeys.close()
       await queue.close()
       await films.close()
       await Promise.all([diagnostics.close(), cache.close(), passport.close()])
@@ -191,6 +200,7 @@ export async function startPlatform(service: {
       await endorsements.close()
       await sweeper.close()
       await store.close()
+      await keys.close()
     },
   }
 }

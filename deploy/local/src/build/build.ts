@@ -5,7 +5,7 @@ import { buildService } from './service.ts'
 import { digestOfSources, projectRoot } from './sources.ts'
 
 /** The services that run in a TEE; their measurements are the reference values. */
-export const measuredServices = ['cache-gateway', 'diagnostics', 'platform'] as const
+export const measuredServices = ['cache-gateway', 'diagnostics', 'key-broker', 'platform'] as const
 export type MeasuredService = (typeof measuredServices)[number]
 
 /** Reference values as the builder of the software publishes them: one MRENCLAVE a service, hex. */
@@ -15,6 +15,7 @@ const builds = [
   'attestation-service',
   'cache-gateway',
   'diagnostics',
+  'key-broker',
   'platform',
   'portal',
 ] as const
@@ -30,6 +31,7 @@ const sources: Readonly<Record<Target, readonly string[]>> = {
   'attestation-service': [...common, 'services/attestation-service'],
   'cache-gateway': [...common, 'services/cache-gateway'],
   diagnostics: [...common, 'services/diagnostics', 'models'],
+  'key-broker': [...common, 'services/key-broker'],
   platform: [...common, 'packages/imaging', 'services/platform'],
   portal: ['package-lock.json', 'packages/attestation', 'apps/portal'],
 }

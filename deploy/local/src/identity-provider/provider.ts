@@ -6,16 +6,23 @@ import { signInPage, signInStyle } from './sign-in-page.ts'
 /** The API for which access tokens are issued (RFC 8707), and its audience (RFC 9068). */
 export const platformResource = 'urn:sealward:platform'
 
+/** The key broker's API, for whoever administers keys. */
+export const keyBrokerResource = 'urn:sealward:key-broker'
+
 /** How the portal and the command line are known to the provider. */
 export const portalClientId = 'sealward-portal'
 export const cliClientId = 'sealward-cli'
+
+/** Whoever administers the deployment's keys, and what they may do at the key broker. */
+export const operatorClientId = 'sealward-operator'
+const operatorRoles = ['reader', 'user', 'releaser', 'officer', 'auditor']
 
 /** Answers what is below the provider's path, for example `/identity`. */
 export type IdentityProvider = (request: IncomingMessage, response: ServerResponse) => void
 
 /**
  * The hospital's OpenID provider of the development stack: authorization code with PKCE for the
- * portal, client credentials for the command line, JWT access tokens with `roles` and `name`.
+ * portal, client credentials for the command line and for the operator, JWT access tokens with `roles` and `name`.
  *
  * @param issuer with the path it is mounted at.
  * @param origin of the portal.
@@ -27,6 +34,7 @@ export async function createIdentityProvider(options: {
   readonly jwks: JWKS
   readonly cookieKey: string
   readonly cliSecret: string
+  readonly operatorSecret: string
 }): Promise<IdentityProvider> {
   const mount = new URL(options.issuer).pathname
   const provider = await quietly(async () => {
@@ -62,16 +70,20 @@ async function quietly<T>(make: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Of clients that act for themselves. Each service knows its own roles, and takes its own audience. */
+const clientRoles: Readonly<Record<string, readonly string[]>> = {
+  [cliClientId]: ['clerk'],
+  [operatorClientId]: operatorRoles,
+}
+
 function configurationOf(
   options: Parameters<typeof createIdentityProvider>[0],
   mount: string,
 ): Configuration {
-  const rolesOf = (clientId: string, accountId: string | undefined): readonly string[] =>
-    accountId === undefined
-      ? clientId === cliClientId
-        ? ['clerk']
-        : []
-      : (accountOf(accountId)?.roles ?? [])
+  const rolesOf = (clientId: string, accountId: string | undefined): readonly string[] => {
+    if (accountId !== undefined) return accountOf(accountId)?.roles ?? []
+    return clientRoles[clientId] ?? []
+  }
   return {
     clients: [
       {
@@ -86,6 +98,14 @@ function configurationOf(
       {
         client_id: cliClientId,
         client_secret: options.cliSecret,
+        token_endpoint_auth_method: 'client_secret_basic',
+        grant_types: ['client_credentials'],
+        response_types: [],
+        redirect_uris: [],
+      },
+      {
+        client_id: operatorClientId,
+        client_secret: options.operatorSecret,
         token_endpoint_auth_method: 'client_secret_basic',
         grant_types: ['client_credentials'],
         response_types: [],
@@ -125,8 +145,8 @@ function configurationOf(
         enabled: true,
         defaultResource: () => platformResource,
         useGrantedResource: () => true,
-        getResourceServerInfo: () => ({
-          audience: platformResource,
+        getResourceServerInfo: (_ctx, resource) => ({
+          audience: resource === keyBrokerResource ? keyBrokerResource : platformResource,
           scope: '',
           accessTokenFormat: 'jwt',
           accessTokenTTL: 3600,

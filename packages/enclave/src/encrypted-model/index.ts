@@ -5,6 +5,7 @@
  * @module
  */
 
+export { type AskBroker, brokerWrapper } from './broker-wrapper.ts'
 export { type DecryptModelCode, decryptModel, sealedBytesOf } from './decrypt-model.ts'
 export { encryptModel, localWrapper, type ModelKeyWrapper } from './encrypt-model.ts'
 export {

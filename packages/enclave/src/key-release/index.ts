@@ -5,6 +5,7 @@
  * @module
  */
 
+export { boundSecret } from './bound-secret.ts'
 export { type Following, followKey } from './follow-key.ts'
 export {
   createKeyBroker,
@@ -12,6 +13,7 @@ export {
   type KeyBrokerOptions,
   type KeyReleaseFailure,
 } from './key-broker.ts'
+export { type KnownVersions, openKnownVersions } from './known-versions.ts'
 export { keyReleaseLimits } from './limits.ts'
 export {
   type OpenReleaseCode,
@@ -21,4 +23,9 @@ export {
   type WantedKey,
 } from './open-release.ts'
 export { type ReleaseEncryption, releaseEncryptions, unwrapKey } from './unwrap-key.ts'
+export {
+  openVersionedKey,
+  type VersionedKey,
+  type VersionedKeyOptions,
+} from './versioned-key.ts'
 export { type Waiting, waitForKey } from './wait-for-key.ts'

@@ -227,14 +227,17 @@ function readValue(shape: Shape): string {
   )
 }
 
-/** The broker's own code, which says more than Key Vault's. */
+/** The broker's own code and sentence, which say more than Key Vault's. */
 function readRefusal(shape: Shape): string {
   return shape.object('ignored', ({ required }) =>
     required('error').object('ignored', (error) => {
       const inner = error.optional('innererror')
-      return inner === undefined
-        ? error.required('code').string(64, /^[A-Za-z]+$/)
-        : inner.object('ignored', (fields) => fields.required('code').string(64, /^[a-z-]+$/))
+      if (inner === undefined) return error.required('code').string(64, /^[A-Za-z]+$/)
+      return inner.object('ignored', (fields) => {
+        const code = fields.required('code').string(64, /^[a-z-]+$/)
+        const detail = fields.optional('detail')?.string(1024, /^[\p{L}\p{N}\p{P}\p{S} ]*$/u)
+        return detail === undefined ? code : `${code}: ${detail}`
+      })
     }),
   )
 }

@@ -59,9 +59,12 @@ export interface ChannelKeys {
 /** What replicas have in common, so that each opens what was sealed to another. */
 export interface SharedChannel {
   /** 32 bytes that all replicas get from a key broker, and nobody else. */
-  readonly seed: Uint8Array
+  readonly seed: Uint8Array | SeedOfDay
   readonly memory: ReplayMemory
 }
+
+/** Where the seed is replaced from time to time: the one of a day, in days since 1970, which all replicas have before it. */
+export type SeedOfDay = (day: number) => Uint8Array
 
 /**
  * Keys by epoch: replaced every day, and before more was opened under them than is remembered at once.
@@ -251,7 +254,7 @@ function namesOf({ newest, previous }: Epochs): readonly string[] {
 
 /** Makes the keys of an epoch when they are first asked for, and forgets those of epochs that are not kept. */
 function keysByEpoch(
-  seed: Uint8Array | undefined,
+  seed: SharedChannel['seed'] | undefined,
   random: Random,
 ): {
   keys(epoch: Epoch): Promise<readonly OhttpKey[]>
@@ -261,6 +264,7 @@ function keysByEpoch(
   return {
     keys(epoch) {
       const name = nameOf(epoch)
+      const ofDay = typeof seed === 'function' ? seed(epoch.day) : seed
       const keys =
         made.get(name) ??
         Promise.all(
@@ -269,7 +273,7 @@ function keysByEpoch(
               keyId: keyIdOf(epoch, index),
               kem,
               engine: nodeHpke,
-              random: seed === undefined ? random : derived(seed, `${name} ${kem.toString(16)}`),
+              random: ofDay === undefined ? random : derived(ofDay, `${name} ${kem.toString(16)}`),
             }),
           ),
         )

@@ -14,6 +14,7 @@ export {
   type ChannelKeys,
   createChannelKeys,
   type OpenedRequest,
+  type SeedOfDay,
   type SharedChannel,
 } from './channel-keys.ts'
 export { type SealedHttpLimits, sealedHttpLimits } from './limits.ts'

@@ -5,6 +5,7 @@
  */
 
 export { type Clock, type Random, systemClock, systemRandom } from '../effects/index.ts'
+export { answerWhileWaiting, type WaitingAnswer } from './answer-while-waiting.ts'
 export { type ServerLimits, serverLimits } from './limits.ts'
 export { type ProblemDocument, problemOf, sendProblem } from './problem.ts'
 export {

@@ -31,8 +31,8 @@ export interface ServerOptions {
   readonly limits?: Partial<ServerLimits>
   /** Attested TLS 1.3 with a client certificate; plain HTTP without. */
   readonly tls?: TlsIdentity
-  /** Whether the service can work; `/healthz` answers 503 while it cannot. */
-  readonly healthy?: () => boolean
+  /** Whether the service can work, or the code of why it cannot; `/healthz` answers 503 while it cannot. */
+  readonly healthy?: () => boolean | string
 }
 
 export interface Server {
@@ -120,8 +120,10 @@ export function createServer(options: ServerOptions): Server {
     else logger.info('request', fields)
   })
   app.get('/healthz', async (_request, reply) => {
-    const isHealthy = healthy()
-    return reply.code(isHealthy ? 200 : 503).send({ status: isHealthy ? 'ok' : 'unavailable' })
+    const health = healthy()
+    if (health === true) return reply.send({ status: 'ok' })
+    const code = health === false ? {} : { code: health }
+    return reply.code(503).send({ status: 'unavailable', ...code })
   })
 
   return {

@@ -49,9 +49,9 @@ import {
   createDiagnostics,
   createInference,
   limits,
-  readServedModel,
   type ServedModel,
 } from '../../../diagnostics/src/app.ts'
+import { readTrainedModel } from '../../../diagnostics/src/testing/trained-model.fixtures.ts'
 import type { Role } from '../staff/staff.ts'
 import { startPlatform } from '../start.ts'
 import { type Provider, startProvider } from './provider.fixtures.ts'
@@ -206,7 +206,7 @@ async function start(
   const mrSigner = createHash('sha256').update('vendor').digest()
   const model =
     which === 'trained'
-      ? readServedModel()
+      ? readTrainedModel()
       : { name: 'chest-pneumonia', version: '1', sha256: 'ab'.repeat(32) }
   const expectation = (role: TeeRole, initTimeData?: Uint8Array): PeerExpectation => ({
     role,

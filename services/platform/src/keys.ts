@@ -1,0 +1,125 @@
+import type { Result } from '@sealward/attestation/bytes'
+import type { Tee } from '@sealward/enclave/evidence'
+import type { EncryptionKey, Identity, Passport } from '@sealward/enclave/identity'
+import {
+  boundSecret,
+  createKeyBroker,
+  openKnownVersions,
+  openVersionedKey,
+  type VersionedKey,
+  type Waiting,
+} from '@sealward/enclave/key-release'
+import type { PeerTrust } from '@sealward/enclave/peers'
+import type { SeedOfDay } from '@sealward/enclave/sealed-http'
+import {
+  loadMasterKeys,
+  type MasterKey,
+  type MasterKeys,
+  masterKeyOf,
+  masterKeysOf,
+} from '@sealward/enclave/sealing'
+import { answerWhileWaiting, StartRefusal } from '@sealward/enclave/server'
+import type { Logger } from '@sealward/enclave/telemetry'
+import type { PlatformConfig } from './config.ts'
+import { seedOfDay } from './seed-of-day.ts'
+
+/** What the platform seals with, and what its channel keys are made of. */
+export interface PlatformKeys {
+  readonly master: MasterKeys
+  /** What all replicas make the same channel keys of; `undefined` where each process draws its own. */
+  readonly channelSeed: SeedOfDay | undefined
+  close(): Promise<void>
+}
+
+export interface PlatformKeysOptions {
+  readonly tee: Tee
+  readonly config: PlatformConfig
+  readonly identity: Pick<Identity, 'tls'>
+  /** Where the measured init-time data names a key broker. */
+  readonly encryptionKey: EncryptionKey | undefined
+  readonly passport: Pick<Passport, 'token'>
+  readonly trust: PeerTrust
+  readonly log: Logger
+}
+
+/**
+ * The keys that the measured init-time data stands for: those that its key broker releases, the same for all replicas;
+ * or, where it names none, those of this TEE alone.
+ *
+ * @throws StartRefusal where the broker does not release them, or nobody says where it is.
+ */
+export async function openKeys(options: PlatformKeysOptions): Promise<PlatformKeys> {
+  const { config, encryptionKey, tee } = options
+  if (encryptionKey === undefined) {
+    const master = masterKeysOf(await masterKeyOf(tee))
+    return { master, channelSeed: undefined, close: async () => {} }
+  }
+  if (config.keyBroker === undefined) {
+    const detail =
+      'The measured configuration names a key broker: say where it is, as keyBroker.url.'
+    throw new StartRefusal({ code: 'key-broker-missing', at: 'keyBroker', detail })
+  }
+  return released(options, encryptionKey, config.keyBroker)
+}
+
+async function released(
+  { config, identity, log, passport, tee, trust }: PlatformKeysOptions,
+  encryptionKey: EncryptionKey,
+  { url, pollSeconds }: NonNullable<PlatformConfig['keyBroker']>,
+): Promise<PlatformKeys> {
+  const closing: (() => Promise<unknown>)[] = []
+  const close = async (): Promise<void> => {
+    for (const end of closing.splice(0).reverse()) await end()
+  }
+  const broker = createKeyBroker({ url, identity, encryptionKey, passport, trust })
+  closing.push(() => broker.close())
+  const answer = await answerWhileWaiting({ name: 'platform', logger: log, port: config.port })
+  const waiting: Waiting = { log, onWaiting: answer.why }
+  try {
+    const known = await openKnownVersions({
+      url: config.databaseUrl,
+      onConnectionLost: () => log.warn('database-connection-lost'),
+    })
+    closing.push(() => known.close())
+    const open = async (
+      name: string,
+      onVersion: () => Promise<void> | void = () => {},
+    ): Promise<VersionedKey> => {
+      const wanted = { name, type: { kty: 'oct', bytes: 32 } } as const
+      const everySeconds = pollSeconds
+      const options = { broker, wanted, known, waiting, everySeconds, onVersion }
+      const key = taken(await openVersionedKey(options))
+      closing.push(() => key.close())
+      return key
+    }
+    // Whoever meets a newer version before it was looked for has the ring renewed by the store.
+    let ring: MasterKeys | undefined
+    const master = await open('platform-master', async () => {
+      await ring?.renew?.()
+    })
+    let isFirst = true
+    ring = await loadMasterKeys(async () => {
+      if (!isFirst) await master.renew()
+      isFirst = false
+      const [current, ...others] = master
+        .versions()
+        .map(({ secret }) => boundSecret(secret, tee.initTimeData, 'master') as MasterKey)
+      if (current === undefined) throw new Error('a key has a current version')
+      return { current, others }
+    })
+    const channel = await open('platform-channel')
+    const channelSeed: SeedOfDay = (day) =>
+      boundSecret(seedOfDay(channel.versions(), day).secret, tee.initTimeData, 'channel')
+    return { master: ring, channelSeed, close }
+  } catch (error) {
+    await close()
+    throw error
+  } finally {
+    await answer.close()
+  }
+}
+
+function taken<T>(result: Result<T>): T {
+  if (result.ok) return result.value
+  throw new StartRefusal(result.problem)
+}
