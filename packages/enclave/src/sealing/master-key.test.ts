@@ -43,3 +43,33 @@ test('another deployment, another role, another identity provider and other rest
   )
   expect(new Set(keys.map((key) => Buffer.from(key).toString('hex'))).size).toBe(8)
 })
+
+test('a key broker that believes another attestation service gets another key: it would release to whomever that one names', async () => {
+  const role = 'key-broker'
+  const [one, other] = [base64UrlOf(new Uint8Array(32)), base64UrlOf(new Uint8Array(32).fill(2))]
+  const attestation = {
+    issuer: 'https://attestation.example',
+    signers: [one, other],
+    policyHashes: [base64UrlOf(new Uint8Array(32).fill(1))],
+  }
+  const key = await keyWith({ role, identity, attestation })
+  const policyHashes = [base64UrlOf(new Uint8Array(32).fill(3))]
+  const same = { ...attestation, signers: [other, one], policyHashes }
+  expect(await keyWith({ role, identity, attestation: same })).toEqual(key)
+  const keys = await Promise.all(
+    [
+      attestation,
+      { ...attestation, issuer: 'https://operator.example' },
+      { ...attestation, signers: [one] },
+      { ...attestation, signers: [one, other, base64UrlOf(new Uint8Array(32).fill(4))] },
+    ].map((changed) => keyWith({ role, identity, attestation: changed })),
+  )
+  expect(new Set(keys.map((one) => Buffer.from(one).toString('hex'))).size).toBe(4)
+})
+
+test('what was sealed in production does not open for development, where an operator says who names the people', async () => {
+  const { tee } = await sampleIdentity({ vendor, initTimeData: { identity } })
+  expect(tee.initTimeData.development).toBe(true)
+  const production = { ...tee, initTimeData: { ...tee.initTimeData, development: false } }
+  expect(await masterKeyOf(tee)).not.toEqual(await masterKeyOf(production))
+})

@@ -9,21 +9,26 @@ export type MasterKey = Uint8Array & { readonly [master]: true }
 
 /**
  * The key under which this workload seals: from the TEE's `mrsigner` key, and bound to deployment, role,
- * identity provider and restorers of the measured init-time data.
+ * identity provider, restorers, and whether it is for development, of the measured init-time data.
  *
  * A sealing key alone says who published the code, not how it was configured: the same code started
  * with an identity provider of the operator's own would hand out everything to whoever signs in there.
- * Bound like this it gets another key and opens nothing.
+ * Bound like this it gets another key and opens nothing. A key broker gives keys to whom the attestation
+ * service vouches for: its key is bound to that, too.
  *
  * @see docs/spec/sealing.md
  */
 export async function masterKeyOf(tee: Tee): Promise<MasterKey> {
-  const { deployment, role, identity, restorers } = tee.initTimeData
+  const { attestation, deployment, development, role, identity, restorers } = tee.initTimeData
   const bound = JSON.stringify([
     deployment,
     role,
     identity === undefined ? null : [identity.issuer, identity.audience, identity.roleClaim],
     ...(restorers === undefined ? [] : [[...restorers].sort()]),
+    ...(development ? [{ development }] : []),
+    ...(role === 'key-broker'
+      ? [{ issuer: attestation.issuer, signers: [...attestation.signers].sort() }]
+      : []),
   ])
   const salt = createHash('sha256').update(bound).digest()
   const key = hkdfSync(
