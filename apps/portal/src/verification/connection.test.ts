@@ -201,6 +201,40 @@ test('after its time nothing is sent before it is verified again', async () => {
   expect(connection.state.get().kind).toBe('unavailable')
 })
 
+test('a laptop that slept for two days, over which the platform took other keys, verifies before it sends, and sends once', async () => {
+  const connection = open()
+  await settled(connection)
+  await world.restart()
+  world.pass(2 * 86_400)
+  expect((await connection.fetch('/fhir/Patient', registration)).status).toBe(200)
+  expect([world.asked(), world.sent(), world.received.length]).toEqual([2, 1, 1])
+})
+
+test('two requests at once after such a sleep wait for one verification', async () => {
+  const connection = open()
+  await settled(connection)
+  world.pass(2 * 86_400)
+  const answers = await Promise.all(
+    [1, 2, 3].map(() => connection.fetch('/fhir/Patient', registration)),
+  )
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 200])
+  expect([world.asked(), world.sent()]).toEqual([2, 3])
+})
+
+test('a page that finds nobody looks again by itself, and goes on', async () => {
+  world.fault = 'platform-gone'
+  const connection = open()
+  expect((await settled(connection)).kind).toBe('unavailable')
+  const [timer] = world.timers.splice(0)
+  expect(timer?.milliseconds).toBe(renewalRetrySeconds * 1000)
+  world.fault = undefined
+  const before = connection.state.get()
+  timer?.call()
+  await changed(connection, before)
+  expect(connection.state.get().kind).toBe('verified')
+  expect((await connection.fetch('/fhir/Patient', registration)).status).toBe(200)
+})
+
 test('a network that fails is told apart from a refusal', async () => {
   const connection = openConnection(
     world.configuration,
