@@ -83,6 +83,9 @@ function peersOf({ keyBroker }: Agreement, role: MeasuredService): readonly Meas
       return ['cache-gateway', 'diagnostics', ...broker]
     case 'diagnostics':
       return ['platform', ...broker]
+    // Whoever has keys released.
+    case 'key-broker':
+      return ['platform', 'diagnostics']
     default:
       return ['platform']
   }
