@@ -67,6 +67,16 @@ export function createKeyBroker(options: KeyBrokerOptions): KeyBroker {
   let contacting: Promise<Result<Contacted, KeyReleaseFailure>> | undefined
 
   const contact = async (): Promise<Result<Contacted, KeyReleaseFailure>> => {
+    const expected = trust.initTimeData.peers.find(({ role }) => role === 'key-broker')
+    // The same code whose officers and attestation service somebody else named gives keys that somebody else knows.
+    if (expected !== undefined && expected.configId === undefined) {
+      return failure(
+        'refused',
+        'key-broker-configuration-open',
+        'peers.configId',
+        'The measured configuration accepts a key broker whatever its configuration: name it, as configId.',
+      )
+    }
     const nonce = random.bytes(32)
     const introduction = await contactPeer({ tls, origin: url, nonce })
     if (!introduction.ok) {

@@ -1,6 +1,10 @@
 import { createHash, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import type { InitTimeData, PeerExpectation } from '@sealward/attestation/evidence'
+import {
+  encodeInitTimeData,
+  type InitTimeData,
+  type PeerExpectation,
+} from '@sealward/attestation/evidence'
 import { createSampleVendor, type SampleVendor } from '@sealward/attestation/sample'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Clock, systemRandom as random, systemClock } from '../effects/index.ts'
@@ -85,17 +89,24 @@ const brokerExpected = (changes: Partial<PeerExpectation> = {}): PeerExpectation
   isvSvnMin: 1,
   debug: 'refused',
   tcbStatuses: ['UpToDate'],
+  configId: [configIdOf({ role: 'key-broker' })],
   ...changes,
 })
+
+const configIdOf = (changes: Partial<InitTimeData>): string =>
+  createHash('sha256')
+    .update(encodeInitTimeData(sampleInitTimeData(initTimeDataOf(changes))))
+    .digest('hex')
 
 async function workload(
   options: {
     readonly expected?: Partial<PeerExpectation>
+    readonly peer?: PeerExpectation
     readonly url?: string
     readonly encryption?: ReleaseEncryption
   } = {},
 ): Promise<KeyBroker> {
-  const initTimeData = initTimeDataOf({ peers: [brokerExpected(options.expected)] })
+  const initTimeData = initTimeDataOf({ peers: [options.peer ?? brokerExpected(options.expected)] })
   const { identity } = await sampleIdentity({ vendor, clock, initTimeData, encryptionKey })
   const attestation = { issuer: service.issuer }
   const passport = createPassport({ identity, attestation, clock, random })
@@ -252,6 +263,21 @@ describe('nothing is asked of a broker', () => {
     const broker = await workload({ expected })
     expect(await broker.release(master)).toMatchObject({ problem: { code, kind: 'refused' } })
     expect(server.asked).toEqual([])
+  })
+
+  test('of the same code that believes another attestation service or other officers', async () => {
+    const identity = { issuer: 'https://operator.example', audience: 'a', roleClaim: 'roles' }
+    const diverted = await startTestBroker(await identityOf({ role: 'key-broker', identity }))
+    undo.push(() => diverted.close())
+    const broker = await workload({ url: diverted.url })
+    expect(await broker.release(master)).toMatchObject({ problem: { code: 'configuration' } })
+    // And where nobody says which one is meant, any might be such a one.
+    const { configId: _, ...open } = brokerExpected()
+    const trusting = await workload({ peer: open, url: diverted.url })
+    expect(await trusting.release(master)).toMatchObject({
+      problem: { code: 'key-broker-configuration-open', kind: 'refused' },
+    })
+    expect(diverted.asked).toEqual([])
   })
 
   test('of another deployment, or with another role', async () => {
