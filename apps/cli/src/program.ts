@@ -25,6 +25,7 @@ import { type Hospital, openHospital } from './hospital-client.ts'
 import type { Effects } from './http.ts'
 import type { Input } from './input.ts'
 import { limits } from './limits.ts'
+import { addModelCommands } from './model/commands.ts'
 import { addPlatformCommands } from './platform/commands.ts'
 import { addPolicyCommands } from './policy/commands.ts'
 import {
@@ -125,6 +126,7 @@ function createProgram(surroundings: Surroundings, exit: (code: ExitCode) => voi
   addTokenCommands(program, surroundings, exit)
   addBrokerCommands(program, surroundings, exit)
   addAuditCommands(program, surroundings, exit)
+  addModelCommands(program, surroundings, exit)
   addPlatformCommands(program, surroundings, exit)
   return program
 }
