@@ -152,13 +152,21 @@ export function decodeRequest(message: Uint8Array): Result<BinaryRequest, Binary
 }
 
 /**
- * Reads a response; informational responses before the final one are passed over.
+ * Reads a response.
  *
  * @param message - a whole message; zero bytes after it are padding.
+ * @param options - `onInformational` is called with each response before the final one.
  * @returns the final response, or one of {@link BinaryHttpCode} with its byte offset.
  */
-export function decodeResponse(message: Uint8Array): Result<BinaryResponse, BinaryHttpProblem> {
-  return decodingNow(message, (intake) => responseHeadIn(intake, () => {}))
+export function decodeResponse(
+  message: Uint8Array,
+  { onInformational = () => {} }: InformationalOptions = {},
+): Result<BinaryResponse, BinaryHttpProblem> {
+  return decodingNow(message, (intake) => responseHeadIn(intake, onInformational))
+}
+
+interface InformationalOptions {
+  readonly onInformational?: (response: InformationalResponse) => void
 }
 
 /**
@@ -182,9 +190,7 @@ export function decodeRequestStream(
  */
 export function decodeResponseStream(
   source: ByteSource,
-  options: DecodeOptions & {
-    readonly onInformational?: (response: InformationalResponse) => void
-  } = {},
+  options: DecodeOptions & InformationalOptions = {},
 ): Promise<Result<Streamed<ResponseHead>, ChannelProblem>> {
   const { onInformational = () => {} } = options
   return decodingStream(source, (intake) => responseHeadIn(intake, onInformational), options)

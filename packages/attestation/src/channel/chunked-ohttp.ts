@@ -90,6 +90,32 @@ export async function sealChunkedRequest(
 }
 
 /**
+ * Seals a request that is there as a whole, of up to `channelLimits.chunkBytesMax`, as one chunk, the final one.
+ *
+ * @param input - as of {@link sealChunkedRequest}.
+ * @returns the sealed message and what opens its response, or its refusals.
+ */
+export async function sealShortRequest(
+  input: SenderInput & { readonly request: Uint8Array },
+): Promise<
+  Result<
+    { readonly message: Uint8Array; readonly exchange: SealedExchange<'chunked'> },
+    OhttpProblem
+  >
+> {
+  const sender = await setupSender('chunked', input)
+  if (!sender.ok) return sender
+  const { start, context, exchange } = sender.value
+  return ok({ message: await onlyChunk(start, input.request, context), exchange })
+}
+
+/** What was opened, in pieces. */
+export interface OpenedPieces extends AsyncIterable<Uint8Array> {
+  /** All of it, where its first chunk was its final one. */
+  readonly whole?: Uint8Array
+}
+
+/**
  * Opens a request as it comes.
  *
  * @param input - `keys` that may still be sealed to; the sealed `message`, which may end anywhere; the `replay`
@@ -107,7 +133,7 @@ export async function openChunkedRequest(input: {
 }): Promise<
   Result<
     {
-      readonly request: AsyncIterable<Uint8Array>
+      readonly request: OpenedPieces
       readonly exchange: SealedExchange<'chunked'>
     },
     OhttpProblem
@@ -145,12 +171,31 @@ export async function sealChunkedResponse(
     readonly random: Random
   },
 ): Promise<AsyncIterable<Uint8Array>> {
-  const { exchange, response, random } = input
+  const { nonce, key } = await responseSealOf(input)
+  return sealedChunks(nonce, chunksOf(input.response, { chunks: 'prompt', ...input }), key)
+}
+
+/** Seals the response to an opened request as {@link sealShortRequest} seals a request. */
+export async function sealShortResponse(input: {
+  readonly exchange: SealedExchange<'chunked'>
+  readonly response: Uint8Array
+  readonly random: Random
+}): Promise<Uint8Array> {
+  const { nonce, key } = await responseSealOf(input)
+  return onlyChunk(nonce, input.response, key)
+}
+
+async function responseSealOf({
+  exchange,
+  random,
+}: {
+  readonly exchange: SealedExchange<'chunked'>
+  readonly random: Random
+}): Promise<{ readonly nonce: Uint8Array; readonly key: SealsChunks }> {
   const nonce = random.bytes(responseNonceBytes(exchange))
   const pending = responseKeyOf(exchange, nonce)
   spend(exchange)
-  const key = await pending
-  return sealedChunks(nonce, chunksOf(response, { chunks: 'prompt', ...input }), key)
+  return { nonce, key: await pending }
 }
 
 /**
@@ -164,7 +209,7 @@ export async function openChunkedResponse(input: {
   readonly exchange: SealedExchange<'chunked'>
   readonly message: ByteSource
   readonly bytesMax?: number
-}): Promise<Result<AsyncIterable<Uint8Array>, OhttpProblem>> {
+}): Promise<Result<OpenedPieces, OhttpProblem>> {
   const { exchange, message, bytesMax } = input
   const chunks = createChunkReader(message, bytesMax)
   return await chunks.begin(async () => {
@@ -207,6 +252,16 @@ async function* sealedChunks(
   }
 }
 
+/** Of a message of one chunk, all of it. */
+async function onlyChunk(
+  start: Uint8Array,
+  bytes: Uint8Array,
+  context: SealsChunks,
+): Promise<Uint8Array> {
+  if (bytes.length > channelLimits.chunkBytesMax) throw new TypeError('more than one chunk')
+  return concat(start, varintOf(0), await context.seal(bytes, final))
+}
+
 /** What is sealed together. Of `prompt` chunks the final one is empty: more may always come. */
 async function* chunksOf(
   source: ByteSource,
@@ -234,7 +289,7 @@ interface ChunkReader {
   begin<T>(attempt: () => Promise<Result<T, OhttpProblem>>): Promise<Result<T, OhttpProblem>>
   bytes(length: number): Promise<Uint8Array>
   next(context: OpensChunks): Promise<Chunk>
-  rest(first: Chunk, context: OpensChunks): AsyncIterable<Uint8Array>
+  rest(first: Chunk, context: OpensChunks): OpenedPieces
 }
 
 function createChunkReader(
@@ -273,8 +328,13 @@ function createChunkReader(
     },
     bytes: (length) => source.read(intake.bytes(length)),
     next,
-    rest,
+    // Of one that was final the source has been read to its end.
+    rest: (first, context) => (first.isFinal ? wholeOf(first.bytes) : rest(first, context)),
   }
+}
+
+function wholeOf(whole: Uint8Array): OpenedPieces {
+  return { whole, [Symbol.asyncIterator]: () => piecesOf(whole) }
 }
 
 function* chunkIn(intake: Intake, bytesMax: number): Reading<Chunk> {

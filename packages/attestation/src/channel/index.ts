@@ -42,10 +42,13 @@ export {
   type ChunkOptions,
   chunkedRequestMediaType,
   chunkedResponseMediaType,
+  type OpenedPieces,
   openChunkedRequest,
   openChunkedResponse,
   sealChunkedRequest,
   sealChunkedResponse,
+  sealShortRequest,
+  sealShortResponse,
 } from './chunked-ohttp.ts'
 export type { OhttpCode, OhttpForm, OhttpProblem, SealedExchange } from './encapsulation.ts'
 export type { Awaitable, HpkeAead, HpkeContext, HpkeEngine, HpkeRecipient } from './hpke-engine.ts'

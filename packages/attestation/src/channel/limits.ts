@@ -6,9 +6,7 @@ export const channelLimits = {
   streamBytesMax: 8_589_934_592,
   /** Bytes that are sealed together in a message of chunks, unless said otherwise. */
   chunkBytes: 262_144,
-  /** Bytes of a body of known length that a client seals before it sends any of it. */
-  wholeBytesMax: 1_048_576,
-  /** Bytes that may be sealed together in a message of chunks. */
+  /** Bytes that may be sealed together in a message of chunks. What is no longer than that goes as one chunk. */
   chunkBytesMax: 1_048_576,
   /** Fields of one header section. */
   fieldsMax: 128,

@@ -333,7 +333,7 @@ describe('long bodies', () => {
     expect([length, received]).toEqual([64 * 65_536, 64 * 65_536])
   })
 
-  test.each([0, 5, mebibyte - 1, mebibyte, mebibyte + 1, 3 * mebibyte + 17])(
+  test.each([0, 5, mebibyte - 500, mebibyte - 20, mebibyte, 3 * mebibyte + 17])(
     'the length of a sealed body of %i bytes is known before it is sealed',
     async (size) => {
       platform.answer = async ({ body }) => ({
@@ -350,7 +350,8 @@ describe('long bodies', () => {
       const response = await fetchTo(transport)('/a', { method: 'POST', body })
       expect(await response.text()).toBe(`${size}`)
       expect(platform.lengths).toEqual([platform.seen[0]?.length])
-      expect(whole).toEqual([size <= mebibyte])
+      // With its head it has to fit into one chunk.
+      expect(whole).toEqual([size <= mebibyte - 500])
     },
   )
 

@@ -5,8 +5,10 @@
  * @module
  */
 
-import { joined, type Problem, type Result, type UnixSeconds } from '../bytes/index.ts'
+import { joined, ok, type Problem, type Result, type UnixSeconds } from '../bytes/index.ts'
 import {
+  type BinaryResponse,
+  decodeResponse,
   decodeResponseStream,
   encodeRequest,
   encodeRequestStream,
@@ -24,7 +26,9 @@ import {
   openChunkedResponse,
   sealChunkedRequest,
   sealedLengthOf,
+  sealShortRequest,
 } from './chunked-ohttp.ts'
+import type { OhttpProblem, SealedExchange, SenderInput } from './encapsulation.ts'
 import type { HpkeEngine } from './hpke-engine.ts'
 import { channelLimits } from './limits.ts'
 import { isSealed, outerProblemBytesMax, outerProblemOf } from './outer-answer.ts'
@@ -227,20 +231,12 @@ async function exchange(
 ): Promise<Response> {
   const { signal, onUploadProgress, onInformational } = request
   const content = guarded(request.body.open())
-  const { plain, length } = await encode(request, content)
-  const sealed = await sealToFirst(peer.keyConfigs, async (config) => {
-    const result = await sealChunkedRequest({ config, random, engine, request: plain })
-    if (!result.ok) return result
-    const sealedLength = length === undefined ? undefined : sealedLengthOf(config, length)
-    return { ok: true, value: { ...result.value, length: sealedLength } }
-  })
-  const isShort = plain instanceof Uint8Array
+  const plain = await encode(request, content)
+  const sealed = await sealToFirst(peer.keyConfigs, (config) =>
+    seal({ config, random, engine }, plain),
+  )
   const carried = transport(
-    {
-      mediaType: chunkedRequestMediaType,
-      body: isShort ? await gathered(sealed.message) : sealed.message,
-      length: sealed.length,
-    },
+    { mediaType: chunkedRequestMediaType, body: sealed.message, length: sealed.length },
     {
       ...(signal === undefined ? {} : { signal }),
       ...(onUploadProgress === undefined ? {} : { onUploadProgress }),
@@ -256,10 +252,12 @@ async function exchange(
   }
   const opened = await openChunkedResponse({ exchange: sealed.exchange, message: body })
   if (!opened.ok) throw new ChannelError(opened.problem)
-  const response = await decodeResponseStream(
-    opened.value,
-    onInformational === undefined ? {} : { onInformational },
-  )
+  const informed = onInformational === undefined ? {} : { onInformational }
+  const { whole } = opened.value
+  const response =
+    whole === undefined
+      ? await decodeResponseStream(opened.value, informed)
+      : decodeResponse(whole, informed)
   if (!response.ok) throw new ChannelError(response.problem)
   return await responseOf(response.value, request.head.method)
 }
@@ -270,6 +268,7 @@ interface Content extends OpenBody {
 }
 
 function guarded(body: OpenBody): Content {
+  if (body.source instanceof Uint8Array) return { ...body, rethrow() {} }
   let failure: { readonly error: unknown } | undefined
   async function* source(): AsyncGenerator<Uint8Array> {
     try {
@@ -288,22 +287,53 @@ function guarded(body: OpenBody): Content {
   }
 }
 
+/** A request in binary HTTP; one of a single chunk as bytes. */
+interface Encoded {
+  readonly plain: Uint8Array | AsyncIterable<Uint8Array>
+  readonly length: number | undefined
+}
+
 /** A short request is made as a whole, a longer one as it is read. */
 async function encode(
   { head: given, hasContentType }: SealedRequest,
   { source, length, contentType }: OpenBody,
-): Promise<{ readonly plain: ByteSource; readonly length: number | undefined }> {
+): Promise<Encoded> {
   const head =
     hasContentType || contentType === undefined
       ? given
       : { ...given, headers: [...given.headers, ['content-type', contentType] as const] }
   if (length === undefined) return { plain: encodeRequestStream(head, source), length }
-  if (length > channelLimits.wholeBytesMax) {
-    const plain = encodeRequestStream(head, source, { contentLength: length })
-    return { plain, length: requestBytesOf(head, length) }
+  const bytes = requestBytesOf(head, length)
+  if (bytes < channelLimits.chunkBytesMax) {
+    const body = source instanceof Uint8Array ? source : await gathered(piecesOf(source))
+    const plain = encodeRequest({ ...head, body })
+    return { plain, length: plain.length }
   }
-  const plain = encodeRequest({ ...head, body: await gathered(piecesOf(source)) })
-  return { plain, length: plain.length }
+  const plain = encodeRequestStream(head, source, { contentLength: length })
+  return { plain, length: bytes }
+}
+
+async function seal(
+  sender: SenderInput,
+  { plain, length }: Encoded,
+): Promise<
+  Result<
+    {
+      readonly message: Uint8Array | AsyncIterable<Uint8Array>
+      readonly length: number | undefined
+      readonly exchange: SealedExchange<'chunked'>
+    },
+    OhttpProblem
+  >
+> {
+  if (plain instanceof Uint8Array) {
+    const short = await sealShortRequest({ ...sender, request: plain })
+    return short.ok ? ok({ ...short.value, length: short.value.message.length }) : short
+  }
+  const long = await sealChunkedRequest({ ...sender, request: plain })
+  if (!long.ok) return long
+  const sealedLength = length === undefined ? undefined : sealedLengthOf(sender.config, length)
+  return ok({ ...long.value, length: sealedLength })
 }
 
 /** The answer as it comes; a connection that breaks is told as what it is. */
@@ -351,14 +381,15 @@ async function beginningOf(body: AsyncIterable<Uint8Array>): Promise<Uint8Array>
 const nullBodyStatuses: readonly number[] = [204, 205, 304]
 
 async function responseOf(
-  { status, headers, body }: Streamed<ResponseHead>,
+  { status, headers, body }: BinaryResponse | Streamed<ResponseHead>,
   method: string,
 ): Promise<Response> {
   const init = { status, headers: new Headers(headers.map(([name, value]) => [name, value])) }
   if (method !== 'HEAD' && !nullBodyStatuses.includes(status)) {
-    return new Response(streamOf(body), init)
+    const content = body instanceof Uint8Array ? (body as Uint8Array<ArrayBuffer>) : streamOf(body)
+    return new Response(content, init)
   }
   // It has no content to read, so that it came whole is found out here.
-  for await (const _ of body);
+  if (!(body instanceof Uint8Array)) for await (const _ of body);
   return new Response(null, init)
 }

@@ -8,31 +8,30 @@ import {
   type Result,
 } from '@sealward/attestation/bytes'
 import {
+  type BinaryRequest,
   ChannelError,
+  channelLimits,
   chunkedRequestMediaType,
   chunkedResponseMediaType,
   decodeRequest,
   decodeRequestStream,
   encodeResponse,
   encodeResponseStream,
+  type RequestHead,
   requestMediaType,
   responseMediaType,
-  type SealedExchange,
+  type Streamed,
   sealChunkedResponse,
   sealResponse,
+  sealShortResponse,
 } from '@sealward/attestation/channel'
 import type { EvidenceDocument } from '@sealward/attestation/evidence'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Random } from '../effects/index.ts'
-import {
-  answerInside,
-  type InnerAnswer,
-  type RefusedInside,
-  refusalInside,
-  refusedInside,
-} from './answer-inside.ts'
-import { arriving, leaving } from './arriving.ts'
-import { bodyWithin, createBudget, overloaded } from './body.ts'
+import { answerInside, refusalInside, refusedInside } from './answer-inside.ts'
+import { arrived, arriving, leaving } from './arriving.ts'
+import { askInside } from './ask-inside.ts'
+import { bodyWithin, createBudget, gathered, overloaded } from './body.ts'
 import type { ChannelKeys } from './channel-keys.ts'
 import {
   evidenceRequestBytesMax,
@@ -42,7 +41,6 @@ import {
   shortBytesMax,
 } from './limits.ts'
 import { type SealedHttpCode, type SealedHttpProblem, sendRefusal } from './problems.ts'
-import { streamInside } from './stream-inside.ts'
 
 /** Evidence about this process for whoever sent `nonce`. */
 export type GiveEvidence = (
@@ -141,22 +139,15 @@ export function addSealedRoutes(server: FastifyInstance, options: SealedRoutesOp
     const opened = await keys.open(message)
     if (!opened.ok) return sendRefusal(reply, publicProblem(opened.problem))
     const { exchange, request } = opened.value
-    const { head, body } = await answerTo(request, reply)
-    const response = encodeResponse({ ...head, body: await gathered(body) })
-    return sealedReply(reply, responseMediaType).send(
-      Buffer.from(await sealResponse({ exchange, response, random })),
-    )
-  }
-
-  /** The inner routes' answer to a request that is there as a whole. */
-  async function answerTo(
-    request: Uint8Array,
-    reply: FastifyReply,
-  ): Promise<InnerAnswer | RefusedInside> {
     const decoded = decodeRequest(request)
-    if (!decoded.ok) return refusedInside(400, { ...decoded.problem, code: 'malformed' })
-    const refusal = refusalInside(inner, decoded.value, limits)
-    return refusal ?? (await answerInside(inner, decoded.value, reply.raw))
+    const answer = decoded.ok
+      ? (refusalInside(inner, decoded.value, limits) ??
+        (await answerInside(inner, decoded.value, endOf(reply).signal)))
+      : refusedInside(400, { ...decoded.problem, code: 'malformed' })
+    const response = encodeResponse(answer)
+    return sealedReply(reply, responseMediaType).send(
+      bufferOf(await sealResponse({ exchange, response, random })),
+    )
   }
 
   async function answerStream(
@@ -167,36 +158,19 @@ export function addSealedRoutes(server: FastifyInstance, options: SealedRoutesOp
     reply.raw.once('close', () => throwAwayTheRest(message, lingerMs))
     if (streams >= limits.streamsAtOnceMax) return sendRefusal(reply, tryAgain)
     streams += 1
-    const ended = new AbortController()
-    const tooLong = setTimeout(() => ended.abort(), limits.streamSecondsMax * 1000)
+    const ended = endOf(reply)
+    const tooLong = setTimeout(() => ended.abort(over), limits.streamSecondsMax * 1000)
     reply.raw.once('close', () => {
       streams -= 1
       clearTimeout(tooLong)
-      if (!reply.raw.writableFinished) ended.abort()
     })
-    const isShort = Number(message.headers['content-length']) <= shortBytesMax
     try {
-      return isShort
-        ? await answerShort(message, reply)
-        : await answerOpened(message, reply, ended.signal)
+      return await answerOpened(message, reply, ended.signal)
     } catch (error) {
       // The request broke off, or a part of it does not open.
       if (error instanceof ChannelError) return sendRefusal(reply, brokenOff(error.problem))
       if (ended.signal.aborted) return sendRefusal(reply, tooSlow)
       throw error
-    }
-  }
-
-  async function answerShort(message: IncomingMessage, reply: FastifyReply): Promise<FastifyReply> {
-    const body = await bodyWithin(held, arriving(message, limits), shortBytesMax)
-    if (body === overloaded) return sendRefusal(reply, tryAgain)
-    try {
-      const opened = await keys.openChunked(body, { bytesMax: shortBytesMax })
-      if (!opened.ok) return sendRefusal(reply, publicProblem(opened.problem))
-      const { exchange, request } = opened.value
-      return await sendChunked(reply, exchange, await answerTo(await gathered(request), reply))
-    } finally {
-      held.give(body.length)
     }
   }
 
@@ -206,49 +180,70 @@ export function addSealedRoutes(server: FastifyInstance, options: SealedRoutesOp
     ended: AbortSignal,
   ): Promise<FastifyReply> {
     const bytesMax = limits.streamBytesMax
-    const opened = await keys.openChunked(arriving(message, limits), { bytesMax })
+    const isShort = Number(message.headers['content-length']) <= shortBytesMax
+    const source = isShort
+      ? await arrived(message, Math.min(shortBytesMax, bytesMax), limits)
+      : arriving(message, limits)
+    const opened = await keys.openChunked(source, { bytesMax })
     if (!opened.ok) return sendRefusal(reply, publicProblem(opened.problem))
     const { exchange, request } = opened.value
-    const decoded = await decodeRequestStream(request, { contentBytesMax: bytesMax })
+    const decoded = isShort
+      ? decodeRequest(request.whole ?? (await gathered(request)))
+      : await decodeRequestStream(request, { contentBytesMax: bytesMax })
     if (!decoded.ok && !decoded.problem.code.startsWith('bhttp-')) {
       return sendRefusal(reply, brokenOff(decoded.problem))
     }
-    const answer = decoded.ok
-      ? (refusalInside(inner, decoded.value, limits) ??
-        (await streamInside(inner, decoded.value, decoded.value.body, ended)))
-      : refusedInside(400, { ...decoded.problem, code: 'malformed' })
-    return sendChunked(reply, exchange, answer)
-  }
-
-  async function sendChunked(
-    reply: FastifyReply,
-    exchange: SealedExchange<'chunked'>,
-    { body, contentLength, head }: InnerAnswer | RefusedInside,
-  ): Promise<FastifyReply> {
-    const isShort = contentLength !== undefined && contentLength <= shortBytesMax
-    const response = isShort
-      ? encodeResponse({ ...head, body: await gathered(body) })
-      : encodeResponseStream(head, body, contentLength === undefined ? {} : { contentLength })
+    const response = decoded.ok
+      ? await responseTo(decoded.value, ended)
+      : encodeResponse(refusedInside(400, { ...decoded.problem, code: 'malformed' }))
+    sealedReply(reply, chunkedResponseMediaType)
+    if (response instanceof Uint8Array && response.length <= channelLimits.chunkBytesMax) {
+      return sendShort(await sealShortResponse({ exchange, response, random }), reply)
+    }
     const sealed = await sealChunkedResponse({ exchange, response, random })
-    const answered = sealedReply(reply, chunkedResponseMediaType)
-    if (isShort) return answered.send(Buffer.from(await gathered(sealed)))
     const taken = leaving(sealed, limits.idleSecondsMax, () => reply.raw.destroy())
     return (
-      answered
+      reply
         .header('incremental', '?1')
         // What nginx is told the same by.
         .header('x-accel-buffering', 'no')
         .send(Readable.from(taken, { objectMode: false, highWaterMark: 65_536 }))
     )
   }
+
+  function sendShort(sealed: Uint8Array, reply: FastifyReply): FastifyReply {
+    const patience = limits.idleSecondsMax + sealed.length / limits.bytesPerSecondMin
+    const stalled = setTimeout(() => reply.raw.destroy(), patience * 1000)
+    reply.raw.once('close', () => clearTimeout(stalled))
+    return reply.send(bufferOf(sealed))
+  }
+
+  async function responseTo(
+    request: BinaryRequest | Streamed<RequestHead>,
+    ended: AbortSignal,
+  ): Promise<Uint8Array | AsyncIterable<Uint8Array>> {
+    const refusal = refusalInside(inner, request, limits)
+    if (refusal !== undefined) return encodeResponse(refusal)
+    const { head, body, contentLength } = await askInside(inner, request, request.body, ended)
+    if (body instanceof Uint8Array) return encodeResponse({ ...head, body })
+    return encodeResponseStream(head, body, contentLength === undefined ? {} : { contentLength })
+  }
 }
 
-async function gathered(pieces: AsyncIterable<Uint8Array> | Uint8Array): Promise<Uint8Array> {
-  if (pieces instanceof Uint8Array) return pieces
-  const parts: Uint8Array[] = []
-  for await (const piece of pieces) parts.push(piece)
-  const [only, ...more] = parts
-  return more.length === 0 ? (only ?? new Uint8Array()) : Buffer.concat(parts)
+/** What ends a request with its connection: an error of each request's own would have to be made for all of them. */
+const over = new Error('the connection is closed')
+
+/** Aborts when the answer's connection is closed before the answer has gone out. */
+function endOf(reply: FastifyReply): AbortController {
+  const ended = new AbortController()
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) ended.abort(over)
+  })
+  return ended
+}
+
+function bufferOf({ buffer, byteOffset, length }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, length)
 }
 
 /** A body that was taken as a whole, or why it was not. */

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import { ChannelError } from '@sealward/attestation/channel'
+import { tooLarge } from './body.ts'
 import type { SealedHttpLimits } from './limits.ts'
 
 /**
@@ -31,6 +32,47 @@ export async function* arriving(
   } finally {
     void pieces.return?.()
   }
+}
+
+/**
+ * A short body from a sender whom nobody knows yet, once all of it has come. It fails as {@link arriving} does, and with
+ * `too-large` beyond `bytesMax`.
+ */
+export function arrived(
+  stream: Readable,
+  bytesMax: number,
+  limits: Pick<SealedHttpLimits, 'idleSecondsMax' | 'bytesPerSecondMin'>,
+): Promise<Uint8Array> {
+  const idleMsMax = limits.idleSecondsMax * 1000
+  const began = performance.now()
+  const pieces: Uint8Array[] = []
+  let [bytes, heardAt] = [0, began]
+  return new Promise((resolve, reject) => {
+    const settle = (problem?: ChannelError): void => {
+      clearTimeout(timer)
+      stream.off('data', take).off('end', end).off('close', leave).pause()
+      if (problem !== undefined) reject(problem)
+      else resolve(pieces.length === 1 && pieces[0] ? pieces[0] : Buffer.concat(pieces, bytes))
+    }
+    const take = (piece: Uint8Array): void => {
+      pieces.push(piece)
+      bytes += piece.length
+      heardAt = performance.now()
+      if (bytes > bytesMax) settle(tooLarge(bytesMax))
+    }
+    const end = (): void => settle()
+    const leave = (): void => settle(broken('the sender has left'))
+    const look = (): void => {
+      const now = performance.now()
+      const patienceMs = idleMsMax + (bytes / limits.bytesPerSecondMin) * 1000 - (now - began)
+      const left = Math.min(heardAt + idleMsMax - now, patienceMs)
+      if (left <= 0) settle(broken('what was sent came too slowly'))
+      else timer = setTimeout(look, left)
+    }
+    let timer = setTimeout(look, idleMsMax)
+    stream.on('error', () => {})
+    stream.on('data', take).once('end', end).once('close', leave)
+  })
 }
 
 /** Pieces for a reader whom nobody knows either: `onStalled` when one of them is not taken in time. */

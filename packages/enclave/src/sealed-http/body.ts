@@ -53,6 +53,17 @@ export async function bodyWithin(
   }
 }
 
-function tooLarge(bytesMax: number): ChannelError {
+export function tooLarge(bytesMax: number): ChannelError {
   return new ChannelError({ code: 'too-large', at: 'body', detail: `more than ${bytesMax} bytes` })
+}
+
+/** All of what comes. */
+export async function gathered(
+  pieces: Uint8Array | AsyncIterable<Uint8Array>,
+): Promise<Uint8Array> {
+  if (pieces instanceof Uint8Array) return pieces
+  const parts: Uint8Array[] = []
+  for await (const piece of pieces) parts.push(piece)
+  const [only, ...more] = parts
+  return more.length === 0 ? (only ?? new Uint8Array()) : Buffer.concat(parts)
 }

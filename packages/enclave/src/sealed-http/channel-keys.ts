@@ -6,6 +6,7 @@ import {
   generateKeyConfig,
   type OhttpKey,
   type OhttpProblem,
+  type OpenedPieces,
   openChunkedRequest,
   openRequest,
   type ReplayWindow,
@@ -39,7 +40,7 @@ export interface OpenedRequest {
 export interface OpenedStream {
   readonly exchange: SealedExchange<'chunked'>
   /** Binary HTTP. It fails with a {@link ChannelError}. */
-  readonly request: AsyncIterable<Uint8Array>
+  readonly request: OpenedPieces
 }
 
 /** The keys that requests are sealed to. Their private halves never leave the process. */
@@ -205,13 +206,14 @@ const forgotten: { readonly ok: false; readonly problem: MemoryUnavailable } = {
 
 /** The first bytes of a message, which say what key it is sealed to; and the whole of it still. */
 async function startOf(
-  message: AsyncIterable<Uint8Array>,
+  message: Uint8Array | AsyncIterable<Uint8Array>,
 ): Promise<
   Result<
-    { readonly bytes: Uint8Array; readonly whole: AsyncIterable<Uint8Array> },
+    { readonly bytes: Uint8Array; readonly whole: Uint8Array | AsyncIterable<Uint8Array> },
     Problem<'truncated'>
   >
 > {
+  if (message instanceof Uint8Array) return ok({ bytes: message, whole: message })
   const pieces = message[Symbol.asyncIterator]()
   let bytes: Uint8Array = new Uint8Array()
   try {

@@ -14,12 +14,33 @@ const hopByHop: ReadonlySet<string> = new Set([
   'upgrade',
 ])
 
-/** Fields of an opened request as the inner routes get them. */
-export function headersOf(fields: readonly Field[]): Record<string, string | string[]> {
-  const headers: Record<string, string | string[]> = {}
+/** Of these a server takes the first and drops what comes after it. */
+const single: ReadonlySet<string> = new Set([
+  'age',
+  'authorization',
+  'content-type',
+  'etag',
+  'from',
+  'if-modified-since',
+  'if-unmodified-since',
+  'last-modified',
+  'location',
+  'max-forwards',
+  'proxy-authorization',
+  'referer',
+  'retry-after',
+  'server',
+  'user-agent',
+])
+
+/** Fields of an opened request as a server gives them to the inner routes: one text for each name. */
+export function headersOf(fields: readonly Field[]): Record<string, string> {
+  const headers: Record<string, string> = {}
   for (const [name, value] of fieldsOf(fields)) {
     const before = headers[name]
-    headers[name] = before === undefined ? value : [before, value].flat()
+    if (before === undefined) headers[name] = value
+    else if (!single.has(name))
+      headers[name] = `${before}${name === 'cookie' ? '; ' : ', '}${value}`
   }
   return headers
 }

@@ -40,8 +40,8 @@ export const sealedHttpLimits: SealedHttpLimits = {
 
 /** The request for evidence: a nonce in JSON. Bytes. */
 export const evidenceRequestBytesMax = 1024
-/** A request in chunks that says that it is no longer is taken whole, and so is an answer. Bytes. */
-export const shortBytesMax: number = 2 * 1024 * 1024
+/** A request in chunks that says that it is no longer is opened once all of it has come: one chunk at its largest. Bytes. */
+export const shortBytesMax: number = 1024 * 1024 + 4096
 /** How long the rest of a request is taken and thrown away that was answered before it was whole. Seconds. */
 export const lingerSecondsMax = 10
 /** Length of an epoch. Seconds. */
