@@ -39,6 +39,7 @@ test('one that believes anybody else is not', () => {
   }
   expect(problemOf({}, { development: false })).toBe('development')
   expect(problemOf({}, { role: 'platform' })).toBe('role')
+  expect(problemOf({ breakGlass: { keys: ['platform-master'] } })).toBe('breakGlass')
   const { identity: _none, ...nobody } = measured
   const held = heldToMeasured(
     brokerConfig.parse({

@@ -87,6 +87,20 @@ test('a removed, changed, moved, inserted entry and a cut are found, each in a s
   })
 })
 
+test('a checkpoint is kept in either form that it is printed in', async () => {
+  const printed = await audit('checkpoint', '--broker', broker.url, '--json')
+  expect(JSON.parse(printed.out)).toMatchObject({ sequence: 4 })
+  const json = broker.written('kept.json', printed.out)
+  const line = broker.written('kept.line', `${lines.at(-1)}\n`)
+  const [first = '', second = ''] = lines
+  for (const file of [kept, json, line]) {
+    expect(await foundIn([first, second], '--checkpoint', file)).toBe('1 log-truncated')
+  }
+  const nothing = broker.written('kept.nothing', 'nothing')
+  const refused = await audit('verify', exported, '--key', key, '--checkpoint', nothing)
+  expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('checkpoint-malformed') })
+})
+
 test('a log for which nobody vouches is not whole, unless nobody is asked for it', async () => {
   const unsigned = lines.slice(0, -1)
   expect(await foundIn(unsigned)).toBe('1 log-unsigned')

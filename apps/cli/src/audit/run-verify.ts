@@ -167,11 +167,14 @@ async function readLines(
 
 /** A line that is no entry but a checkpoint: its JWS. */
 function checkpointIn(line: Uint8Array): string | undefined {
-  if (!isCheckpoint(line)) return undefined
-  const json = jsonOf(line, { bytesMax: 2 * auditLimits.checkpointCharactersMax, depthMax: 1 })
+  return isCheckpoint(line) ? fieldCheckpoint(line) : undefined
+}
+
+function fieldCheckpoint(bytes: Uint8Array): string | undefined {
+  const json = jsonOf(bytes, { bytesMax: 2 * auditLimits.checkpointCharactersMax, depthMax: 1 })
   const read = json.ok
     ? reading(json.value, '', (top) =>
-        top.object('refused', ({ required }) =>
+        top.object('ignored', ({ required }) =>
           required('checkpoint').string(auditLimits.checkpointCharactersMax),
         ),
       )
@@ -236,7 +239,8 @@ async function readCheckpoint(
   const bytes = await bytesIn(file, '--checkpoint')
   if (!bytes.ok) return bytes
   const text = textOf(bytes.value)?.trim() ?? ''
-  const jws = text.startsWith('{') ? checkpointIn(bytes.value) : text
+  // As `audit checkpoint` prints it, with or without --json, or as a line of an export.
+  const jws = text.startsWith('{') ? fieldCheckpoint(bytes.value) : text
   const checkpoint = verifyCheckpoint(jws ?? '', keys)
   if (checkpoint.ok) return checkpoint
   const { code, detail } = checkpoint.problem

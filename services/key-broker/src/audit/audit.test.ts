@@ -220,7 +220,7 @@ test('a key that signs checkpoints is kept sealed, and another one is refused', 
 
 test('only what the list of details allows is written, and what has another form is not', async () => {
   const log = await opened()
-  const details = { keyType: 'oct', patient: 'canary', key: 'canary' }
+  const details = { keyType: 'oct', patient: 'canary', material: 'canary' }
   await append(log, event(1, { details }))
   expect((await linesOf(log)).at(-1)).not.toContain('canary')
   for (const wrong of [

@@ -8,10 +8,11 @@
 import { ok, type Problem, type Result } from '@sealward/attestation/bytes'
 import type { Sealer } from '@sealward/enclave/sealing'
 import type { Clock } from '@sealward/enclave/server'
-import { sql } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import type { Database, DatabaseTransaction } from '../store/open-store.ts'
 import type { AuditEvent } from './audit-event.ts'
 import { type AuditKey, newAuditKey, readAuditKey, writeAuditKey } from './audit-key.ts'
+import type { AuditEntryTable } from './audit-tables.ts'
 import {
   type AuditKeyJwk,
   type Checkpoint,
@@ -70,10 +71,9 @@ export async function openAuditLog(deps: {
   const { database, sealer, clock } = deps
   try {
     const key = await database.transaction().execute(async (transaction) => {
-      await lock(transaction)
+      const last = await lockedEnd(transaction, sealer)
       const known = await readAuditKey(transaction, sealer)
       if (!known.ok) throw new AuditLogChanged(known.problem.detail)
-      const last = await lastEntry(transaction, sealer)
       if (known.value === undefined) return begin(transaction, deps, last)
       await holdToSigned(transaction, known.value, last)
       return known.value
@@ -119,8 +119,7 @@ class StoredAuditLog implements AuditLog {
     event: AuditEvent,
     { signed = false }: { readonly signed?: boolean } = {},
   ): Promise<void> {
-    await lock(transaction)
-    const last = await lastEntry(transaction, this.sealer)
+    const last = await lockedEnd(transaction, this.sealer)
     this.holdToSeen(last)
     if (!this.writing.has(transaction)) this.seen = last
     this.writing.add(transaction)
@@ -138,8 +137,7 @@ class StoredAuditLog implements AuditLog {
       .limit(1)
       .executeTakeFirst()
     return this.database.transaction().execute(async (transaction) => {
-      await lock(transaction)
-      const last = await lastEntry(transaction, this.sealer)
+      const last = await lockedEnd(transaction, this.sealer)
       this.holdToSeen(last)
       this.seen = last
       // Of a log that has not grown, the new one is shown, and not kept.
@@ -224,19 +222,12 @@ async function write(
   return { sequence, hash }
 }
 
-/** Of two that write, one comes second, and writes after what the first wrote. */
-async function lock(transaction: DatabaseTransaction): Promise<void> {
-  // A statement of its own: the next one sees what was committed while this one waited.
-  await sql`select pg_advisory_xact_lock(hashtext('sealward.broker.audit'))`.execute(transaction)
-}
-
-async function lastEntry(transaction: DatabaseTransaction, sealer: Sealer): Promise<LastEntry> {
-  const row = await transaction
-    .selectFrom('broker.audit_entry')
-    .select(['sequence', 'line', 'seal'])
-    .orderBy('sequence', 'desc')
-    .limit(1)
-    .executeTakeFirst()
+/** The last entry. Until the transaction ends nobody else writes one. */
+async function lockedEnd(transaction: DatabaseTransaction, sealer: Sealer): Promise<LastEntry> {
+  const { rows } = await sql<
+    Selectable<AuditEntryTable>
+  >`select sequence, line, seal from broker.audit_end()`.execute(transaction)
+  const [row] = rows
   if (row === undefined) return { sequence: 0, hash: noEntry }
   const last = { sequence: Number(row.sequence), hash: lineHash(row.line) }
   if (!sealer.open(addressOf(last), row.seal).ok) {

@@ -1,11 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs'
-import { chmod, writeFile } from 'node:fs/promises'
+import { chmod, open as openFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { utf8Of } from '@sealward/attestation/bytes'
 import type { MasterKey } from '@sealward/enclave/sealing'
 import { systemRandom as random } from '@sealward/enclave/server'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { sampleIdentity } from '../../../../packages/enclave/src/testing/sample.ts'
 import { type KeyEncryption, keyEncryptionOf } from './key-encryption.ts'
 import { openKeyEncryption } from './open-key-encryption.ts'
 import { passphraseKeyEncryption } from './passphrase.ts'
@@ -115,6 +116,9 @@ test('a passphrase comes from a file that its owner alone can read, from a crede
   expect(
     await open({ prompt: true }, { prompt: async () => 'correct horse battery' }),
   ).toMatchObject({ ok: true })
+  const handle = await openFile(file)
+  expect(await open({ descriptor: handle.fd })).toMatchObject({ ok: true })
+  await handle.close()
   const unreadable = { problem: { code: 'secret-unreadable' } }
   expect(await open({ credential: 'passphrase' })).toMatchObject(unreadable)
   expect(await open({ prompt: true })).toMatchObject(unreadable)
@@ -124,10 +128,22 @@ test('a passphrase comes from a file that its owner alone can read, from a crede
   expect(await open({ file })).toMatchObject({ problem: { code: 'secret-exposed' } })
 })
 
-test('the sealing key of a TEE is asked for in one, and nowhere else', async () => {
+test('in a TEE it is the sealing key of that, and no other; outside there is none', async () => {
+  const { tee, vendor } = await sampleIdentity({ initTimeData: { role: 'key-broker' } })
   const options = { stateFolder: folder, random, make: true }
-  expect(await openKeyEncryption({ kind: 'tee' }, options)).toMatchObject({
-    problem: { code: 'key-encryption-kind' },
+  const wrongKind = { problem: { code: 'key-encryption-kind' } }
+  expect(await openKeyEncryption({ kind: 'tee' }, options)).toMatchObject(wrongKind)
+  expect(await openKeyEncryption({ kind: 'file' }, { ...options, tee })).toMatchObject(wrongKind)
+  const key = taken(await openKeyEncryption(undefined, { ...options, tee }))
+  const wrapped = taken(await key.wrap(random.bytes(32), 'root'))
+  const again = taken(await openKeyEncryption({ kind: 'tee' }, { ...options, tee }))
+  expect(await again.unwrap(wrapped, 'root')).toMatchObject({ ok: true })
+  // The same code, started for another deployment on the same machine.
+  const deployment = 'urn:uuid:00000000-0000-4000-8000-000000000002'
+  const other = await sampleIdentity({ vendor, initTimeData: { role: 'key-broker', deployment } })
+  const diverted = taken(await openKeyEncryption(undefined, { ...options, tee: other.tee }))
+  expect(await diverted.unwrap(wrapped, 'root')).toMatchObject({
+    problem: { code: 'key-encryption-refused' },
   })
 })
 

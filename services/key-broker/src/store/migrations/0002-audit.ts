@@ -34,6 +34,14 @@ export async function up(database: Kysely<unknown>): Promise<void> {
       return new;
     end
   $$`.execute(database)
+  // Of two that write, one comes second, and sees what the first wrote: each statement of a volatile function looks anew.
+  await sql`create function broker.audit_end() returns setof broker.audit_entry
+    language plpgsql volatile as $$
+    begin
+      perform pg_advisory_xact_lock(hashtext('sealward.broker.audit'));
+      return query select * from broker.audit_entry order by sequence desc limit 1;
+    end
+  $$`.execute(database)
   for (const table of ['audit_entry', 'audit_checkpoint']) {
     await sql`create trigger append_only before update or delete or truncate on ${sql.id('broker', table)}
       for each statement execute function broker.refuse_change()`.execute(database)
