@@ -1,33 +1,21 @@
-import { request } from 'node:https'
-import type { Identity } from '@sealward/enclave/identity'
+import { type AttestedTls, createAttestedDispatcher } from '@sealward/enclave/attested-tls'
 
-/** Asks the provider about its model, as whoever holds `tls`, on a connection of its own. */
-export function contactProvider(
+/** Asks the provider about its model, as whoever meets it, on a connection of its own. */
+export async function contactProvider(
   port: number,
-  { tls }: Pick<Identity, 'tls'>,
+  attested: AttestedTls,
   token: string | undefined,
 ): Promise<{ readonly status: number; readonly body: string }> {
-  return new Promise((resolve, reject) => {
-    const asking = request(
-      {
-        host: '127.0.0.1',
-        port,
-        path: '/v2',
-        key: tls.privateKeyPem,
-        cert: tls.certificatePem,
-        rejectUnauthorized: false,
-        agent: false,
-        headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
-      },
-      (response) => {
-        let body = ''
-        response.on('data', (chunk: Buffer) => {
-          body += chunk.toString()
-        })
-        response.on('end', () => resolve({ status: response.statusCode ?? 0, body }))
-      },
-    )
-    asking.on('error', reject)
-    asking.end()
-  })
+  const dispatcher = createAttestedDispatcher(attested, { role: 'diagnostics' })
+  try {
+    const answer = await dispatcher.request({
+      origin: `https://127.0.0.1:${port}`,
+      path: '/v2',
+      method: 'GET',
+      headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+    })
+    return { status: answer.statusCode, body: await answer.body.text() }
+  } finally {
+    await dispatcher.close()
+  }
 }

@@ -8,7 +8,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { base64UrlOf, ok, utf8Of } from '@sealward/attestation/bytes'
 import { verifyPeer } from '@sealward/attestation/channel'
-import type { PeerExpectation } from '@sealward/attestation/evidence'
+import type { InitTimeData, PeerExpectation, TeeRole } from '@sealward/attestation/evidence'
 import {
   type DenyKind,
   deniedOf,
@@ -16,7 +16,12 @@ import {
   verifyChallenge,
   verifyDenyList,
 } from '@sealward/attestation/token'
-import { connectUnverified, createAdmission } from '@sealward/enclave/attested-tls'
+import {
+  type AttestedTls,
+  connectAttested,
+  createAdmission,
+  createAttestedTls,
+} from '@sealward/enclave/attested-tls'
 import {
   createDenyListKeeper,
   createPassport,
@@ -48,6 +53,8 @@ let attester: Attester
 let url: string
 let platform: Identity
 let thief: Identity
+/** How each of them meets others: by an attestation service that is always there and denies nobody. */
+const meeting = new Map<Identity, AttestedTls>()
 let passport: Passport
 let gatewayPort: number
 let providerPort: number
@@ -78,8 +85,16 @@ beforeAll(async () => {
   )
   url = `http://127.0.0.1:${(await service.listen()).port}`
   undo.push(() => service.close())
-  platform = await attester.workload()
-  thief = await attester.workload()
+  const calm = createAttestationService({ ...attester.deps })
+  const calmUrl = `http://127.0.0.1:${(await calm.listen()).port}`
+  undo.push(() => calm.close())
+  const meet = async (role: TeeRole): Promise<Identity> => {
+    const identity = await attester.workload({ initTimeData: { role } })
+    meeting.set(identity, attestedAs(identity, calmUrl))
+    return identity
+  }
+  platform = await meet('platform')
+  thief = await meet('platform')
   passport = createPassport({ identity: platform, attestation: { issuer, url }, clock, random })
   undo.push(() => passport.close())
 
@@ -103,7 +118,7 @@ beforeAll(async () => {
     })
   }
   const gateway = await createGateway({
-    identity: await attester.workload({ initTimeData: { role: 'cache-gateway' } }),
+    attested: attestedOf(await meet('cache-gateway')),
     admission: admissionTo('cache-gateway', 'cache'),
     store: createInProcessStore({ bytesMax: 1_000_000 }),
     clock,
@@ -117,8 +132,10 @@ beforeAll(async () => {
     ready: true,
     close: async () => {},
   }
+  const diagnostics = await meet('diagnostics')
   const provider = createDiagnostics({
-    identity: await attester.workload({ initTimeData: { role: 'diagnostics' } }),
+    identity: diagnostics,
+    attested: attestedOf(diagnostics),
     admission: admissionTo('diagnostics', 'interpretation'),
     model: { name: 'a', version: '1', sha256: '', bytes: new Uint8Array(), card: '{}' },
     inference,
@@ -133,7 +150,9 @@ afterAll(async () => {
   for (const each of undo.reverse()) await each()
   await attester.close()
 })
-beforeEach(() => {
+beforeEach(async () => {
+  // More time passes here than a certificate lasts.
+  for (const identity of meeting.keys()) await identity.renewTls()
   isDown = false
   sequence += 1
   denied = []
@@ -141,14 +160,45 @@ beforeEach(() => {
   move(61)
 })
 
-const expectation: PeerExpectation = {
-  role: 'platform',
+const expectationOf = (role: TeeRole): PeerExpectation => ({
+  role,
   mrEnclave: ['e1'.repeat(32)],
   mrSigner: ['51'.repeat(32)],
   isvProdId: 1,
   isvSvnMin: 1,
   debug: 'refused',
   tcbStatuses: ['UpToDate'],
+})
+const expectation = expectationOf('platform')
+
+function attestedAs(identity: Identity, attestationUrl: string): AttestedTls {
+  const { clock, vendor } = attester
+  const attestation = {
+    issuer,
+    signers: [attester.signingKey.signer],
+    policyHashes: [attester.policyHash],
+  }
+  const signerKeys = createSignerKeys({ url: attestationUrl, clock })
+  const denyList = createDenyListKeeper({ url: attestationUrl, ...attestation, signerKeys, clock })
+  undo.push(() => denyList.close())
+  undo.push(() => signerKeys.close())
+  const initTimeData: InitTimeData = {
+    version: 1,
+    deployment,
+    role: identity.role,
+    attestation,
+    peers: (['platform', 'cache-gateway', 'diagnostics'] as const).map(expectationOf),
+    development: true,
+    roots: [vendor.rootSpkiSha256],
+  }
+  const trust = { initTimeData, attestationUrl, signerKeys, denyList, clock, random }
+  return createAttestedTls({ identity, trust, endorsements: attester.deps.endorsements })
+}
+
+function attestedOf(identity: Identity): AttestedTls {
+  const attested = meeting.get(identity)
+  if (attested === undefined) throw new Error('nobody that meets others')
+  return attested
 }
 
 function move(seconds: number): void {
@@ -161,7 +211,11 @@ const now = (): number => startOfTests + moved
 // Where tokens are shown.
 
 async function atGateway(token: string, by = platform): Promise<string> {
-  const connection = await connectUnverified({ tls: by.tls, host: '127.0.0.1', port: gatewayPort })
+  const connection = await connectAttested(attestedOf(by), {
+    host: '127.0.0.1',
+    port: gatewayPort,
+    role: 'cache-gateway',
+  })
   if (!connection.ok) throw new Error(connection.problem.code)
   const { socket } = connection.value
   const answer = new Promise<string>((resolve) =>
@@ -174,7 +228,7 @@ async function atGateway(token: string, by = platform): Promise<string> {
 }
 
 async function atProvider(token: string, by = platform): Promise<string> {
-  const { status, body } = await contactProvider(providerPort, by, token)
+  const { status, body } = await contactProvider(providerPort, attestedOf(by), token)
   return status === 200 ? 'taken' : String(Object(JSON.parse(body)).code)
 }
 

@@ -1,14 +1,19 @@
 import { bytesOfHex } from '@sealward/attestation/bytes'
 import { encodeInitTimeData } from '@sealward/attestation/evidence'
 import { type SigningKeys, verifyChallenge, verifyDenyList } from '@sealward/attestation/token'
-import { connectUnverified } from '@sealward/enclave/attested-tls'
+import {
+  type AttestedTls,
+  connectAttested,
+  createAttestedTls,
+} from '@sealward/enclave/attested-tls'
 import { systemClock as clock, systemRandom as random } from '@sealward/enclave/effects'
 import { createPcsClient } from '@sealward/enclave/endorsements'
 import { createSampleTee } from '@sealward/enclave/evidence'
 import {
+  createDenyListKeeper,
   createIdentity,
   createPassport,
-  type Identity,
+  createSignerKeys,
   type Passport,
 } from '@sealward/enclave/identity'
 import { initTimeDataOf, isvSvn, productIds } from '@sealward/local/parties'
@@ -19,28 +24,36 @@ import { startTestStack, type TestStack } from './stack-fixture.ts'
 // Tokens as a thief would use them, against the running gateway and the running provider.
 
 let on: TestStack
-let platform: { readonly identity: Identity; readonly passport: Passport }
-let thief: Identity
+interface Workload {
+  readonly attested: AttestedTls
+  readonly passport: Passport
+}
+let platform: Workload
+let thief: Workload
+const undo: (() => Promise<void>)[] = []
 
 beforeAll(async () => {
   on = await startTestStack()
   platform = await attested(on)
-  thief = (await attested(on)).identity
+  thief = await attested(on)
 })
-afterAll(() => on?.stop())
+afterAll(async () => {
+  for (const each of undo) await each()
+  await on?.stop()
+})
 
 test('the way of an honest platform: provider and gateway let it in', async () => {
-  expect(await askProvider(platform.identity, await tokenFor('diagnostics'))).toMatchObject({
+  expect(await askProvider(platform, await tokenFor('diagnostics'))).toMatchObject({
     status: 200,
   })
-  expect(await authGateway(platform.identity, await tokenFor('cache-gateway'))).toMatch(/^\+OK/)
+  expect(await authGateway(platform, await tokenFor('cache-gateway'))).toMatch(/^\+OK/)
 })
 
 test('a token for the cache is refused by the provider, and the other way round', async () => {
-  const atProvider = await askProvider(platform.identity, await tokenFor('cache-gateway'))
+  const atProvider = await askProvider(platform, await tokenFor('cache-gateway'))
   expect(atProvider.status).toBe(401)
   expect(atProvider.body).toContain('wrong-audience')
-  expect(await authGateway(platform.identity, await tokenFor('diagnostics'))).toMatch(
+  expect(await authGateway(platform, await tokenFor('diagnostics'))).toMatch(
     /^-WRONGPASS wrong-audience /,
   )
 })
@@ -56,8 +69,8 @@ test('a token without its key is refused', async () => {
 
 test('a token that was shown on one connection is refused on another', async () => {
   const token = await tokenFor('diagnostics')
-  expect((await askProvider(platform.identity, token)).status).toBe(200)
-  const again = await askProvider(platform.identity, token)
+  expect((await askProvider(platform, token)).status).toBe(200)
+  const again = await askProvider(platform, token)
   expect(again.status).toBe(401)
   expect(again.body).toContain('replayed')
 })
@@ -65,11 +78,9 @@ test('a token that was shown on one connection is refused on another', async () 
 test('an attestation token is no access token, and nothing is no token', async () => {
   const passport = await platform.passport.token()
   if (!passport.ok) throw new Error(passport.problem.code)
-  expect((await askProvider(platform.identity, passport.value)).body).toContain('wrong-type')
-  expect((await askProvider(platform.identity, undefined)).status).toBe(401)
-  expect(await authGateway(platform.identity, 'no.token.at-all')).toMatch(
-    /^-WRONGPASS token-malformed /,
-  )
+  expect((await askProvider(platform, passport.value)).body).toContain('wrong-type')
+  expect((await askProvider(platform, undefined)).status).toBe(401)
+  expect(await authGateway(platform, 'no.token.at-all')).toMatch(/^-WRONGPASS token-malformed /)
 })
 
 test('a purpose that is not theirs is refused by both', async () => {
@@ -79,11 +90,11 @@ test('a purpose that is not theirs is refused by both', async () => {
     if (!given.ok) throw new Error(given.problem.code)
     return given.value.token
   }
-  const atProvider = await askProvider(platform.identity, await token('diagnostics', 'cache'))
+  const atProvider = await askProvider(platform, await token('diagnostics', 'cache'))
   expect(atProvider.body).toContain('wrong-purpose')
-  expect(
-    await authGateway(platform.identity, await token('cache-gateway', 'interpretation')),
-  ).toMatch(/^-WRONGPASS wrong-purpose /)
+  expect(await authGateway(platform, await token('cache-gateway', 'interpretation'))).toMatch(
+    /^-WRONGPASS wrong-purpose /,
+  )
 })
 
 test('the running service publishes a deny list that its own pinned key signed, and challenges', async () => {
@@ -111,7 +122,7 @@ async function tokenFor(role: 'cache-gateway' | 'diagnostics'): Promise<string> 
 }
 
 /** Keys and tokens as the genuine platform has them: the test holds the sample vendor, as no operator could. */
-async function attested({ stack }: TestStack): Promise<{ identity: Identity; passport: Passport }> {
+async function attested({ stack }: TestStack): Promise<Workload> {
   const { agreement, vendor, enclaves, attestationUrl, pcsUrl } = stack
   const tee = await createSampleTee({
     vendor,
@@ -124,8 +135,18 @@ async function attested({ stack }: TestStack): Promise<{ identity: Identity; pas
   })
   const endorsements = createPcsClient({ baseUrl: pcsUrl, clock })
   const identity = await createIdentity({ tee, endorsements, clock, random })
-  const attestation = { issuer: agreement.attestation.issuer, url: attestationUrl }
-  return { identity, passport: createPassport({ identity, attestation, clock, random }) }
+  const { issuer, signers } = agreement.attestation
+  const signerKeys = createSignerKeys({ url: attestationUrl, clock })
+  const denyList = createDenyListKeeper({ url: attestationUrl, issuer, signers, signerKeys, clock })
+  undo.push(() => denyList.close())
+  undo.push(() => signerKeys.close())
+  const { initTimeData } = tee
+  const trust = { initTimeData, attestationUrl, signerKeys, denyList, clock, random }
+  const attestation = { issuer, url: attestationUrl }
+  return {
+    attested: createAttestedTls({ identity, trust, endorsements }),
+    passport: createPassport({ identity, attestation, clock, random }),
+  }
 }
 
 function bytesOf(hex: string): Uint8Array {
@@ -134,13 +155,14 @@ function bytesOf(hex: string): Uint8Array {
   return bytes
 }
 
-function askProvider(who: Identity, token: string | undefined): ReturnType<typeof contactProvider> {
-  return contactProvider(Object.values(on.stack.enclaves.diagnostics.ports)[0] ?? 0, who, token)
+function askProvider(who: Workload, token: string | undefined): ReturnType<typeof contactProvider> {
+  const port = Object.values(on.stack.enclaves.diagnostics.ports)[0] ?? 0
+  return contactProvider(port, who.attested, token)
 }
 
-async function authGateway({ tls }: Identity, token: string): Promise<string> {
+async function authGateway({ attested: by }: Workload, token: string): Promise<string> {
   const port = Object.values(on.stack.enclaves.cacheGateway.ports)[0] ?? 0
-  const connection = await connectUnverified({ tls, host: '127.0.0.1', port })
+  const connection = await connectAttested(by, { host: '127.0.0.1', port, role: 'cache-gateway' })
   if (!connection.ok) throw new Error(connection.problem.code)
   const { socket } = connection.value
   const answer = new Promise<string>((resolve) =>

@@ -5,11 +5,10 @@
  */
 
 import type { TLSSocket } from 'node:tls'
-import { bytesOfBase64Url, concat, textOf } from '@sealward/attestation/bytes'
+import { concat, textOf } from '@sealward/attestation/bytes'
 import type { AccessToken } from '@sealward/attestation/token'
 import type { Verified } from '@sealward/attestation/verification'
 import type { Admission } from '@sealward/enclave/attested-tls'
-import type { Identity } from '@sealward/enclave/identity'
 import type { Clock } from '@sealward/enclave/server'
 import type { Logger } from '@sealward/enclave/telemetry'
 import { type Command, commandOf, wordOf } from './commands.ts'
@@ -28,7 +27,6 @@ import { type Store, StoreUnavailable } from './store.ts'
 
 /** What a connection needs. */
 export interface ConnectionDeps {
-  readonly identity: Pick<Identity, 'evidence'>
   readonly admission: Admission
   readonly store: Store
   readonly clock: Clock
@@ -56,7 +54,6 @@ class Session {
   #admitted: Verified<AccessToken> | undefined
   #expiry: NodeJS.Timeout | undefined
   #refusals = 0
-  #evidenceGiven = 0
   #busy = false
 
   constructor(socket: TLSSocket, deps: ConnectionDeps) {
@@ -122,8 +119,6 @@ class Session {
         return alone(() => this.#authenticate(rest))
       case 'HELLO':
         return alone(() => this.#hello(rest))
-      case 'SEALWARD.EVIDENCE':
-        return alone(() => this.#evidence(rest))
       case 'QUIT':
         return alone(async () => okReply)
       case 'PING':
@@ -225,24 +220,6 @@ class Session {
     const { code, detail } = stands.problem
     this.#deps.log.warn('client-refused', { code })
     return errorReply('NOAUTH', code, detail)
-  }
-
-  async #evidence(words: readonly Uint8Array[]): Promise<Reply | undefined> {
-    if (words.length !== 1) return this.#say(wrongArguments)
-    if (++this.#evidenceGiven > limits.evidenceMax) {
-      return errorReply('ERR', 'too-much-evidence', `at most ${limits.evidenceMax} a connection`)
-    }
-    const nonce = bytesOfBase64Url(textOf(words[0] ?? new Uint8Array()) ?? '')
-    if (nonce?.length !== 32) {
-      return this.#say(errorReply('ERR', 'nonce-length', 'a nonce has 32 bytes, as base64url'))
-    }
-    const evidence = await this.#deps.identity.evidence(nonce)
-    if (!evidence.ok) {
-      const { code, detail } = evidence.problem
-      this.#deps.log.warn('evidence-unavailable', { code })
-      return this.#say(errorReply('ERR', code, detail))
-    }
-    return this.#say(bulkReply(JSON.stringify(evidence.value)))
   }
 
   #isExpired(): boolean {

@@ -4,8 +4,8 @@ import { existsSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { TLSSocket } from 'node:tls'
-import { base64UrlOf, ok, utf8Of } from '@sealward/attestation/bytes'
-import { encodeInitTimeData, type TeeRole } from '@sealward/attestation/evidence'
+import { base64UrlOf, ok } from '@sealward/attestation/bytes'
+import type { TeeRole } from '@sealward/attestation/evidence'
 import { createSampleVendor, type SampleVendor } from '@sealward/attestation/sample'
 import {
   type DenyListTrust,
@@ -14,14 +14,20 @@ import {
   encodeDenyList,
   verifyDenyList,
 } from '@sealward/attestation/token'
-import { connectUnverified, createAdmission } from '@sealward/enclave/attested-tls'
-import { createPcsClient } from '@sealward/enclave/endorsements'
-import { createSampleTee, startSamplePcs } from '@sealward/enclave/evidence'
-import { createIdentity, type Identity } from '@sealward/enclave/identity'
-import { systemClock as clock, systemRandom as random } from '@sealward/enclave/server'
+import {
+  attestedRedisConnector,
+  connectAttested,
+  createAdmission,
+} from '@sealward/enclave/attested-tls'
+import { systemClock as clock } from '@sealward/enclave/server'
 import { createLogger } from '@sealward/enclave/telemetry'
 import { Redis, type RedisOptions } from 'ioredis'
 import { SignJWT } from 'jose'
+import { startAttestationService } from '../../../packages/enclave/src/testing/attestation-service.ts'
+import {
+  createTestWorkload,
+  type TestWorkload,
+} from '../../../packages/enclave/src/testing/attested.ts'
 import { createGateway, createInProcessStore, type Gateway, type Store } from './gateway.ts'
 
 export const deployment = 'urn:uuid:6f1c7f6e-8d3b-4a52-9a53-0b4a4f0c9f11'
@@ -34,31 +40,29 @@ type ClientOptions = Pick<RedisOptions, 'password' | 'protocol' | 'username'>
 
 export interface Fixture {
   readonly vendor: SampleVendor
-  readonly gatewayIdentity: Identity
   /** The platform, whose tokens are let in, and another workload that holds another certificate. */
-  readonly platform: Identity
-  readonly other: Identity
+  readonly platform: TestWorkload
+  readonly other: TestWorkload
   /** Lines that gateways logged. */
   readonly lines: string[]
   /** What the deny list names, and how old it is. */
   readonly denyList: { denied: Parameters<typeof deniedOf>[0]; ageSeconds: number }
   /** An access token as the attestation service makes them, for the platform unless said. */
   token(change?: {
-    readonly holder?: Identity
+    readonly holder?: TestWorkload
     readonly claims?: Readonly<Record<string, unknown>>
     readonly sealward?: Readonly<Record<string, unknown>>
     readonly lifetimeSeconds?: number
   }): Promise<string>
   open(store?: Store, of?: string): Promise<Gateway>
   /** A client of the released library. */
-  client(gateway: Gateway, options: ClientOptions, identity?: Identity): Redis
+  client(gateway: Gateway, options: ClientOptions, workload?: TestWorkload): Redis
   close(): Promise<void>
 }
 
 export async function createFixture(): Promise<Fixture> {
   const vendor = await createSampleVendor({ at: clock.now() })
-  const pcs = await startSamplePcs({ vendor, clock })
-  const endorsements = createPcsClient({ baseUrl: pcs.url, clock })
+  const service = await startAttestationService(vendor, clock)
   const signer = newSigner()
   const opened: { close(): Promise<void> }[] = []
   const clients: Redis[] = []
@@ -87,36 +91,23 @@ export async function createFixture(): Promise<Fixture> {
     return { list: list.value, ageSecondsMax: 300 }
   }
 
-  const identity = async (role: TeeRole): Promise<Identity> => {
-    const initTimeData = encodeInitTimeData({
-      version: 1,
-      deployment,
-      role,
-      attestation: { issuer, signers: [signer.digest], policyHashes: [policyHash] },
-      peers: [],
-      development: true,
-      roots: [vendor.rootSpkiSha256],
-    })
-    const tee = await createSampleTee({
+  const workload = (role: TeeRole, peer: TeeRole): Promise<TestWorkload> =>
+    createTestWorkload({
       vendor,
-      initTimeData,
-      mrEnclave,
-      mrSigner,
-      isvProdId: 1,
-      isvSvn: 1,
-      hostSecret: utf8Of('thirty-two bytes of a hosts keys'),
+      service,
+      clock,
+      role,
+      peers: [peer],
+      initTimeData: { deployment },
     })
-    return createIdentity({ tee, endorsements, random, clock })
-  }
-  const [gatewayIdentity, platform, other] = await Promise.all([
-    identity('cache-gateway'),
-    identity('platform'),
-    identity('platform'),
+  const [gatewayWorkload, platform, other] = await Promise.all([
+    workload('cache-gateway', 'platform'),
+    workload('platform', 'cache-gateway'),
+    workload('platform', 'cache-gateway'),
   ])
 
   return {
     vendor,
-    gatewayIdentity,
     platform,
     other,
     lines,
@@ -131,7 +122,7 @@ export async function createFixture(): Promise<Fixture> {
         nbf: now,
         exp: now + lifetimeSeconds,
         jti: randomUUID(),
-        cnf: { 'x5t#S256': holder.tls.certificateSha256 },
+        cnf: { 'x5t#S256': holder.identity.tls.certificateSha256 },
         purpose: 'cache',
         sealward: {
           deployment,
@@ -157,7 +148,7 @@ export async function createFixture(): Promise<Fixture> {
     },
     async open(store = createInProcessStore({ bytesMax: 16_000_000 }), of = deployment) {
       const gateway = await createGateway({
-        identity: gatewayIdentity,
+        attested: gatewayWorkload.attested,
         admission: createAdmission({
           signerKeys: {
             keys: async () => ok({ keys: [signer.jwk] }),
@@ -191,11 +182,13 @@ export async function createFixture(): Promise<Fixture> {
       opened.push(gateway)
       return gateway
     },
-    client(gateway, options, { tls } = platform) {
+    client(gateway, options, { attested } = platform) {
       const client = new Redis({
-        host: '127.0.0.1',
-        port: gateway.port,
-        tls: { key: tls.privateKeyPem, cert: tls.certificatePem, rejectUnauthorized: false },
+        Connector: attestedRedisConnector(attested, {
+          host: '127.0.0.1',
+          port: gateway.port,
+          role: 'cache-gateway',
+        }),
         retryStrategy: () => null,
         maxRetriesPerRequest: 0,
         ...options,
@@ -208,8 +201,7 @@ export async function createFixture(): Promise<Fixture> {
     async close() {
       for (const client of clients) client.disconnect()
       await Promise.all(opened.map((one) => one.close()))
-      await endorsements.close()
-      await pcs.close()
+      for (const each of [gatewayWorkload, platform, other, service]) await each.close()
     },
   }
 }
@@ -236,8 +228,12 @@ export interface RawClient {
   readonly closed: Promise<void>
 }
 
-export async function connectRaw(gateway: Gateway, { tls }: Identity): Promise<RawClient> {
-  const connection = await connectUnverified({ tls, host: '127.0.0.1', port: gateway.port })
+export async function connectRaw(gateway: Gateway, { attested }: TestWorkload): Promise<RawClient> {
+  const connection = await connectAttested(attested, {
+    host: '127.0.0.1',
+    port: gateway.port,
+    role: 'cache-gateway',
+  })
   if (!connection.ok) throw new Error(connection.problem.code)
   const { socket, certificateSha256 } = connection.value
   let text = ''

@@ -4,8 +4,7 @@
  * @module
  */
 
-import { type Admission, listenAttested } from '@sealward/enclave/attested-tls'
-import type { Identity } from '@sealward/enclave/identity'
+import { type Admission, type AttestedTls, listenAttested } from '@sealward/enclave/attested-tls'
 import type { Clock } from '@sealward/enclave/server'
 import type { Logger } from '@sealward/enclave/telemetry'
 import { serveConnection } from './connection.ts'
@@ -17,7 +16,7 @@ export { createRedisStore } from './redis-store.ts'
 export { type SetOptions, type Store, StoreUnavailable } from './store.ts'
 
 export interface GatewayOptions {
-  readonly identity: Pick<Identity, 'evidence' | 'tls'>
+  readonly attested: AttestedTls
   /** Says whose token is let in. */
   readonly admission: Admission
   readonly store: Store
@@ -33,15 +32,17 @@ export interface Gateway {
 }
 
 /**
- * Listens for attested clients on 127.0.0.1, TLS 1.3 with client certificates, RESP2 and RESP3 inside.
+ * Listens for attested clients on 127.0.0.1, attested TLS, RESP2 and RESP3 inside.
  *
  * @see docs/spec/cache-gateway.md
  */
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
-  const { identity, store, log } = options
+  const { attested, store, log } = options
   if (store.kind === 'in-process') log.warn('store-in-process')
   const listener = await listenAttested({
-    tls: identity.tls,
+    attested,
+    clients: ['platform'],
+    onRefused: ({ code }) => log.warn('connection-refused', { code }),
     port: options.port ?? 0,
     connectionsMax: limits.connectionsMax,
     onConnection: (socket) => {

@@ -33,8 +33,6 @@ export const limits = {
   connectionsMax: 256,
   /** Refused tokens on one connection. */
   refusalsMax: 3,
-  /** Pieces of evidence given to one connection. */
-  evidenceMax: 8,
   /** Milliseconds from the handshake to `AUTH`. */
   anonymousMsMax: 10_000,
   /** Milliseconds in which nothing is said. */

@@ -1,6 +1,11 @@
-import { createAdmission } from '@sealward/enclave/attested-tls'
+import { createAdmission, createAttestedTls } from '@sealward/enclave/attested-tls'
 import { createPcsClient } from '@sealward/enclave/endorsements'
-import { createDenyListKeeper, createIdentity, createSignerKeys } from '@sealward/enclave/identity'
+import {
+  createDenyListKeeper,
+  createIdentity,
+  createSignerKeys,
+  keepTlsNew,
+} from '@sealward/enclave/identity'
 import { systemClock as clock, systemRandom as random, runService } from '@sealward/enclave/server'
 import { gatewayConfig } from './config.ts'
 import { createGateway, createInProcessStore, createRedisStore } from './gateway.ts'
@@ -22,8 +27,12 @@ await runService({ name: 'cache-gateway', config: gatewayConfig }, async ({ tee,
     clock,
     onProblem: ({ code }) => log.warn('deny-list-not-renewed', { code }),
   })
+  const identity = await createIdentity({ tee, endorsements, random, clock })
+  const certificate = keepTlsNew({ identity, endorsements, clock, log })
+  const { initTimeData } = tee
+  const trust = { initTimeData, attestationUrl: url, signerKeys, denyList, clock, random }
   const gateway = await createGateway({
-    identity: await createIdentity({ tee, endorsements, random, clock }),
+    attested: createAttestedTls({ identity, trust, endorsements }),
     admission: createAdmission({
       signerKeys,
       denyList,
@@ -46,6 +55,7 @@ await runService({ name: 'cache-gateway', config: gatewayConfig }, async ({ tee,
   return {
     ports: { resp: gateway.port },
     close: async () => {
+      certificate.close()
       await gateway.close()
       await denyList.close()
       await signerKeys.close()

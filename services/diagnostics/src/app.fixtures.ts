@@ -1,24 +1,21 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { PeerExpectation } from '@sealward/attestation/evidence'
+import { createSampleVendor } from '@sealward/attestation/sample'
 import {
   type AttestedClient,
-  contactPeer,
   createAdmission,
   createAttestedClient,
 } from '@sealward/enclave/attested-tls'
-import {
-  createDenyListKeeper,
-  createPassport,
-  createSignerKeys,
-  type Identity,
-  type Passport,
-} from '@sealward/enclave/identity'
+import type { Identity, Passport } from '@sealward/enclave/identity'
 import { systemClock as clock, systemRandom as random } from '@sealward/enclave/server'
 import { createLogger } from '@sealward/enclave/telemetry'
 import { areaAverage, readFilm } from '@sealward/imaging'
 import { startAttestationService } from '../../../packages/enclave/src/testing/attestation-service.ts'
-import { sampleIdentity } from '../../../packages/enclave/src/testing/sample.ts'
+import {
+  createTestWorkload,
+  sampleExpectation,
+  type TestWorkload,
+} from '../../../packages/enclave/src/testing/attested.ts'
 import { createDiagnostics, createInference, type Inference, limits } from './app.ts'
 import { readTrainedModel } from './testing/trained-model.fixtures.ts'
 
@@ -26,7 +23,7 @@ const syntheticFilms = join(import.meta.dirname, '../../../models/synthetic-film
 
 /** A provider that listens, and a platform whose tokens it admits. */
 export interface Fixture {
-  readonly platform: Identity
+  readonly platform: TestWorkload
   readonly provider: Identity
   readonly passport: Passport
   readonly audience: string
@@ -41,32 +38,30 @@ export interface Fixture {
 
 /** Starts both: real evidence, tokens and TLS, a sample vendor instead of silicon. */
 export async function startFixture(): Promise<Fixture> {
-  const { vendor, tee, identity: platform } = await sampleIdentity({})
+  const vendor = await createSampleVendor({ at: clock.now() })
+  const service = await startAttestationService(vendor, clock)
   const model = readTrainedModel()
   const { name, version, sha256: digest } = model
-  const extras = { model: { name, version, sha256: digest } }
-  const { identity } = await sampleIdentity({ vendor, initTimeData: { role: 'diagnostics' } })
-  const provider: Identity = { ...identity, evidence: (nonce) => identity.evidence(nonce, extras) }
-  const service = await startAttestationService(vendor, clock)
-  const signerKeys = createSignerKeys({ url: service.issuer, clock })
-  const denyList = createDenyListKeeper({
-    url: service.issuer,
-    issuer: service.issuer,
-    signers: [service.signer],
-    signerKeys,
-    clock,
+  const common = { vendor, service, clock }
+  const platform = await createTestWorkload({
+    ...common,
+    role: 'platform',
+    peers: [sampleExpectation('diagnostics', { model: { sha256: digest } })],
   })
-  const passport = createPassport({
-    identity: platform,
-    attestation: { issuer: service.issuer },
-    clock,
-    random,
+  const provider = await createTestWorkload({
+    ...common,
+    role: 'diagnostics',
+    peers: ['platform'],
+    extras: { model: { name, version, sha256: digest } },
   })
-  const audience = `${provider.deployment}:diagnostics`
+  const { passport } = platform
+  const { identity, attested, signerKeys, denyList } = provider
+  const audience = `${identity.deployment}:diagnostics`
   const lines: string[] = []
   const inference = await createInference({ ...limits, model: model.bytes, workers: 1 })
   const server = createDiagnostics({
-    identity: provider,
+    identity,
+    attested,
     admission: createAdmission({
       signerKeys,
       denyList,
@@ -74,10 +69,10 @@ export async function startFixture(): Promise<Fixture> {
       signers: [service.signer],
       policyHashes: [service.policyHash],
       development: true,
-      deployment: provider.deployment,
+      deployment: identity.deployment,
       audience,
       purposes: ['interpretation'],
-      expectation: expectationOf(tee.self),
+      expectation: sampleExpectation('platform'),
       clock,
     }),
     model,
@@ -88,16 +83,10 @@ export async function startFixture(): Promise<Fixture> {
   })
   const { port } = await server.listen()
   const origin = `https://127.0.0.1:${port}`
-  const introduction = await contactPeer({
-    tls: platform.tls,
-    origin,
-    nonce: random.bytes(32),
-  })
-  if (!introduction.ok) throw new Error(introduction.problem.code)
   const clients: AttestedClient[] = []
   return {
     platform,
-    provider,
+    provider: identity,
     passport,
     audience,
     origin,
@@ -105,12 +94,15 @@ export async function startFixture(): Promise<Fixture> {
     lines,
     client(token = {}) {
       const client = createAttestedClient({
-        tls: platform.tls,
+        attested: platform.attested,
         origin,
-        pinnedCertificateSha256: introduction.value.certificateSha256,
-        clock,
-        accessToken: async () => {
-          const given = await passport.accessToken(token.audience ?? audience, 'interpretation')
+        role: 'diagnostics',
+        accessToken: async (own) => {
+          const given = await passport.accessToken(
+            token.audience ?? audience,
+            'interpretation',
+            own,
+          )
           return given.ok && token.text !== undefined
             ? { ok: true, value: { ...given.value, token: token.text } }
             : given
@@ -123,9 +115,8 @@ export async function startFixture(): Promise<Fixture> {
       for (const client of clients) await client.close()
       await server.close()
       await inference.close()
-      await passport.close()
-      await denyList.close()
-      await signerKeys.close()
+      await platform.close()
+      await provider.close()
       await service.close()
     },
   }
@@ -136,19 +127,4 @@ export async function syntheticFilm(number: number): Promise<Float32Array> {
   const film = await readFilm(readFileSync(join(syntheticFilms, `synthetic-${number}.dcm`)))
   if (!film.ok) throw new Error(film.problem.code)
   return areaAverage(film.value, 64, 64)
-}
-
-function expectationOf(self: {
-  readonly mrEnclave: string
-  readonly mrSigner: string
-}): PeerExpectation {
-  return {
-    role: 'platform',
-    mrEnclave: [self.mrEnclave],
-    mrSigner: [self.mrSigner],
-    isvProdId: 1,
-    isvSvnMin: 1,
-    debug: 'refused',
-    tcbStatuses: ['UpToDate'],
-  }
 }

@@ -1,8 +1,6 @@
-import { connect } from 'node:tls'
 import { base64UrlOf, concat, utf8Of } from '@sealward/attestation/bytes'
-import { parseEvidenceDocument } from '@sealward/attestation/evidence'
 import { saltedDigestOf, verifyStatement } from '@sealward/attestation/receipt'
-import { type AttestedResponse, contactPeer } from '@sealward/enclave/attested-tls'
+import { type AttestedResponse, connectAttested } from '@sealward/enclave/attested-tls'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Fixture, startFixture, syntheticFilm } from './app.fixtures.ts'
 import { limits } from './limits.ts'
@@ -87,14 +85,12 @@ function binaryRequest(image: ArrayLike<number>): {
   }
 }
 
-test('evidence is given to whoever asks, and names the model', async () => {
-  const nonce = new Uint8Array(32).fill(5)
-  const contact = await contactPeer({ tls: at.platform.tls, origin: at.origin, nonce })
-  if (!contact.ok) throw new Error(contact.problem.code)
-  const document = parseEvidenceDocument(contact.value.document)
-  expect(document).toMatchObject({
-    ok: true,
-    value: { runtimeData: { role: 'diagnostics', model: { sha256: model.sha256 } } },
+test('whoever connects knows the model before anything is sent', async () => {
+  const answer = await at.client().request({ method: 'GET', path: '/v2' })
+  if (!answer.ok) throw new Error(answer.problem.code)
+  expect(answer.value.session.peer).toMatchObject({
+    role: 'diagnostics',
+    runtimeData: { model: { sha256: model.sha256 } },
   })
 })
 
@@ -179,7 +175,9 @@ test('the statement is signed by the attested key over exactly these pixels and 
       concat(tensor('logit'), tensor('probability'), tensor('evidence_map')),
     ),
   })
-  expect(await verifyStatement(json.parameters.statement, at.platform.publicJwk)).toMatchObject({
+  expect(
+    await verifyStatement(json.parameters.statement, at.platform.identity.publicJwk),
+  ).toMatchObject({
     problem: { code: 'statement-signature' },
   })
 })
@@ -241,7 +239,7 @@ test('refusals have a status, a sentence and a code', async () => {
   }
 })
 
-test('nothing but evidence is given without a token, or with one for somebody else', async () => {
+test('nothing is given without a token, or with one for somebody else', async () => {
   const elsewhere = at.client({ audience: `${at.provider.deployment}:cache-gateway` })
   const garbage = at.client({ text: 'x.y.z' })
   for (const [client, code] of [
@@ -269,12 +267,6 @@ test('a token is refused on a second connection', async () => {
   expect(again).toContain('"code":"replayed"')
 })
 
-test('a malformed request for evidence is refused', async () => {
-  for (const body of ['{}', '{"nonce":"AA"}', '{"nonce":"%%"}', '[]', '']) {
-    expect(await ask('POST', '/evidence', body)).toMatchObject({ status: 400 })
-  }
-})
-
 test('the log holds no pixel, no probability and no id of a request', async () => {
   const { json } = await ask('POST', `${path}/infer`, jsonRequest(film, { id: 'study-4711' }))
   const probability = String(json.outputs[0].data[0])
@@ -285,24 +277,17 @@ test('the log holds no pixel, no probability and no id of a request', async () =
   }
 })
 
-/** Sends text over TLS as the platform, and gives back all that comes. */
-function rawStatus(text: string): Promise<string> {
-  const { privateKeyPem: key, certificatePem: cert } = at.platform.tls
-  const socket = connect({
+/** Sends text over attested TLS as the platform, and gives back all that comes. */
+async function rawStatus(text: string): Promise<string> {
+  const connection = await connectAttested(at.platform.attested, {
     host: '127.0.0.1',
     port: Number(new URL(at.origin).port),
-    key,
-    cert,
-    rejectUnauthorized: false,
-    minVersion: 'TLSv1.3',
+    role: 'diagnostics',
   })
-  return new Promise((resolve, reject) => {
-    let received = ''
-    socket.on('secureConnect', () => socket.write(text))
-    socket.on('data', (chunk) => {
-      received += chunk
-    })
-    socket.on('end', () => resolve(received))
-    socket.on('error', reject)
-  })
+  if (!connection.ok) throw new Error(connection.problem.code)
+  const { socket } = connection.value
+  socket.write(text)
+  let received = ''
+  for await (const chunk of socket) received += chunk
+  return received
 }

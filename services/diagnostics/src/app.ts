@@ -5,19 +5,12 @@
  */
 
 import type { TLSSocket } from 'node:tls'
-import { base64UrlOf, bytesOfBase64Url, jsonOf, type Problem } from '@sealward/attestation/bytes'
-import type { Admission } from '@sealward/enclave/attested-tls'
+import { base64UrlOf, type Problem } from '@sealward/attestation/bytes'
+import type { Admission, AttestedTls } from '@sealward/enclave/attested-tls'
 import type { Identity } from '@sealward/enclave/identity'
-import {
-  type Clock,
-  createServer,
-  type Random,
-  type Server,
-  sendProblem,
-} from '@sealward/enclave/server'
+import { type Clock, createServer, type Random, type Server } from '@sealward/enclave/server'
 import type { Logger, Metrics } from '@sealward/enclave/telemetry'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import * as z from 'zod'
 import type { Inference, InferenceCode } from './inference/inference.ts'
 import { limits } from './limits.ts'
 import { gateMax, type ServedModel } from './model.ts'
@@ -32,7 +25,8 @@ export { limits } from './limits.ts'
 export type { ServedModel } from './model.ts'
 
 export interface DiagnosticsDeps {
-  readonly identity: Pick<Identity, 'deployment' | 'evidence' | 'signJws' | 'tls'>
+  readonly identity: Pick<Identity, 'deployment' | 'signJws'>
+  readonly attested: AttestedTls
   readonly admission: Admission
   readonly model: ServedModel
   readonly inference: Inference
@@ -42,48 +36,19 @@ export interface DiagnosticsDeps {
   readonly metrics?: Metrics
 }
 
-/** The service, not yet listening: attested TLS, evidence for whoever asks, all else for who is admitted. */
+/** The service, not yet listening: attested TLS, and answers for who is admitted. */
 export function createDiagnostics(deps: DiagnosticsDeps): Server {
   const server = createServer({
     name: 'diagnostics',
     logger: deps.log,
-    tls: deps.identity.tls,
+    tls: { attested: deps.attested, clients: ['platform'] },
     limits: { bodyBytesMax: limits.requestBytesMax },
     healthy: () => deps.inference.ready,
     ...(deps.metrics === undefined ? {} : { metrics: deps.metrics }),
   })
-  void server.app.register(async (scope) => evidenceRoute(scope, deps))
   void server.app.register(async (scope) => inferenceRoutes(scope, deps), { prefix: '/v2' })
   return server
 }
-
-/** `POST /evidence`: before anybody is known. */
-function evidenceRoute(scope: FastifyInstance, { identity }: DiagnosticsDeps): void {
-  readBytes(scope, ['application/json'], limits.evidenceRequestBytesMax)
-  scope.post('/evidence', async (request, reply) => {
-    const json = jsonOf(bodyOf(request), {
-      bytesMax: limits.evidenceRequestBytesMax,
-      depthMax: 1,
-    })
-    const parsed = EvidenceRequest.safeParse(json.ok ? json.value : undefined)
-    const nonce = parsed.success ? bytesOfBase64Url(parsed.data.nonce) : undefined
-    if (nonce === undefined) {
-      const detail = 'a nonce of 32 bytes in base64url is expected'
-      return sendProblem(reply, 400, { code: 'malformed', at: 'nonce', detail })
-    }
-    const evidence = await identity.evidence(nonce)
-    if (!evidence.ok) {
-      return sendProblem(
-        reply,
-        evidence.problem.code === 'nonce-length' ? 400 : 503,
-        evidence.problem,
-      )
-    }
-    return reply.type('application/vnd.sealward.evidence+json').send(JSON.stringify(evidence.value))
-  })
-}
-
-const EvidenceRequest = z.strictObject({ nonce: z.string().max(64) })
 
 /** Everything under `/v2`. */
 function inferenceRoutes(scope: FastifyInstance, deps: DiagnosticsDeps): void {

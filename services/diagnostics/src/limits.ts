@@ -10,8 +10,6 @@ export const limits = {
   idCharactersMax: 128,
   /** Outputs that one request names. */
   outputsMax: 16,
-  /** Bytes of a request for evidence. */
-  evidenceRequestBytesMax: 1_024,
   /** Bytes of an access token in a header. */
   tokenBytesMax: 12_288,
   /** Films that wait for a model at once. */

@@ -1,6 +1,6 @@
 import type { Result } from '@sealward/attestation/bytes'
+import type { AttestedTls } from '@sealward/enclave/attested-tls'
 import type { ModelHeader } from '@sealward/enclave/encrypted-model'
-import type { TlsIdentity } from '@sealward/enclave/identity'
 import { type KeyBroker, type ReleasedKey, waitForKey } from '@sealward/enclave/key-release'
 import { answerWhileWaiting, StartRefusal } from '@sealward/enclave/server'
 import type { Logger } from '@sealward/enclave/telemetry'
@@ -22,7 +22,7 @@ export interface OpenModelOptions {
   readonly development: boolean
   /** The broker that the measured init-time data names, at an address; absent where it names none. */
   readonly broker: ((url: string) => KeyBroker) | undefined
-  readonly tls: TlsIdentity
+  readonly attested: AttestedTls
   readonly log: Logger
 }
 
@@ -50,7 +50,7 @@ export async function openModel(options: OpenModelOptions): Promise<ServedModel>
 
 async function keyFor(
   { name, version }: ModelHeader['key'],
-  { broker: brokerAt, config, log, tls }: OpenModelOptions,
+  { attested, broker: brokerAt, config, log }: OpenModelOptions,
 ): Promise<ReleasedKey> {
   if (name !== limits.modelKeyName) {
     const detail = `The model is encrypted under another key than ${limits.modelKeyName}.`
@@ -69,7 +69,7 @@ async function keyFor(
   const waiting = await answerWhileWaiting({
     name: 'diagnostics',
     logger: log,
-    tls,
+    tls: { attested, clients: ['platform'] },
     port: config.port,
   })
   try {

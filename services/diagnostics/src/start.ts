@@ -4,7 +4,7 @@
  * @module
  */
 
-import { createAdmission } from '@sealward/enclave/attested-tls'
+import { createAdmission, createAttestedTls } from '@sealward/enclave/attested-tls'
 import { createPcsClient } from '@sealward/enclave/endorsements'
 import {
   createDenyListKeeper,
@@ -12,6 +12,7 @@ import {
   createIdentity,
   createPassport,
   createSignerKeys,
+  keepTlsNew,
 } from '@sealward/enclave/identity'
 import { createKeyBroker } from '@sealward/enclave/key-release'
 import {
@@ -81,18 +82,20 @@ export async function startDiagnostics({
       random,
     })
     closing.push(() => passport.close())
+    const certificate = keepTlsNew({ identity, endorsements, clock, log })
+    closing.push(() => certificate.close())
     const trust = { initTimeData, attestationUrl: url, signerKeys, denyList, clock, random }
+    const attested = createAttestedTls({ identity, trust, endorsements })
     const model = await openModel({
       card,
       config,
       development,
-      tls: identity.tls,
+      attested,
       log,
       // Of the measured configuration: another broker's key would be one that somebody else knows.
       broker:
         encryptionKey &&
-        ((brokerUrl) =>
-          createKeyBroker({ url: brokerUrl, identity, encryptionKey, passport, trust })),
+        ((brokerUrl) => createKeyBroker({ url: brokerUrl, attested, encryptionKey, passport })),
     })
     const inference = await createInference({
       ...limits,
@@ -103,6 +106,7 @@ export async function startDiagnostics({
     closing.push(() => inference.close())
     const server = createDiagnostics({
       identity,
+      attested,
       admission: createAdmission({
         signerKeys,
         denyList,

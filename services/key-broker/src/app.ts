@@ -11,7 +11,6 @@ import { addAnchorRoutes } from './anchors/anchor-routes.ts'
 import { addAuditRoutes } from './audit/audit-routes.ts'
 import type { Broker, Routes, Workloads } from './broker.ts'
 import { addBreakGlassRoutes } from './custody/break-glass-routes.ts'
-import { addEvidenceRoute } from './evidence/evidence-routes.ts'
 import { limitRates } from './http.ts'
 import { addKbsRoutes } from './kbs/kbs-routes.ts'
 import { addKeyRoutes } from './keys/key-routes.ts'
@@ -33,7 +32,7 @@ const attestedRoutes: readonly ((
   scope: FastifyInstance,
   broker: Broker,
   workloads: Workloads,
-) => void)[] = [addEvidenceRoute, addAttestedReleaseRoutes, addAnchorRoutes]
+) => void)[] = [addAttestedReleaseRoutes, addAnchorRoutes]
 
 /** The listener for people: plain HTTP, for what speaks TLS before it. */
 export function createOpenServer(broker: Broker): Server {
@@ -54,8 +53,13 @@ export function createMetricsServer(metrics: Metrics, log: Logger): Server {
 
 /** The listener for workloads: attested TLS with the broker's own identity. */
 export function createAttestedServer(broker: Broker, workloads: Workloads): Server {
-  const { tls } = workloads.identity
-  const server = createServer({ name: 'key-broker', logger: broker.log, tls })
+  const { attested } = workloads
+  const clients = attested.trust.initTimeData.peers.map(({ role }) => role)
+  const server = createServer({
+    name: 'key-broker',
+    logger: broker.log,
+    tls: { attested, clients },
+  })
   limitRates(server.app, broker)
   for (const add of attestedRoutes) {
     void server.app.register(async (scope) => add(scope, broker, workloads))

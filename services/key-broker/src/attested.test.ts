@@ -3,7 +3,12 @@
 import { createHash } from 'node:crypto'
 import { base64UrlOf, hexOf } from '@sealward/attestation/bytes'
 import { encodeInitTimeData, type PeerExpectation } from '@sealward/attestation/evidence'
-import { contactPeer, createAttestedDispatcher } from '@sealward/enclave/attested-tls'
+import {
+  type AttestedTls,
+  connectAttested,
+  createAttestedDispatcher,
+  createAttestedTls,
+} from '@sealward/enclave/attested-tls'
 import {
   createSampleTee,
   type SamplePcs,
@@ -11,8 +16,10 @@ import {
   type Tee,
 } from '@sealward/enclave/evidence'
 import {
+  createDenyListKeeper,
   createIdentity,
   createPassport,
+  createSignerKeys,
   type Identity,
   type Passport,
 } from '@sealward/enclave/identity'
@@ -32,7 +39,7 @@ import {
 
 const deployment = 'urn:uuid:00000000-0000-4000-8000-000000000001'
 const code = (name: string): Buffer => createHash('sha256').update(name).digest()
-const expectationOf = (role: 'platform' | 'diagnostics'): PeerExpectation => ({
+const expectationOf = (role: 'platform' | 'diagnostics' | 'key-broker'): PeerExpectation => ({
   role,
   mrEnclave: [hexOf(code(role))],
   mrSigner: [hexOf(code('publisher'))],
@@ -50,6 +57,7 @@ const target = createReleaseTarget()
 
 interface Workload {
   readonly identity: Identity
+  readonly attested: AttestedTls
   readonly passport: Passport
 }
 
@@ -70,17 +78,17 @@ beforeAll(async () => {
   brokerCertificate = await certificateOf(platform)
 }, 60_000)
 
-async function certificateOf({ identity }: Workload): Promise<string> {
-  const contact = await contactPeer({
-    tls: identity.tls,
-    origin: origin(),
-    nonce: systemRandom.bytes(32),
-  })
-  if (!contact.ok) throw new Error(contact.problem.detail)
-  return contact.value.certificateSha256
+async function certificateOf({ attested }: Workload): Promise<string> {
+  const { hostname: host, port } = new URL(origin())
+  const met = await connectAttested(attested, { host, port: Number(port), role: 'key-broker' })
+  if (!met.ok) throw new Error(met.problem.detail)
+  met.value.socket.destroy()
+  return met.value.certificateSha256
 }
 
+const closing: (() => Promise<void>)[] = []
 afterAll(async () => {
+  for (const close of closing) await close()
   await platform.passport.close()
   await pcs.close()
   await broker.close()
@@ -129,16 +137,33 @@ async function workloadOf(
   changes: Parameters<typeof teeOf>[4] = {},
 ): Promise<Workload> {
   const { authority, vendor, clock } = broker
-  const identity = await createIdentity({
-    tee: await teeOf(vendor, role, authority, [], changes),
-    endorsements: endorsementsOf(vendor, clock),
-    random: systemRandom,
+  const tee = await teeOf(vendor, role, authority, [expectationOf('key-broker')], changes)
+  const endorsements = endorsementsOf(vendor, clock)
+  const identity = await createIdentity({ tee, endorsements, random: systemRandom, clock })
+  const { issuer, signer } = authority
+  const attestation = { issuer }
+  const signerKeys = createSignerKeys({ url: issuer, clock })
+  const denyList = createDenyListKeeper({
+    url: issuer,
+    issuer,
+    signers: [signer],
+    signerKeys,
     clock,
   })
-  const { issuer } = authority
-  const attestation = { issuer }
+  closing.push(() => denyList.close())
+  closing.push(() => signerKeys.close())
+  const trust = {
+    // Whoever is of another deployment believes this broker all the same: it is the broker that refuses.
+    initTimeData: { ...tee.initTimeData, deployment },
+    attestationUrl: issuer,
+    signerKeys,
+    denyList,
+    clock,
+    random: systemRandom,
+  }
   return {
     identity,
+    attested: createAttestedTls({ identity, trust, endorsements }),
     passport: createPassport({ identity, attestation, clock, random: systemRandom }),
   }
 }
@@ -151,15 +176,12 @@ interface Answer {
 
 /** Over a connection of its own: an access token is for one. */
 async function ask(
-  { identity }: Pick<Workload, 'identity'>,
+  { attested }: Pick<Workload, 'attested'>,
   method: 'GET' | 'POST' | 'PUT',
   path: string,
   options: { readonly token?: string; readonly body?: unknown } = {},
 ): Promise<Answer> {
-  const dispatcher = createAttestedDispatcher({
-    tls: identity.tls,
-    pinnedCertificateSha256: brokerCertificate,
-  })
+  const dispatcher = createAttestedDispatcher(attested, { role: 'key-broker' })
   try {
     const response = await dispatcher.request({
       origin: origin(),
@@ -317,14 +339,19 @@ describe('an anchor', () => {
       await workloadOf('platform', { program: 'another program' }),
       await workloadOf('cache-gateway'),
     ]
-    const code = async (workload: Workload, purpose?: string): Promise<unknown> => {
-      const answer = await anchoring(workload, 'GET', own, undefined, purpose)
-      return [answer.status, answer.code]
+    // Nobody but who is expected gets a connection.
+    for (const [workload, code] of [
+      [elsewhere, 'wrong-deployment'],
+      [unmeasured, 'measurement'],
+      [unexpected, 'wrong-role'],
+    ] as const) {
+      await expect(anchoring(workload, 'GET', own)).rejects.toMatchObject({
+        code: 'refused-by-peer',
+        message: `The peer does not let us in (${code}).`,
+      })
     }
-    expect(await code(elsewhere)).toEqual([403, 'wrong-deployment'])
-    expect(await code(unmeasured)).toEqual([403, 'wrong-measurement'])
-    expect(await code(unexpected)).toEqual([403, 'wrong-role'])
-    expect(await code(platform, 'interpretation')).toEqual([403, 'wrong-purpose'])
+    const answer = await anchoring(platform, 'GET', own, undefined, 'interpretation')
+    expect([answer.status, answer.code]).toEqual([403, 'wrong-purpose'])
     for (const one of [diagnostics, elsewhere, unmeasured, unexpected]) await one.passport.close()
   })
 

@@ -1,6 +1,5 @@
 import type { BlockList } from 'node:net'
-import type { Admission } from '@sealward/enclave/attested-tls'
-import type { Identity } from '@sealward/enclave/identity'
+import type { Admission, AttestedTls } from '@sealward/enclave/attested-tls'
 import type { Sealer } from '@sealward/enclave/sealing'
 import type { Clock, Random } from '@sealward/enclave/server'
 import type { Logger, Metrics } from '@sealward/enclave/telemetry'
@@ -54,8 +53,8 @@ export type Routes = (scope: FastifyInstance, broker: Broker) => void
 
 /** What a broker in a TEE has for workloads. */
 export interface Workloads {
-  /** What it shows of itself. */
-  readonly identity: Pick<Identity, 'evidence' | 'tls'>
+  /** How it meets those that its measured init-time data names. */
+  readonly attested: AttestedTls
   /** Of the kinds of workloads that its measured init-time data names. */
   readonly admissions: readonly Admission[]
 }

@@ -3,8 +3,6 @@ export const limits = {
   bodyBytesMax: 1_048_576,
   /** Nested objects in such a request. */
   bodyDepthMax: 12,
-  /** Bytes of a request for evidence. */
-  evidenceRequestBytesMax: 1024,
   /** Clients whose requests are counted apart. */
   clientsMax: 50_000,
   authoritiesMax: 16,

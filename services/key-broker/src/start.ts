@@ -4,11 +4,12 @@
  * @module
  */
 
-import type { Result } from '@sealward/attestation/bytes'
-import { type Admission, createAdmission } from '@sealward/enclave/attested-tls'
+import { ok, type Result, refuse } from '@sealward/attestation/bytes'
+import { type Admission, createAdmission, createAttestedTls } from '@sealward/enclave/attested-tls'
 import { createPcsClient } from '@sealward/enclave/endorsements'
 import type { Tee } from '@sealward/enclave/evidence'
-import { createIdentity } from '@sealward/enclave/identity'
+import { createIdentity, keepTlsNew } from '@sealward/enclave/identity'
+import type { PeerTrust } from '@sealward/enclave/peers'
 import { addressesOf } from '@sealward/enclave/rates'
 import { createSealer, type MasterKey, type Sealer } from '@sealward/enclave/sealing'
 import {
@@ -34,7 +35,7 @@ import type { SecretSurroundings } from './custody/secret-source.ts'
 import { heldToMeasured } from './held-to-measured.ts'
 import { keepSwept } from './keys/keep-swept.ts'
 import { createPeople } from './people/people.ts'
-import { createAuthorities } from './release/authorities.ts'
+import { type Authorities, createAuthorities } from './release/authorities.ts'
 import { openReleaseSigner } from './release/open-release-signer.ts'
 import { type Database, openStore } from './store/open-store.ts'
 
@@ -134,9 +135,15 @@ export async function startKeyBroker(options: StartOptions): Promise<Running> {
     if (tee !== undefined) {
       const endorsements = createPcsClient({ baseUrl: config.pcsUrl, clock })
       closing.push(() => endorsements.close())
+      const sources = taken(sourcesOf(tee.initTimeData, broker))
       const identity = await createIdentity({ tee, endorsements, random, clock })
-      const admissions = admissionsOf(tee.initTimeData, broker)
-      const attested = createAttestedServer(broker, { identity, admissions })
+      const certificate = keepTlsNew({ identity, endorsements, clock, log })
+      closing.push(() => certificate.close())
+      const trust = { initTimeData: tee.initTimeData, ...sources, clock, random }
+      const attested = createAttestedServer(broker, {
+        attested: createAttestedTls({ identity, trust, endorsements }),
+        admissions: admissionsOf(trust),
+      })
       closing.push(() => attested.close())
       ports['https'] = (await attested.listen(config.attestedPort, config.attestedAddress)).port
     }
@@ -150,16 +157,32 @@ export async function startKeyBroker(options: StartOptions): Promise<Running> {
   }
 }
 
-/** Whoever the measured init-time data names, by access tokens of the attestation service that it names. */
-function admissionsOf(
-  { attestation, deployment, development, peers }: Tee['initTimeData'],
-  { authorities, clock }: Broker,
-): readonly Admission[] {
+/** Where the attestation service is asked that the measured init-time data names. */
+function sourcesOf(
+  { attestation }: Tee['initTimeData'],
+  { authorities }: Broker,
+): Result<ReturnType<Authorities['sourcesOf']> & object> {
   const sources = authorities.sourcesOf(attestation.issuer)
-  if (sources === undefined) return []
+  return sources === undefined
+    ? refuse(
+        'configuration',
+        'authorities',
+        'Workloads are believed by tokens of the attestation service that was measured: it is not among the authorities.',
+      )
+    : ok(sources)
+}
+
+/** Whoever the measured init-time data names, by access tokens of the attestation service that it names. */
+function admissionsOf({
+  initTimeData: { attestation, deployment, development, peers },
+  signerKeys,
+  denyList,
+  clock,
+}: PeerTrust): readonly Admission[] {
   return peers.map((expectation) =>
     createAdmission({
-      ...sources,
+      signerKeys,
+      denyList,
       ...attestation,
       development,
       deployment,

@@ -1,6 +1,7 @@
 import type { Result } from '@sealward/attestation/bytes'
+import type { AttestedTls } from '@sealward/enclave/attested-tls'
 import type { Tee } from '@sealward/enclave/evidence'
-import type { EncryptionKey, Identity, Passport } from '@sealward/enclave/identity'
+import type { EncryptionKey, Passport } from '@sealward/enclave/identity'
 import {
   boundSecret,
   createKeyBroker,
@@ -9,7 +10,6 @@ import {
   type VersionedKey,
   type Waiting,
 } from '@sealward/enclave/key-release'
-import type { PeerTrust } from '@sealward/enclave/peers'
 import type { SeedOfDay } from '@sealward/enclave/sealed-http'
 import {
   loadMasterKeys,
@@ -34,11 +34,10 @@ export interface PlatformKeys {
 export interface PlatformKeysOptions {
   readonly tee: Tee
   readonly config: PlatformConfig
-  readonly identity: Pick<Identity, 'tls'>
+  readonly attested: AttestedTls
   /** Where the measured init-time data names a key broker. */
   readonly encryptionKey: EncryptionKey | undefined
   readonly passport: Pick<Passport, 'token'>
-  readonly trust: PeerTrust
   readonly log: Logger
 }
 
@@ -63,7 +62,7 @@ export async function openKeys(options: PlatformKeysOptions): Promise<PlatformKe
 }
 
 async function released(
-  { config, identity, log, passport, tee, trust }: PlatformKeysOptions,
+  { attested, config, log, passport, tee }: PlatformKeysOptions,
   encryptionKey: EncryptionKey,
   { url, pollSeconds }: NonNullable<PlatformConfig['keyBroker']>,
 ): Promise<PlatformKeys> {
@@ -71,7 +70,7 @@ async function released(
   const close = async (): Promise<void> => {
     for (const end of closing.splice(0).reverse()) await end()
   }
-  const broker = createKeyBroker({ url, identity, encryptionKey, passport, trust })
+  const broker = createKeyBroker({ url, attested, encryptionKey, passport })
   closing.push(() => broker.close())
   const answer = await answerWhileWaiting({ name: 'platform', logger: log, port: config.port })
   const waiting: Waiting = { log, onWaiting: answer.why }

@@ -18,8 +18,6 @@ export const innerPathCharactersMax = 2048
 export const searchResultsMax = 100
 /** A clinician's conclusion. Characters. */
 export const conclusionCharactersMax = 4000
-/** A peer's evidence document. Bytes. */
-export const evidenceAnswerBytesMax: number = 1024 * 1024
 /** The provider's answer to one inference. Bytes. */
 export const inferenceAnswerBytesMax: number = 256 * 1024
 /** The provider's model card. Bytes. */
@@ -32,7 +30,7 @@ export const cacheLifetimeSeconds = 600
 export const cachePatienceMs = 500
 /** How long the cache is left alone after it failed. Seconds. */
 export const cacheRestSeconds = 10
-/** A peer's evidence is asked for again after this long. Seconds. */
+/** A peer's evidence is verified again after this long. Seconds. */
 export const peerVerificationLifetimeSeconds = 600
 /** An exchanged token is replaced when it has less than this left. Seconds. */
 export const accessTokenReserveSeconds = 60

@@ -1,4 +1,5 @@
 import { ok, type Result } from '@sealward/attestation/bytes'
+import { createAttestedTls } from '@sealward/enclave/attested-tls'
 import { createPcsClient } from '@sealward/enclave/endorsements'
 import type { Tee } from '@sealward/enclave/evidence'
 import {
@@ -7,6 +8,7 @@ import {
   createIdentity,
   createPassport,
   createSignerKeys,
+  keepTlsNew,
 } from '@sealward/enclave/identity'
 import { createProviderKeys, verifyBearer } from '@sealward/enclave/identity-provider'
 import type { PeerFailure } from '@sealward/enclave/peers'
@@ -24,7 +26,12 @@ import type { PlatformConfig } from './config.ts'
 import { loadDefinitions } from './fhir/definitions.ts'
 import { createFilms, filmLimits } from './films/films.ts'
 import { openKeys } from './keys.ts'
-import { innerPathCharactersMax, sealedRequestBytesMax, sealedRequestSecondsMax } from './limits.ts'
+import {
+  innerPathCharactersMax,
+  peerVerificationLifetimeSeconds,
+  sealedRequestBytesMax,
+  sealedRequestSecondsMax,
+} from './limits.ts'
 import { createOrderWork } from './orders/interpret-order.ts'
 import { openOrderQueue } from './orders/queue.ts'
 import { createCache } from './peers/cache.ts'
@@ -88,17 +95,19 @@ export async function startPlatform(service: {
   // Whom we work with.
   const { attestationUrl } = config
   const trust = { initTimeData, attestationUrl, signerKeys, denyList, clock, random }
-  const diagnostics = createDiagnostics({
-    url: config.diagnostics.url,
-    tls: identity.tls,
-    passport,
+  const certificate = keepTlsNew({ identity, endorsements, clock, log })
+  const attested = createAttestedTls({
+    identity,
     trust,
+    endorsements,
+    rememberedSeconds: peerVerificationLifetimeSeconds,
   })
-  const cache = createCache({ ...config.cacheGateway, tls: identity.tls, passport, trust, log })
+  const diagnostics = createDiagnostics({ url: config.diagnostics.url, attested, passport })
+  const cache = createCache({ ...config.cacheGateway, attested, passport, log })
   const ownProof = createOwnProof({ identity, trust })
 
   // What we keep.
-  const keys = await openKeys({ tee, config, identity, encryptionKey, passport, trust, log })
+  const keys = await openKeys({ tee, config, attested, encryptionKey, passport, log })
   const sealer = createSealer(keys.master, { random, tenant: initTimeData.deployment })
   const store = await openStore({
     url: config.databaseUrl,
@@ -191,6 +200,7 @@ export async function startPlatform(service: {
   return {
     ports: { public: port },
     async close() {
+      certificate.close()
       await server.close()
       await channelKeys.close()
       await queue.close()

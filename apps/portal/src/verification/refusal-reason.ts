@@ -115,6 +115,14 @@ export const reasonOfCode: Readonly<Record<Refused['code'], RefusalReason>> = {
   'endorsements-malformed': 'unreadable',
   'missing-endorsements': 'unreadable',
   'report-malformed': 'unreadable',
+  // Of certificates, which a browser does not get to see.
+  'ra-tls-no-evidence': 'unreadable',
+  'ra-tls-malformed': 'unreadable',
+  'ra-tls-quote-mismatch': 'unreadable',
+  'ra-tls-self-signature': 'key-not-bound',
+  'ra-tls-claims-binding': 'key-not-bound',
+  'ra-tls-public-key-binding': 'key-not-bound',
+  'ra-tls-validity': 'key-not-bound',
 }
 
 /**

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { decode, type TagDecoder } from 'cborg'
+import { decode, encode, type TagDecoder } from 'cborg'
 import { textOf } from './bytes.ts'
 import { ok, type Problem, type Result, refuse } from './result.ts'
 
@@ -73,6 +73,11 @@ export function cborOf(
   } catch {
     return refuse('cbor-malformed', '@0x0', 'not CBOR of the strict kind')
   }
+}
+
+/** Writes one data item without tags, as {@link cborOf} reads it: lengths and numbers in their shortest form. */
+export function encodeCbor(value: Exclude<CborValue, CborTag>): Uint8Array {
+  return new Uint8Array(encode(value))
 }
 
 /** The library accepts more unless told not to. */

@@ -23,6 +23,7 @@ export {
   CborTag,
   type CborValue,
   cborOf,
+  encodeCbor,
 } from './cbor.ts'
 export { type Cursor, type ParseCode, parsing } from './cursor.ts'
 export { bufferSourceOf, sha256, sha384 } from './digest.ts'

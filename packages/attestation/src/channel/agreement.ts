@@ -10,7 +10,7 @@ import type { BoundEvidence } from '../verification/index.ts'
  */
 export function disagreementOf(
   token: AttestationToken,
-  { evidence, runtimeData, initTimeData }: BoundEvidence,
+  { evidence, runtimeData, claimsBytes, initTimeData }: BoundEvidence,
 ): string | undefined {
   const collateral = token.claims[claimNames.collateral] as
     | Readonly<Record<string, unknown>>
@@ -28,11 +28,17 @@ export function disagreementOf(
     [claimNames.advisoryIds, sorted(token.advisoryIds), sorted(evidence.advisoryIds)],
     [claimNames.simulated, token.simulated, isSimulated(evidence)],
     [claimNames.evidenceRoot, token.evidenceRoot, evidence.rootSpkiSha256],
-    [
-      claimNames.runtime,
-      token.runtimeData && base64UrlOf(encodeRuntimeData(token.runtimeData)),
-      base64UrlOf(encodeRuntimeData(runtimeData)),
-    ],
+    claimsBytes === undefined
+      ? [
+          claimNames.runtime,
+          token.runtimeData && base64UrlOf(encodeRuntimeData(token.runtimeData)),
+          base64UrlOf(encodeRuntimeData(runtimeData)),
+        ]
+      : [
+          claimNames.enclaveHeldData,
+          token.claims[claimNames.enclaveHeldData],
+          base64UrlOf(claimsBytes),
+        ],
     [
       claimNames.initTime,
       token.initTimeData && base64UrlOf(encodeInitTimeData(token.initTimeData)),

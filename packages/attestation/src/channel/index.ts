@@ -102,5 +102,11 @@ export {
   type SealedMessage,
   type SealedTransport,
 } from './transport.ts'
-export { isVerifiedPeer, type PeerTrust, verifyPeer } from './verify-peer.ts'
+export {
+  isVerifiedPeer,
+  type PeerCertificateTrust,
+  type PeerTrust,
+  verifyPeer,
+  verifyPeerCertificate,
+} from './verify-peer.ts'
 export { derivePrivateKey, supportedKems, webHpke } from './web-hpke.ts'

@@ -30,4 +30,6 @@ export const channelLimits = {
   askMsMax: 20_000,
   /** Bytes of the nonce that whoever asks for evidence chooses. */
   nonceBytes: 32,
+  /** From the first to the last second of a certificate that carries evidence. */
+  certificateSecondsMax: 86_400,
 } as const

@@ -2,7 +2,13 @@ import type { Problem, UnixSeconds } from '../bytes/index.ts'
 import type { Verdict } from '../claims/index.ts'
 import type { EvidenceDocument, InitTimeData, RuntimeData, TeeRole } from '../evidence/index.ts'
 import type { AttestationToken, TokenCode } from '../token/index.ts'
-import type { BindingCode, SgxEvidence, VerificationCode, Verified } from '../verification/index.ts'
+import type {
+  BindingCode,
+  RaTlsBindingCode,
+  SgxEvidence,
+  VerificationCode,
+  Verified,
+} from '../verification/index.ts'
 import type { KeyConfig } from './key-config.ts'
 
 /** What was looked at, in the order in which it is. Stable: the portal has words for each. */
@@ -42,6 +48,7 @@ export interface Check {
 
 /** Why a peer was refused, beyond what verification of its evidence and of its token have codes for. */
 export type PeerCode =
+  | 'ra-tls-no-evidence'
   | 'document-malformed'
   | 'nonce-mismatch'
   | 'certificate-mismatch'
@@ -63,7 +70,7 @@ export type PeerCode =
 
 /** Why a peer was refused: which check, with what code, and what had passed before. */
 export interface PeerProblem
-  extends Problem<PeerCode | VerificationCode | BindingCode | TokenCode> {
+  extends Problem<PeerCode | VerificationCode | BindingCode | RaTlsBindingCode | TokenCode> {
   readonly check: CheckId
   readonly passed: readonly Check[]
 }

@@ -8,7 +8,9 @@
 import { bytesOfBase64Url, equalBytes, ok, type Result, type UnixSeconds } from '../bytes/index.ts'
 import { type AppraisalCode, appraise, referenceValuesOf, type Verdict } from '../claims/index.ts'
 import {
+  type EndorsementsJson,
   type EvidenceDocument,
+  evidenceOfCertificate,
   type PeerExpectation,
   parseEvidenceDocument,
 } from '../evidence/index.ts'
@@ -32,6 +34,7 @@ import {
   type VerificationCode,
   type Verified,
   verifyBindings,
+  verifyRaTlsBinding,
   verifySgxEvidence,
 } from '../verification/index.ts'
 import { disagreementOf } from './agreement.ts'
@@ -79,9 +82,50 @@ export interface PeerTrust {
  */
 export async function verifyPeer(trust: PeerTrust): Promise<Result<VerifiedPeer, PeerProblem>> {
   if (trust.nonce.length !== channelLimits.nonceBytes) throw new RangeError('nonce: 32 bytes')
+  return withChecks((checks) =>
+    verify(trust, checks, async (bound, pass) => verifyFreshnessAndKeys(trust, bound, pass)),
+  )
+}
+
+/** What is asked of a peer that is met over TLS, whose evidence is in its certificate. */
+export interface PeerCertificateTrust
+  extends Omit<PeerTrust, 'document' | 'nonce' | 'certificateSha256'> {
+  /** DER of what the peer proved to hold on this connection. */
+  readonly certificate: Uint8Array
+  /** Of the quote in it: anybody may have brought them, for their vendor signed them. */
+  readonly endorsements: EndorsementsJson
+}
+
+/**
+ * Verifies a peer from the certificate that it shows on TLS: evidence in it, bound to its key, to its dates and to the
+ * deployment; and from a token about that evidence.
+ *
+ * A handshake that the certificate took part in proves that the peer holds the certificate's key. Whether it holds the
+ * identity key as well, and on this connection, is asked next: see docs/spec/attested-tls.md.
+ *
+ * @returns as {@link verifyPeer}.
+ */
+export async function verifyPeerCertificate(
+  trust: PeerCertificateTrust,
+): Promise<Result<VerifiedPeer, PeerProblem>> {
+  return withChecks((checks) => {
+    const document = evidenceOfCertificate(trust.certificate, trust.endorsements)
+    if (!document.ok) {
+      const { code, at, detail } = document.problem
+      return fail('document', code === 'ra-tls-no-evidence' ? code : 'ra-tls-malformed', at, detail)
+    }
+    return verify({ ...trust, document: document.value }, checks, (bound, pass) =>
+      verifyCertificate(trust, bound, pass),
+    )
+  })
+}
+
+async function withChecks(
+  work: (checks: Check[]) => Promise<PeerFacts>,
+): Promise<Result<VerifiedPeer, PeerProblem>> {
   const checks: Check[] = []
   try {
-    const peer = (await verify(trust, checks)) as VerifiedPeer
+    const peer = (await work(checks)) as VerifiedPeer
     verifiedPeers.add(peer)
     return ok(peer)
   } catch (error) {
@@ -113,7 +157,14 @@ function fail(check: CheckId, code: PeerProblem['code'], at: string, detail: str
   throw new Refused({ check, code, at, detail })
 }
 
-async function verify(trust: PeerTrust, checks: Check[]): Promise<PeerFacts> {
+/** What does not depend on how the evidence came. */
+type Trust = Omit<PeerTrust, 'nonce' | 'certificateSha256'>
+
+async function verify(
+  trust: Trust,
+  checks: Check[],
+  verifyMeeting: (bound: Verified<BoundEvidence>, pass: Pass) => Promise<readonly KeyConfig[]>,
+): Promise<PeerFacts> {
   const pass = (id: CheckId, detail: string): void => {
     checks.push({ id, passed: true, detail })
   }
@@ -123,7 +174,7 @@ async function verify(trust: PeerTrust, checks: Check[]): Promise<PeerFacts> {
   const { evidence, runtimeData, initTimeData } = bound
 
   // 2. It was made for us, now, and by the deployment that we mean.
-  const keyConfigs = verifyFreshnessAndKeys(trust, bound, pass)
+  const keyConfigs = await verifyMeeting(bound, pass)
   verifyWhereabouts(trust, bound, pass)
 
   // 3. It is the software that we mean, in the state that we accept.
@@ -152,7 +203,7 @@ async function verify(trust: PeerTrust, checks: Check[]): Promise<PeerFacts> {
 
 type Pass = (id: CheckId, detail: string) => void
 
-async function verifyEvidence(trust: PeerTrust, pass: Pass): Promise<Verified<BoundEvidence>> {
+async function verifyEvidence(trust: Trust, pass: Pass): Promise<Verified<BoundEvidence>> {
   const document = parseEvidenceDocument(trust.document)
   if (!document.ok) {
     const { code, at, detail } = document.problem
@@ -252,6 +303,36 @@ function verifyFreshnessAndKeys(
   return keyConfigs
 }
 
+async function verifyCertificate(
+  { certificate, at, clockSkewSeconds = 60 }: PeerCertificateTrust,
+  { evidence, runtimeData }: Verified<BoundEvidence>,
+  pass: Pass,
+): Promise<readonly KeyConfig[]> {
+  const binding = await verifyRaTlsBinding(evidence, certificate)
+  if (!binding.ok) {
+    const { code, at: where, detail } = binding.problem
+    return fail('key-binding', code, where, detail)
+  }
+  const { notBefore, notAfter } = binding.value
+  if (at < notBefore - clockSkewSeconds) {
+    fail('nonce', 'certificate-not-yet-valid', 'certificate.notBefore', 'from the future')
+  }
+  if (at >= notAfter) {
+    fail('nonce', 'certificate-expired', 'certificate.notAfter', 'its evidence has ended')
+  }
+  if (notAfter - notBefore > channelLimits.certificateSecondsMax) {
+    fail('nonce', 'ra-tls-validity', 'certificate.notAfter', 'made to be shown for too long')
+  }
+  pass('nonce', `the evidence was made for a certificate that ends ${textOfTime(notAfter)}`)
+  const keyConfigs = keyConfigsOf(runtimeData.ohttp)
+  pass('key-binding', `the certificate’s own key, and ${runtimeData.keys[0].kid}`)
+  return keyConfigs
+}
+
+function textOfTime(at: UnixSeconds): string {
+  return new Date(at * 1000).toISOString()
+}
+
 function keyConfigsOf(ohttp: string | undefined): readonly KeyConfig[] {
   if (ohttp === undefined) return []
   const bytes = bytesOfBase64Url(ohttp)
@@ -262,7 +343,7 @@ function keyConfigsOf(ohttp: string | undefined): readonly KeyConfig[] {
 }
 
 function verifyWhereabouts(
-  { deployment, expectation, development }: PeerTrust,
+  { deployment, expectation, development }: Trust,
   { runtimeData, initTimeData }: BoundEvidence,
   pass: Pass,
 ): void {
@@ -299,7 +380,7 @@ function checkOf(code: string): readonly [check: CheckId, code: PeerProblem['cod
   return appraisalChecks[code as AppraisalCode] ?? ['measurement', 'measurement']
 }
 
-function appraisePeer(trust: PeerTrust, bound: BoundEvidence, pass: Pass): Verdict {
+function appraisePeer(trust: Trust, bound: BoundEvidence, pass: Pass): Verdict {
   const { evidence, runtimeData } = bound
   const { expectation, deployment, development } = trust
   const verdict = appraise(evidence, referenceValuesOf(expectation, deployment), {
@@ -350,7 +431,7 @@ function configurationDetailOf({ configId }: PeerExpectation, found: string): st
 }
 
 async function verifyToken(
-  trust: PeerTrust,
+  trust: Trust,
   bound: BoundEvidence,
   pass: Pass,
 ): Promise<{ readonly token: Verified<AttestationToken>; readonly tokenText: string }> {
@@ -370,7 +451,7 @@ async function verifyToken(
   const { signer, issuer, expiresAt, policyHash } = token.value
   pass('token-signature', `signed by ${signer}`)
   pass('token-issuer', issuer)
-  pass('token-time', `valid until ${new Date(expiresAt * 1000).toISOString()}`)
+  pass('token-time', `valid until ${textOfTime(expiresAt)}`)
   if (!attestation.policyHashes.includes(policyHash)) {
     return fail(
       'token-policy',

@@ -29,6 +29,7 @@ import {
   initTimeDataBytesMax,
   ohttpTextMax,
   peersMax,
+  raTlsExtensionBytesMax,
   runtimeDataBytesMax,
   shortTextMax,
 } from './limits.ts'
@@ -41,6 +42,8 @@ export interface EvidenceDocument {
   readonly quote: string
   /** JSON bytes, base64url. SHA-256 of them is the lower half of REPORTDATA; the upper half is zero. */
   readonly runtimeData: string
+  /** Of evidence from a certificate, base64url: REPORTDATA is of these, and the runtime data stands in them. */
+  readonly claims?: string
   /** JSON bytes, base64url. SHA-256 of them is the lower half of CONFIGID; the upper half is zero. */
   readonly initTimeData: string
   readonly endorsements: EndorsementsJson
@@ -160,6 +163,8 @@ export interface ParsedEvidenceDocument {
   /** The bytes that were hashed. */
   readonly runtimeDataBytes: Uint8Array
   readonly runtimeData: RuntimeData
+  /** What was hashed instead of the runtime data, where they stand in it. */
+  readonly claimsBytes: Uint8Array | undefined
   /** The bytes that were hashed. */
   readonly initTimeDataBytes: Uint8Array
   readonly initTimeData: InitTimeData
@@ -192,6 +197,11 @@ export function parseEvidenceDocument(
   if (initTimeDataBytes === undefined) {
     return refuse('not-base64url', 'initTimeData', 'base64url expected')
   }
+  const { claims } = texts.value
+  const claimsBytes = claims === undefined ? undefined : bytesOfBase64Url(claims)
+  if (claims !== undefined && claimsBytes === undefined) {
+    return refuse('not-base64url', 'claims', 'base64url expected')
+  }
   const runtimeData = parseRuntimeData(runtimeDataBytes)
   if (!runtimeData.ok) return runtimeData
   const initTimeData = parseInitTimeData(initTimeDataBytes)
@@ -201,6 +211,7 @@ export function parseEvidenceDocument(
     quote,
     runtimeDataBytes,
     runtimeData: runtimeData.value,
+    claimsBytes,
     initTimeDataBytes,
     initTimeData: initTimeData.value,
     endorsements: texts.value.endorsements,
@@ -263,6 +274,7 @@ function readDocument(shape: Shape): EvidenceDocument {
     kind: fields.required('kind').oneOf(['sgx']),
     quote: fields.required('quote').string(base64Length(dcapQuoteBytesMax)),
     runtimeData: fields.required('runtimeData').string(base64Length(runtimeDataBytesMax)),
+    ...present('claims', fields.optional('claims')?.string(base64Length(raTlsExtensionBytesMax))),
     initTimeData: fields.required('initTimeData').string(base64Length(initTimeDataBytesMax)),
     endorsements: readEndorsements(fields.required('endorsements')),
   }))

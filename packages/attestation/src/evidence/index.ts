@@ -35,6 +35,7 @@ export {
   type RuntimeData,
   readEndorsements,
 } from './evidence-document.ts'
+export { evidenceOfCertificate } from './evidence-of-certificate.ts'
 export {
   type HclConfiguration,
   type HclHardwareReport,
@@ -60,11 +61,15 @@ export {
   parseOpenEnclaveReport,
 } from './open-enclave-report.ts'
 export {
+  encodeRaTlsClaims,
+  encodeRaTlsEvidence,
   parseRaTlsCertificate,
+  parseRaTlsClaims,
   type RaTlsCertificate,
   type RaTlsClaims,
   type RaTlsCode,
   type RaTlsEvidence,
+  type RaTlsWorkload,
   raTlsOids,
 } from './ra-tls.ts'
 export { parseSgxQuote, type SgxQuoteCode } from './sgx-quote.ts'

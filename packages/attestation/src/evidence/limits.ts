@@ -65,7 +65,7 @@ export const coseDepthMax = 6
 export const uvmPayloadBytesMax = 16_384
 
 /** Largest value of an RA-TLS evidence extension, in bytes of CBOR. */
-export const raTlsExtensionBytesMax = 40_960
+export const raTlsExtensionBytesMax = 65_536
 
 /** How deep an RA-TLS evidence extension may nest. */
 export const raTlsDepthMax = 4

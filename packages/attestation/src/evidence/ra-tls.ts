@@ -8,12 +8,17 @@
 
 import {
   type CborCode,
+  type CborMap,
   CborTag,
   cborOf,
+  concat,
+  encodeCbor,
   ok,
   type Problem,
   type Result,
   refuse,
+  sha256,
+  type UnixSeconds,
 } from '../bytes/index.ts'
 import {
   type Certificate,
@@ -49,6 +54,19 @@ export interface RaTlsClaims {
   /** Digest of SubjectPublicKeyInfo. */
   readonly publicKeyHash: { readonly algorithm: DigestAlgorithm; readonly value: Uint8Array }
   readonly nonce: Uint8Array | undefined
+  /** What workloads of ours say beside it. */
+  readonly workload: RaTlsWorkload | undefined
+}
+
+/** Who a workload is, in claims that nobody else has to know. */
+export interface RaTlsWorkload {
+  /** The bytes of `RuntimeData`. */
+  readonly runtimeData: Uint8Array
+  /** The bytes that CONFIGID is the digest of, too. */
+  readonly initTimeData: Uint8Array
+  /** From when until when the certificate may be shown. */
+  readonly notBefore: UnixSeconds
+  readonly notAfter: UnixSeconds
 }
 
 /** Why a certificate was refused. */
@@ -140,12 +158,12 @@ function readDice(value: Uint8Array): Result<RaTlsEvidence, Problem<RaTlsCode>> 
   if (quote.length > dcapQuoteBytesMax) {
     return refuse('quote-too-large', raTlsOids.evidence, `more than ${dcapQuoteBytesMax} bytes`)
   }
-  const claims = readClaims(claimsBytes)
+  const claims = parseRaTlsClaims(claimsBytes)
   return claims.ok ? ok({ form: 'dice', quote, claimsBytes, claims: claims.value }) : claims
 }
 
-/** A map of claims; those that are not known are passed over. */
-function readClaims(bytes: Uint8Array): Result<RaTlsClaims, Problem<RaTlsCode>> {
+/** Parses the claims that a quote is about: a map; those that are not known are passed over. */
+export function parseRaTlsClaims(bytes: Uint8Array): Result<RaTlsClaims, Problem<RaTlsCode>> {
   const limits = { bytesMax: raTlsExtensionBytesMax, depthMax: raTlsDepthMax }
   const decoded = cborOf(bytes, limits)
   if (!decoded.ok) return decoded
@@ -166,14 +184,77 @@ function readClaims(bytes: Uint8Array): Result<RaTlsClaims, Problem<RaTlsCode>> 
   if (algorithm === undefined) {
     return refuse('ra-tls-unsupported-hash', 'claims.pubkey-hash', 'known: 1, 7 and 8')
   }
-  return value instanceof Uint8Array
-    ? ok({ publicKeyHash: { algorithm, value }, nonce })
-    : malformedClaims('a hash of bytes expected')
+  if (!(value instanceof Uint8Array)) return malformedClaims('a hash of bytes expected')
+  const workload = readWorkload(decoded.value)
+  return workload.ok
+    ? ok({ publicKeyHash: { algorithm, value }, nonce, workload: workload.value })
+    : workload
 }
+
+/** Names of claims: those of the interoperable form, and ours. */
+export const raTlsClaimNames = {
+  publicKeyHash: 'pubkey-hash',
+  nonce: 'nonce',
+  runtimeData: 'sealward-runtime-data',
+  initTimeData: 'sealward-init-time-data',
+  notBefore: 'sealward-not-before',
+  notAfter: 'sealward-not-after',
+} as const
+
+/** All four of them, or none. */
+function readWorkload(claims: CborMap): Result<RaTlsWorkload | undefined, Problem<RaTlsCode>> {
+  const names = raTlsClaimNames
+  const [runtimeData, initTimeData, notBefore, notAfter] = [
+    claims.get(names.runtimeData),
+    claims.get(names.initTimeData),
+    claims.get(names.notBefore),
+    claims.get(names.notAfter),
+  ]
+  const values = [runtimeData, initTimeData, notBefore, notAfter]
+  if (values.every((value) => value === undefined)) return ok(undefined)
+  return runtimeData instanceof Uint8Array &&
+    initTimeData instanceof Uint8Array &&
+    typeof notBefore === 'number' &&
+    typeof notAfter === 'number'
+    ? ok({ runtimeData, initTimeData, notBefore, notAfter })
+    : malformedClaims('runtime data, init-time data and two times expected')
+}
+
+/**
+ * Writes claims: the digest of a public key, and who a workload is.
+ *
+ * @param spki - DER of SubjectPublicKeyInfo; its SHA-256 is what stands in the claims.
+ */
+export async function encodeRaTlsClaims(
+  spki: Uint8Array,
+  nonce: Uint8Array,
+  workload: RaTlsWorkload,
+): Promise<Uint8Array> {
+  const names = raTlsClaimNames
+  return encodeCbor(
+    new Map<string, Uint8Array | number>([
+      [names.publicKeyHash, encodeCbor([sha256Id, await sha256(spki)])],
+      [names.nonce, nonce],
+      [names.runtimeData, workload.runtimeData],
+      [names.initTimeData, workload.initTimeData],
+      [names.notBefore, workload.notBefore],
+      [names.notAfter, workload.notAfter],
+    ]),
+  )
+}
+
+/** Writes the value of the evidence's extension: a quote, and the claims that its REPORTDATA is the digest of. */
+export function encodeRaTlsEvidence(quote: Uint8Array, claims: Uint8Array): Uint8Array {
+  // Major type 6 with two bytes of argument.
+  const tag = Uint8Array.of(0xd9, tags.quote >> 8, tags.quote & 0xff)
+  return concat(tag, encodeCbor([quote, claims]))
+}
+
+const sha256Id = 1
 
 /** IANA, Named Information Hash Algorithm Registry. */
 const hashes: ReadonlyMap<number, DigestAlgorithm> = new Map([
-  [1, 'SHA-256'],
+  [sha256Id, 'SHA-256'],
   [7, 'SHA-384'],
   [8, 'SHA-512'],
 ])

@@ -165,6 +165,7 @@ async function quoted(changed: {
       quote,
       runtimeDataBytes,
       runtimeData: said.runtimeData,
+      claimsBytes: undefined,
       initTimeDataBytes,
       initTimeData: said.initTimeData,
       endorsements: world.endorsements,

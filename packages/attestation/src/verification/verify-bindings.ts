@@ -19,7 +19,12 @@ import {
   unreachable,
   utf8Of,
 } from '../bytes/index.ts'
-import type { InitTimeData, ParsedEvidenceDocument, RuntimeData } from '../evidence/index.ts'
+import {
+  type InitTimeData,
+  type ParsedEvidenceDocument,
+  parseRaTlsClaims,
+  type RuntimeData,
+} from '../evidence/index.ts'
 import { type Cryptography, webCryptography } from '../x509/index.ts'
 import type { BindingCode } from './problem-codes.ts'
 import type { SgxEvidence } from './sgx-evidence.ts'
@@ -31,6 +36,8 @@ import type { Verified } from './verified.ts'
 export interface BoundEvidence {
   readonly evidence: Verified<SgxEvidence>
   readonly runtimeData: RuntimeData
+  /** Of evidence from a certificate: what REPORTDATA is of. */
+  readonly claimsBytes: Uint8Array | undefined
   readonly initTimeData: InitTimeData
 }
 
@@ -49,8 +56,16 @@ export async function verifyBindings(
   if (hexOf(await sha256(document.quote)) !== evidence.hashes.quote) {
     return refuse('quote-mismatch', 'quote', 'not the quote that was verified')
   }
-  const runtime = await verifyRuntimeDataBinding(evidence, document.runtimeDataBytes)
+  const { claimsBytes, runtimeDataBytes } = document
+  const runtime = await verifyRuntimeDataBinding(evidence, claimsBytes ?? runtimeDataBytes)
   if (!runtime.ok) return runtime
+  if (claimsBytes !== undefined && !standIn(claimsBytes, document)) {
+    return refuse(
+      'runtime-data-binding',
+      'claims',
+      'REPORTDATA is of claims that are about other data',
+    )
+  }
   const initTime = await verifyInitTimeDataBinding(evidence, document.initTimeDataBytes)
   if (!initTime.ok) return initTime
   if (
@@ -70,7 +85,20 @@ export async function verifyBindings(
       return refuse('encryption-key-id', 'runtimeData.keys[1].kid', "not the key's thumbprint")
     }
   }
-  return ok({ evidence, runtimeData, initTimeData } as Verified<BoundEvidence>)
+  return ok({ evidence, runtimeData, claimsBytes, initTimeData } as Verified<BoundEvidence>)
+}
+
+function standIn(
+  claimsBytes: Uint8Array,
+  { runtimeDataBytes, initTimeDataBytes }: ParsedEvidenceDocument,
+): boolean {
+  const claims = parseRaTlsClaims(claimsBytes)
+  const workload = claims.ok ? claims.value.workload : undefined
+  return (
+    workload !== undefined &&
+    equalBytes(workload.runtimeData, runtimeDataBytes) &&
+    equalBytes(workload.initTimeData, initTimeDataBytes)
+  )
 }
 
 /** With what data is hashed. */

@@ -17,7 +17,7 @@ import {
   type UnixSeconds,
   utf8Of,
 } from '../bytes/index.ts'
-import { parseRaTlsCertificate, type RaTlsEvidence } from '../evidence/index.ts'
+import { parseRaTlsCertificate, type RaTlsEvidence, type RaTlsWorkload } from '../evidence/index.ts'
 import { type Cryptography, isSignedBy, webCryptography } from '../x509/index.ts'
 import type { Verified } from './verified.ts'
 
@@ -36,6 +36,8 @@ export interface RaTlsBinding {
   readonly spki: Uint8Array
   /** What who asked sent, where the form has one: compare it, or the certificate may be an old one. */
   readonly nonce: Uint8Array | undefined
+  /** What the claims say of a workload of ours. */
+  readonly workload: RaTlsWorkload | undefined
   /** Dates of the certificate, which nobody but the enclave itself stands for. */
   readonly notBefore: UnixSeconds
   readonly notAfter: UnixSeconds
@@ -48,6 +50,7 @@ export type RaTlsBindingCode =
   | 'ra-tls-self-signature'
   | 'ra-tls-claims-binding'
   | 'ra-tls-public-key-binding'
+  | 'ra-tls-validity'
 
 /**
  * Verifies that a certificate carries the quote that was verified, that the quote binds the certificate's key, and that
@@ -90,9 +93,24 @@ export async function verifyRaTlsBinding(
       return refuse('ra-tls-public-key-binding', 'claims.pubkey-hash', 'of another key')
     }
   }
-  const nonce = found.form === 'dice' ? found.claims.nonce : undefined
-  return ok({ form: found.form, spki, nonce, notBefore, notAfter } as Verified<RaTlsBinding>)
+  const { nonce, workload } = found.form === 'dice' ? found.claims : noClaims
+  if (
+    workload !== undefined &&
+    (workload.notBefore !== notBefore || workload.notAfter !== notAfter)
+  ) {
+    return refuse('ra-tls-validity', 'certificate', 'the quote is about other dates')
+  }
+  return ok({
+    form: found.form,
+    spki,
+    nonce,
+    workload,
+    notBefore,
+    notAfter,
+  } as Verified<RaTlsBinding>)
 }
+
+const noClaims = { nonce: undefined, workload: undefined } as const
 
 /** What REPORTDATA has to be the digest of. */
 function boundBytes(evidence: RaTlsEvidence, spki: Uint8Array): Uint8Array {

@@ -25,8 +25,8 @@ import type { Verified } from '@sealward/attestation/verification'
 import type { Clock } from '../effects/index.ts'
 import type { DenyListKeeper } from '../identity/deny-list-keeper.ts'
 import type { SignerKeys } from '../identity/signer-keys.ts'
+import { attestedSessionOf } from './attest-session.ts'
 import { attestedTlsLimits } from './limits.ts'
-import { peerCertificateSha256 } from './listen.ts'
 
 export interface AdmissionOptions {
   readonly signerKeys: SignerKeys
@@ -133,10 +133,11 @@ export function createAdmission(options: AdmissionOptions): Admission {
         const stands = await standing(known.claims)
         return stands.ok ? ok(known.claims) : stands
       }
-      const certificateSha256 = peerCertificateSha256(socket)
-      if (certificateSha256 === undefined) {
-        return refuse('certificate-missing', 'tls', 'the connection has no client certificate')
+      const session = attestedSessionOf(socket)
+      if (session === undefined) {
+        return refuse('certificate-missing', 'tls', 'the connection is not with an attested client')
       }
+      const { certificateSha256 } = session
       if (token.length > attestedTlsLimits.tokenCharactersMax) {
         return refuse('token-too-large', 'token', 'larger than any access token')
       }

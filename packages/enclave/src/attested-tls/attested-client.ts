@@ -1,29 +1,27 @@
-import {
-  ok,
-  type Problem,
-  type Result,
-  refuse,
-  type UnixSeconds,
-} from '@sealward/attestation/bytes'
+import { ok, type Problem, type Result, type UnixSeconds } from '@sealward/attestation/bytes'
+import type { TeeRole } from '@sealward/attestation/evidence'
 import { Client, type Dispatcher } from 'undici'
-import type { Clock } from '../effects/index.ts'
 import { causeOf } from '../http/http-client.ts'
-import type { TlsIdentity } from '../identity/tls-identity.ts'
-import type { ConnectCode } from './connect.ts'
-import { ConnectFailure, pinnedConnector } from './dispatcher.ts'
+import type { TlsIdentity } from '../identity/index.ts'
+import { failure, type PeerFailure } from '../peers/index.ts'
+import type { AttestedSession } from './attest-session.ts'
+import type { AttestedTls } from './attested-tls.ts'
+import { type AttestedConnection, connectAttested } from './connect.ts'
 import { attestedTlsLimits } from './limits.ts'
 
 export interface AttestedClientOptions<Code extends string = string> {
-  readonly tls: TlsIdentity
+  readonly attested: AttestedTls
   /** `https://127.0.0.1:1234` */
   readonly origin: string
-  /** Base64url SHA-256 of the DER. */
-  readonly pinnedCertificateSha256: string
-  /** A new access token, for one connection: `() => passport.accessToken(audience, purpose)`. */
-  readonly accessToken: () => Promise<
-    Result<{ readonly token: string; readonly expiresAt: UnixSeconds }, Problem<Code>>
-  >
-  readonly clock: Clock
+  /** What whoever answers there must be. */
+  readonly role: TeeRole
+  /**
+   * A new access token, for one connection and bound to what is shown on it:
+   * `(own) => passport.accessToken(audience, purpose, own)`. Without one, requests carry none.
+   */
+  readonly accessToken?: (
+    own: TlsIdentity,
+  ) => Promise<Result<{ readonly token: string; readonly expiresAt: UnixSeconds }, Problem<Code>>>
   /** How many requests are under way at once; 4 unless said. Each connection has its own access token. */
   readonly connectionsMax?: number
   /** 30 unless said. */
@@ -46,52 +44,50 @@ export interface AttestedRequest {
 }
 
 export interface AttestedResponse {
+  /** Who answered, and what was shown to it. */
+  readonly session: AttestedSession
   readonly status: number
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: Uint8Array
 }
 
-/** `peer-unreachable`, `busy` and `timed-out` are the world's, and may be retried. */
-export type RequestCode = ConnectCode | 'response-too-large' | 'timed-out' | 'busy'
+/** A request, or what makes one for what is shown on a connection. */
+export type Asked<Code extends string = string> =
+  | AttestedRequest
+  | ((own: TlsIdentity) => Promise<Result<AttestedRequest, Problem<Code>>>)
 
 export interface AttestedClient<Code extends string = string> {
   /**
-   * Sends a request with the connection's own access token.
+   * Sends a request over a connection to a verified peer, with the connection's own access token.
    *
-   * @returns the answer, whatever its status; or one of {@link RequestCode}, or why there is no token.
+   * @param request - or what makes it, where it depends on what is shown on the connection.
+   * @returns the answer, whatever its status; or why there is no verified peer, no token, or no answer in time.
    */
-  request(request: AttestedRequest): Promise<Result<AttestedResponse, Problem<Code | RequestCode>>>
+  request(request: Asked<Code>): Promise<Result<AttestedResponse, PeerFailure | Problem<Code>>>
   close(): Promise<void>
 }
 
-/** HTTP to one attested peer: pinned to its certificate, one access token a connection. */
-export function createAttestedClient<Code extends string>(
+/** HTTP to attested peers of one role at one address: each connection is verified, and has an access token of its own. */
+export function createAttestedClient<Code extends string = never>(
   options: AttestedClientOptions<Code>,
 ): AttestedClient<Code> {
+  const { attested, role } = options
+  const { clock } = attested.trust
+  const { hostname: host, port } = new URL(options.origin)
   const connectionsMax = options.connectionsMax ?? 4
   const lanes: Lane[] = []
   const idle: Lane[] = []
   const waiting: ((lane: Lane) => void)[] = []
 
-  const openLane = (): Lane => {
-    const client = new Client(options.origin, {
-      pipelining: 1,
-      maxResponseSize: options.responseBytesMax ?? attestedTlsLimits.responseBytesMax,
-      connect: pinnedConnector(options),
-    })
-    const lane: Lane = { client, token: undefined }
-    // The peer lets a token in on one connection: the next connection needs its own.
-    client.on('disconnect', () => {
-      lane.token = undefined
-    })
-    lanes.push(lane)
-    return lane
-  }
   const take = async (): Promise<Lane | undefined> => {
     const lane = idle.pop()
     if (lane !== undefined) return lane
-    if (lanes.length < connectionsMax) return openLane()
+    if (lanes.length < connectionsMax) {
+      const added: Lane = { open: undefined }
+      lanes.push(added)
+      return added
+    }
     if (waiting.length >= attestedTlsLimits.waitingMax) return undefined
     return new Promise((resolve) => waiting.push(resolve))
   }
@@ -101,64 +97,139 @@ export function createAttestedClient<Code extends string>(
     else next(lane)
   }
 
-  /** The lane's token; another one when it has less than ten seconds left. */
-  const tokenOf = async (lane: Lane): Promise<Result<string, Problem<Code>>> => {
-    const held = lane.token
-    if (held !== undefined && held.expiresAt - options.clock.now() > 10) return ok(held.token)
-    const fresh = await options.accessToken()
+  /** The lane's connection, if its peer is believed still; another one if it has ended, or was verified long ago. */
+  const openOf = async (lane: Lane): Promise<Result<OpenLane, PeerFailure>> => {
+    const { open } = lane
+    if (open !== undefined) {
+      const stands = await attested.peers.standing(open.connection)
+      if (stands.ok) return ok(open)
+      const isOver = stands.problem.code === 'verification-ended'
+      if (!isOver && stands.problem.kind === 'unavailable') return stands
+      lane.open = undefined
+      void open.client.destroy()
+      if (!isOver) return stands
+    }
+    const connection = await connectAttested(attested, { host, port: Number(port || 443), role })
+    if (!connection.ok) return connection
+    const { socket } = connection.value
+    socket.setNoDelay(true)
+    const client = new Client(options.origin, {
+      pipelining: 1,
+      maxResponseSize: options.responseBytesMax ?? attestedTlsLimits.responseBytesMax,
+      // The library is not ready for an answer before it has asked.
+      connect: (_target, answer) => queueMicrotask(() => answer(null, socket)),
+    })
+    const opened: OpenLane = { client, connection: connection.value, token: undefined }
+    // The peer lets a token in on one connection: the next connection needs its own.
+    socket.once('close', () => {
+      if (lane.open === opened) lane.open = undefined
+      void client.destroy()
+    })
+    if (socket.destroyed) {
+      return failure('unavailable', 'peer-unreachable', 'tls', 'no connection (closed)')
+    }
+    lane.open = opened
+    return ok(opened)
+  }
+
+  /** The connection's token; another one when it has less than ten seconds left. */
+  const headersOf = async (
+    open: OpenLane,
+  ): Promise<Result<Readonly<Record<string, string>>, Problem<Code>>> => {
+    if (options.accessToken === undefined) return ok({})
+    const held = open.token
+    const fresh =
+      held !== undefined && held.expiresAt - clock.now() > 10
+        ? ok(held)
+        : await options.accessToken(open.connection.own)
     if (!fresh.ok) return fresh
-    lane.token = fresh.value
-    return ok(fresh.value.token)
+    open.token = fresh.value
+    return ok({ authorization: `Bearer ${fresh.value.token}` })
   }
 
   const sendOn = async (
-    lane: Lane,
+    open: OpenLane,
     request: AttestedRequest,
-  ): Promise<Result<AttestedResponse, Problem<Code | RequestCode>>> => {
-    const token = await tokenOf(lane)
-    if (!token.ok) return token
+  ): Promise<Result<AttestedResponse, PeerFailure | Problem<Code>>> => {
+    const headers = await headersOf(open)
+    if (!headers.ok) return headers
     const timeout = AbortSignal.timeout(
       (options.requestSecondsMax ?? attestedTlsLimits.requestSecondsMax) * 1000,
     )
     try {
-      const answer = await lane.client.request({
+      const answer = await open.client.request({
         method: request.method,
         path: request.path,
-        headers: { ...request.headers, authorization: `Bearer ${token.value}` },
+        headers: { ...request.headers, ...headers.value },
         body: request.body ?? null,
         signal: request.signal === undefined ? timeout : AbortSignal.any([timeout, request.signal]),
       })
-      const body = new Uint8Array(await answer.body.arrayBuffer())
-      return ok({ status: answer.statusCode, headers: headersOf(answer), body })
+      return ok({
+        session: open.connection,
+        status: answer.statusCode,
+        headers: namedHeaders(answer),
+        body: new Uint8Array(await answer.body.arrayBuffer()),
+      })
     } catch (error) {
-      return problemOf(error, timeout.aborted)
+      return failureOfRequest(error, timeout.aborted)
+    }
+  }
+
+  /** Once, and once more where nothing can have been done with the first. */
+  const sendBy = async (
+    lane: Lane,
+    asked: Asked<Code>,
+  ): Promise<Result<AttestedResponse, PeerFailure | Problem<Code>>> => {
+    for (let attempt = 0; ; attempt++) {
+      const wasOpen = lane.open !== undefined
+      const open = await openOf(lane)
+      if (!open.ok) return open
+      const request =
+        typeof asked === 'function' ? await asked(open.value.connection.own) : ok(asked)
+      if (!request.ok) return request
+      const answer = await sendOn(open.value, request.value)
+      if (attempt > 0 || !needsSecond(answer, wasOpen, request.value)) return answer
+      open.value.token = undefined
+      if (!answer.ok) {
+        if (lane.open === open.value) lane.open = undefined
+        void open.value.client.destroy()
+      }
     }
   }
 
   return {
-    async request(request) {
+    async request(asked) {
       const lane = await take()
-      if (lane === undefined) return refuse('busy', '', 'too many requests wait for this peer')
+      if (lane === undefined) {
+        return failure('unavailable', 'busy', '', 'too many requests wait for this peer')
+      }
       try {
-        const wasOpen = lane.token !== undefined
-        const first = await sendOn(lane, request)
-        if (!needsSecond(first, wasOpen, request)) return first
-        lane.token = undefined
-        return await sendOn(lane, request)
+        return await sendBy(lane, asked)
       } finally {
         giveBack(lane)
       }
     },
     async close() {
-      await Promise.all(lanes.map(({ client }) => client.destroy()))
+      await Promise.all(lanes.map(async ({ open }) => open?.client.destroy()))
     },
   }
 }
 
+/** One request at a time, over one connection after the other. */
+interface Lane {
+  open: OpenLane | undefined
+}
+
+interface OpenLane {
+  readonly client: Client
+  readonly connection: AttestedConnection
+  token: { readonly token: string; readonly expiresAt: UnixSeconds } | undefined
+}
+
 /**
  * Whether to send once more, with a token of now. After 401, since nothing was done with a request that
- * was not admitted: the connection had changed, or the token had just ended. And after a connection that
- * was kept open was found to have ended, if the request may be sent twice.
+ * was not admitted: the token had just ended. And after a connection that was kept open was found to have ended, if
+ * the request may be sent twice.
  */
 function needsSecond(
   first: Result<AttestedResponse, Problem>,
@@ -170,13 +241,7 @@ function needsSecond(
   return wasOpen && idempotent
 }
 
-/** One connection, used by one request at a time. */
-interface Lane {
-  readonly client: Client
-  token: { readonly token: string; readonly expiresAt: UnixSeconds } | undefined
-}
-
-function headersOf(answer: Dispatcher.ResponseData): Record<string, string> {
+function namedHeaders(answer: Dispatcher.ResponseData): Record<string, string> {
   const headers: Record<string, string> = {}
   for (const [name, value] of Object.entries(answer.headers)) {
     if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(', ') : value
@@ -184,14 +249,13 @@ function headersOf(answer: Dispatcher.ResponseData): Record<string, string> {
   return headers
 }
 
-function problemOf(
+function failureOfRequest(
   error: unknown,
   timedOut: boolean,
-): { readonly ok: false; readonly problem: Problem<RequestCode> } {
-  if (error instanceof ConnectFailure) return refuse(error.code, 'tls', error.message)
-  if (timedOut) return refuse('timed-out', '', 'no answer in time')
+): { readonly ok: false; readonly problem: PeerFailure } {
+  if (timedOut) return failure('unavailable', 'timed-out', '', 'no answer in time')
   const cause = causeOf(error)
   return cause === 'UND_ERR_RES_EXCEEDED_MAX_SIZE'
-    ? refuse('response-too-large', 'body', 'the answer is too large')
-    : refuse('peer-unreachable', '', `no answer (${cause})`)
+    ? failure('refused', 'response-too-large', 'body', 'the answer is too large')
+    : failure('unavailable', 'peer-unreachable', '', `no answer (${cause})`)
 }

@@ -1,17 +1,13 @@
-import { createHash } from 'node:crypto'
 import { connect as connectPlain } from 'node:net'
-import { connect, type TLSSocket } from 'node:tls'
+import type { TLSSocket } from 'node:tls'
 import type { PeerExpectation } from '@sealward/attestation/evidence'
-import type { SampleVendor } from '@sealward/attestation/sample'
+import { createSampleVendor, type SampleVendor } from '@sealward/attestation/sample'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { type Clock, systemClock, systemRandom } from '../effects/index.ts'
+import { type Clock, systemClock } from '../effects/index.ts'
 import {
   createDenyListKeeper,
-  createPassport,
   createSignerKeys,
   type DenyListKeeper,
-  type Identity,
-  type Passport,
   type SignerKeys,
 } from '../identity/index.ts'
 import { createServer, type Server, sendProblem } from '../server/index.ts'
@@ -20,20 +16,18 @@ import {
   startAttestationService,
   type TestAttestationService,
 } from '../testing/attestation-service.ts'
-import { sampleIdentity } from '../testing/sample.ts'
+import { createTestWorkload, sampleExpectation, type TestWorkload } from '../testing/attested.ts'
 import {
   type Admission,
   type AdmissionOptions,
   type AttestedClient,
   type AttestedConnection,
+  attestedSessionOf,
   connectAttested,
-  connectUnverified,
-  contactPeer,
   createAdmission,
   createAttestedClient,
   createAttestedDispatcher,
   listenAttested,
-  peerCertificateSha256,
 } from './index.ts'
 
 const start = systemClock.now()
@@ -41,48 +35,32 @@ let at = start
 const clock: Clock = { now: () => at }
 const audience = 'urn:uuid:00000000-0000-4000-8000-000000000001:diagnostics'
 const logger = createLogger('diagnostics', { level: 'silent' })
-const expectation: PeerExpectation = {
-  role: 'platform',
-  mrEnclave: [createHash('sha256').update('code').digest('hex')],
-  mrSigner: [createHash('sha256').update('publisher').digest('hex')],
-  isvProdId: 1,
-  isvSvnMin: 1,
-  debug: 'refused',
-  tcbStatuses: ['UpToDate'],
-}
+const expectation: PeerExpectation = sampleExpectation('platform')
 
 let vendor: SampleVendor
 /** Who asks, who answers, and a third workload. */
-let platform: Identity
-let provider: Identity
-let other: Identity
+let platform: TestWorkload
+let provider: TestWorkload
+let other: TestWorkload
 let service: TestAttestationService
-let passport: Passport
+let passport: TestWorkload['passport']
 let signerKeys: SignerKeys
 let denyList: DenyListKeeper
 const opened: { close(): Promise<unknown> }[] = []
 
 beforeAll(async () => {
-  const first = await sampleIdentity({})
-  vendor = first.vendor
-  platform = first.identity
-  provider = (await sampleIdentity({ vendor, initTimeData: { role: 'diagnostics' } })).identity
-  other = (await sampleIdentity({ vendor })).identity
+  vendor = await createSampleVendor({ at: clock.now() })
   service = await startAttestationService(vendor, clock)
-  passport = createPassport({
-    identity: platform,
-    attestation: { issuer: service.issuer },
-    clock,
-    random: systemRandom,
-  })
-  signerKeys = createSignerKeys({ url: service.issuer, clock })
-  denyList = keeperOf(signerKeys)
+  const common = { vendor, service, clock }
+  platform = await createTestWorkload({ ...common, role: 'platform', peers: ['diagnostics'] })
+  provider = await createTestWorkload({ ...common, role: 'diagnostics', peers: ['platform'] })
+  other = await createTestWorkload({ ...common, role: 'platform', peers: ['diagnostics'] })
+  passport = platform.passport
+  signerKeys = platform.signerKeys
+  denyList = platform.denyList
 })
 afterAll(async () => {
-  await passport.close()
-  await denyList.close()
-  await signerKeys.close()
-  await service.close()
+  for (const each of [platform, provider, other, service]) await each.close()
 })
 afterEach(async () => {
   at = start
@@ -112,7 +90,7 @@ function admissionOf(changes: Partial<AdmissionOptions> = {}): Admission {
     signers: [service.signer],
     policyHashes: [service.policyHash],
     development: true,
-    deployment: platform.deployment,
+    deployment: platform.identity.deployment,
     audience,
     purposes: ['interpret'],
     expectation,
@@ -126,12 +104,13 @@ async function providerOf(
   changes: Partial<AdmissionOptions> = {},
 ): Promise<{ readonly origin: string; readonly server: Server; readonly port: number }> {
   const admission = admissionOf(changes)
-  const server = opening(createServer({ name: 'diagnostics', logger, tls: provider.tls }))
-  server.app.post('/evidence', async (request, reply) => {
-    const { nonce } = request.body as { nonce: string }
-    const document = await provider.evidence(Buffer.from(nonce, 'base64url'))
-    return document.ok ? document.value : sendProblem(reply, 503, document.problem)
-  })
+  const server = opening(
+    createServer({
+      name: 'diagnostics',
+      logger,
+      tls: { attested: provider.attested, clients: ['platform'] },
+    }),
+  )
   server.app.get('/whoami', async (request, reply) => {
     const socket = request.raw.socket as TLSSocket
     const token = request.headers.authorization?.replace(/^Bearer /, '') ?? ''
@@ -148,11 +127,10 @@ async function providerOf(
 function clientOf(origin: string, changes: object = {}): AttestedClient {
   return opening(
     createAttestedClient({
-      tls: platform.tls,
+      attested: platform.attested,
       origin,
-      pinnedCertificateSha256: provider.tls.certificateSha256,
-      accessToken: () => passport.accessToken(audience, 'interpret'),
-      clock,
+      role: 'diagnostics',
+      accessToken: (own) => passport.accessToken(audience, 'interpret', own),
       ...changes,
     }),
   )
@@ -178,13 +156,11 @@ async function askOver(connection: AttestedConnection, token: string): Promise<s
   throw new Error('the connection ended')
 }
 
-async function connected(port: number, who: Identity): Promise<AttestedConnection> {
-  const connection = await connectAttested({
-    tls: who.tls,
-    host: '127.0.0.1',
-    port,
-    pinnedCertificateSha256: provider.tls.certificateSha256,
-  })
+const connect = (port: number, who: TestWorkload): ReturnType<typeof connectAttested> =>
+  connectAttested(who.attested, { host: '127.0.0.1', port, role: 'diagnostics' })
+
+async function connected(port: number, who: TestWorkload): Promise<AttestedConnection> {
+  const connection = await connect(port, who)
   if (!connection.ok) throw new Error(connection.problem.code)
   const { socket } = connection.value
   opening({ close: async () => socket.destroy() })
@@ -246,40 +222,35 @@ test('a token is replaced before it ends', async () => {
   expect(await jti()).not.toBe(first)
 })
 
-test('a server that holds another certificate than the pinned one is refused, and gets nothing', async () => {
+test('a server of another role than the one that is meant is refused, and gets nothing', async () => {
   let bytes = 0
   const listener = opening(
     await listenAttested({
-      tls: other.tls,
+      attested: other.attested,
+      clients: ['platform'],
       onConnection: (socket) => socket.on('data', (chunk) => (bytes += chunk.length)),
     }),
   )
   const origin = `https://127.0.0.1:${listener.port}`
   const answer = await clientOf(origin).request({ method: 'GET', path: '/whoami' })
-  expect(answer).toMatchObject({ ok: false, problem: { code: 'certificate-mismatch' } })
-  const dispatcher = createAttestedDispatcher({
-    tls: platform.tls,
-    pinnedCertificateSha256: provider.tls.certificateSha256,
-  })
+  expect(answer).toMatchObject({ ok: false, problem: { kind: 'refused', code: 'wrong-role' } })
+  const dispatcher = createAttestedDispatcher(platform.attested, { role: 'diagnostics' })
   await expect(
     dispatcher.request({ origin, path: '/whoami', method: 'GET' }),
-  ).rejects.toMatchObject({ code: 'certificate-mismatch' })
+  ).rejects.toMatchObject({ code: 'wrong-role' })
   await dispatcher.destroy()
   expect(bytes).toBe(0)
 })
 
-test('the dispatcher talks with the holder of the pinned certificate', async () => {
+test('the dispatcher talks with an attested peer, and with nobody else', async () => {
   const { origin } = await providerOf()
-  const dispatcher = createAttestedDispatcher({
-    tls: platform.tls,
-    pinnedCertificateSha256: provider.tls.certificateSha256,
-  })
+  const dispatcher = createAttestedDispatcher(platform.attested, { role: 'diagnostics' })
   const { statusCode, body } = await dispatcher.request({ origin, path: '/healthz', method: 'GET' })
   expect(statusCode).toBe(200)
   expect(await body.json()).toEqual({ status: 'ok' })
   await expect(
     dispatcher.request({ origin: origin.replace('https', 'http'), path: '/', method: 'GET' }),
-  ).rejects.toMatchObject({ code: 'peer-unreachable' })
+  ).rejects.toMatchObject({ code: 'tls-handshake' })
   await dispatcher.destroy()
 })
 
@@ -356,8 +327,8 @@ test('what is denied is admitted no more, on the connection that it was admitted
   at = start + 60
   const denied = { type: 'urn:sealward:problem:measurement-denied' }
   expect(JSON.parse(await askOver(connection, token))).toMatchObject(denied)
-  const another = await connected(port, platform)
-  expect(JSON.parse(await askOver(another, await tokenOf()))).toMatchObject(denied)
+  // Another connection does not even come about.
+  expect(await connect(port, platform)).toMatchObject({ problem: { code: 'measurement-denied' } })
   service.denied = []
   service.sequence += 1
   at = start + 120
@@ -381,7 +352,11 @@ test('while it is not known who is denied, nobody is admitted', async () => {
   const fresh = await tokenOf()
   service.failing = 503
   at = start + 301
-  expect(JSON.parse(await askOver(await connected(port, platform), fresh))).toMatchObject(stale)
+  expect(JSON.parse(await askOver(another, fresh))).toMatchObject(stale)
+  // Nor does a connection come about.
+  expect(await connect(port, platform)).toMatchObject({
+    problem: { kind: 'unavailable', code: 'deny-list-stale' },
+  })
   service.failing = undefined
   at = start + 306
   expect(JSON.parse(await askOver(await connected(port, platform), fresh))).toMatchObject({
@@ -398,37 +373,6 @@ test('while the attestation service is down and no keys are known, nobody is adm
   })
 })
 
-test('a client without a certificate, and one that speaks TLS 1.2, get no connection', async () => {
-  const { port } = await providerOf()
-  const attempt = (options: object): Promise<string> =>
-    new Promise((resolve) => {
-      const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false, ...options })
-      let text = ''
-      socket.on('secureConnect', () => socket.write('GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n'))
-      socket.on('data', (chunk) => {
-        text += chunk
-      })
-      socket.on('error', () => {})
-      socket.on('close', () => resolve(text))
-    })
-  expect(await attempt({})).toBe('')
-  const { privateKeyPem: key, certificatePem: cert } = platform.tls
-  expect(await attempt({ key, cert, maxVersion: 'TLSv1.2' })).toBe('')
-})
-
-test('the first contact tells the evidence and the certificate of the connection it came over', async () => {
-  const { origin } = await providerOf()
-  const nonce = systemRandom.bytes(32)
-  const contact = await contactPeer({ tls: platform.tls, origin, nonce })
-  expect(contact).toMatchObject({
-    ok: true,
-    value: { document: { kind: 'sgx' }, certificateSha256: provider.tls.certificateSha256 },
-  })
-  expect(
-    await contactPeer({ tls: platform.tls, origin: 'https://127.0.0.1:1', nonce }),
-  ).toMatchObject({ problem: { code: 'peer-unreachable' } })
-})
-
 test('an answer that is too large and one that does not come are told apart', async () => {
   const { origin } = await providerOf()
   expect(
@@ -439,30 +383,31 @@ test('an answer that is too large and one that does not come are told apart', as
   ).toMatchObject({ problem: { code: 'timed-out' } })
 })
 
-test('both ends of a raw connection know whose certificate they talk with', async () => {
+test('both ends of a raw connection know who is at the other', async () => {
   let seen: string | undefined
   const listener = opening(
     await listenAttested({
-      tls: provider.tls,
-      onConnection: (socket, peer) => {
-        seen = peer.certificateSha256
+      attested: provider.attested,
+      clients: ['platform'],
+      onConnection: (socket, session) => {
+        seen = `${session.peer.role} ${session.peer.deployment} ${session.certificateSha256}`
         socket.end('+OK\r\n')
       },
     }),
   )
-  const connection = await connectUnverified({
-    tls: platform.tls,
-    host: '127.0.0.1',
-    port: listener.port,
-  })
+  const connection = await connect(listener.port, platform)
   if (!connection.ok) throw new Error(connection.problem.code)
-  expect(connection.value.certificateSha256).toBe(provider.tls.certificateSha256)
-  expect(peerCertificateSha256(connection.value.socket)).toBe(provider.tls.certificateSha256)
-  expect(connection.value.socket.getProtocol()).toBe('TLSv1.3')
+  const { socket, certificateSha256, peer, own } = connection.value
+  expect(peer.runtimeData.keys[0].kid).toBe(provider.identity.kid)
+  expect(certificateSha256).toBe(provider.identity.tls.certificateSha256)
+  expect(own).toBe(platform.identity.tls)
+  expect(attestedSessionOf(socket)).toMatchObject({ certificateSha256 })
+  expect(socket.getProtocol()).toBe('TLSv1.3')
   let text = ''
-  for await (const chunk of connection.value.socket) text += chunk
+  for await (const chunk of socket) text += chunk
   expect(text).toBe('+OK\r\n')
-  expect(seen).toBe(platform.tls.certificateSha256)
+  const { deployment, tls } = platform.identity
+  expect(seen).toBe(`platform ${deployment} ${tls.certificateSha256}`)
 })
 
 test('bytes that are no handshake break a connection and nothing else', async () => {

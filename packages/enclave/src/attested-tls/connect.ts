@@ -1,89 +1,80 @@
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
-import { ok, type Problem, type Result, refuse } from '@sealward/attestation/bytes'
+import { ok, type Result } from '@sealward/attestation/bytes'
+import type { TeeRole } from '@sealward/attestation/evidence'
 import { causeOf } from '../http/http-client.ts'
-import type { TlsIdentity } from '../identity/tls-identity.ts'
+import type { TlsIdentity } from '../identity/index.ts'
+import { failure, type PeerFailure } from '../peers/index.ts'
+import { type AttestedSession, attestSession } from './attest-session.ts'
+import type { AttestedTls } from './attested-tls.ts'
 import { attestedTlsLimits } from './limits.ts'
-import { peerCertificateSha256 } from './listen.ts'
-
-/** `peer-unreachable` is the world's, and may be retried. */
-export type ConnectCode = 'peer-unreachable' | 'certificate-mismatch'
 
 export interface ConnectOptions {
-  readonly tls: TlsIdentity
   readonly host: string
   readonly port: number
-  /** 10 unless said. */
+  /** What the server must be. */
+  readonly role: TeeRole
+  /** What is shown; the present certificate unless said. */
+  readonly own?: TlsIdentity
+  /** For the handshake; 10 unless said. */
   readonly secondsMax?: number
 }
 
-export interface AttestedConnection {
+export interface AttestedConnection extends AttestedSession {
   readonly socket: TLSSocket
-  /** Base64url SHA-256 of the certificate that the server proved to hold. */
-  readonly certificateSha256: string
-  /** DER. */
-  readonly certificate: Uint8Array
 }
 
 /**
- * Connects to the holder of one certificate, which evidence named. Nothing is sent to anybody else.
+ * Connects, verifies who answers by the evidence in its certificate, and proves both ends to each other. Nothing else
+ * is sent to anybody before that.
  *
- * @param options.pinnedCertificateSha256 - base64url SHA-256 of its DER.
- * @returns the connection, or one of {@link ConnectCode}.
+ * @returns the connection; or why there is none: a code of verifying a peer, or one of docs/spec/problem-codes.md,
+ *   "Attested TLS".
  */
 export async function connectAttested(
-  options: ConnectOptions & { readonly pinnedCertificateSha256: string },
-): Promise<Result<AttestedConnection, Problem<ConnectCode>>> {
-  const connection = await connectUnverified(options)
-  if (!connection.ok) return connection
-  if (connection.value.certificateSha256 === options.pinnedCertificateSha256) return connection
-  connection.value.socket.destroy()
-  return refuse(
-    'certificate-mismatch',
-    'tls',
-    'the peer holds another certificate than was verified',
-  )
+  attested: AttestedTls,
+  options: ConnectOptions,
+): Promise<Result<AttestedConnection, PeerFailure>> {
+  const { host, port, role, own = attested.identity.tls } = options
+  const socket = connect({ ...clientOptions(own), host, port })
+  const reached = await handshake(socket, options.secondsMax)
+  const session = reached.ok ? await attestSession(attested, socket, 'client', [role]) : reached
+  if (session.ok) return ok({ ...session.value, socket })
+  socket.destroy()
+  return session
 }
 
-/**
- * Connects to whoever answers, to ask for evidence. The caller compares `certificateSha256` with what
- * verified evidence names before it sends anything else.
- */
-export async function connectUnverified(
-  options: ConnectOptions,
-): Promise<Result<AttestedConnection, Problem<'peer-unreachable'>>> {
-  const seconds = options.secondsMax ?? attestedTlsLimits.connectSecondsMax
-  const socket = connect({
-    ...clientOptions(options.tls),
-    host: options.host,
-    port: options.port,
-  })
-  const failure = await new Promise<string | undefined>((resolve) => {
-    const timer = setTimeout(() => resolve('timed out'), seconds * 1000)
-    socket.once('secureConnect', () => {
+async function handshake(
+  socket: TLSSocket,
+  secondsMax: number = attestedTlsLimits.connectSecondsMax,
+): Promise<Result<true, PeerFailure>> {
+  const outcome = await new Promise<string | undefined>((resolve) => {
+    const timer = setTimeout(() => resolve('timed out'), secondsMax * 1000)
+    const settle = (cause?: string): void => {
       clearTimeout(timer)
-      resolve(undefined)
-    })
-    socket.once('error', (error) => {
-      clearTimeout(timer)
-      resolve(causeOf(error))
-    })
+      resolve(cause)
+    }
+    socket.once('secureConnect', () => settle())
+    socket.once('error', (error) => settle(causeOf(error)))
+    socket.once('close', () => settle('closed'))
   })
   // A connection that breaks later is the world's; whoever needs to know listens for `close`.
   socket.on('error', () => socket.destroy())
-  const certificate = socket.getPeerX509Certificate()?.raw
-  const certificateSha256 = peerCertificateSha256(socket)
-  if (failure !== undefined || certificate === undefined || certificateSha256 === undefined) {
-    socket.destroy()
-    return refuse('peer-unreachable', 'tls', `no connection (${failure ?? 'no certificate'})`)
-  }
-  return ok({ socket, certificateSha256, certificate: new Uint8Array(certificate) })
+  if (outcome === undefined) return ok(true)
+  return outcome.startsWith('ERR_SSL') || outcome === 'EPROTO'
+    ? failure(
+        'refused',
+        'tls-handshake',
+        'tls',
+        `The peer does not speak TLS 1.3 with us (${outcome}).`,
+      )
+    : failure('unavailable', 'peer-unreachable', 'tls', `no connection (${outcome})`)
 }
 
-/** A certificate chain is not looked at: the pin is what is compared, after the handshake proved it. */
-function clientOptions(tls: TlsIdentity): ConnectionOptions {
+/** A certificate chain is not looked at: the evidence in the certificate is, after the handshake proved its key. */
+function clientOptions(own: TlsIdentity): ConnectionOptions {
   return {
-    key: tls.privateKeyPem,
-    cert: tls.certificatePem,
+    key: own.privateKeyPem,
+    cert: own.certificatePem,
     minVersion: 'TLSv1.3',
     maxVersion: 'TLSv1.3',
     rejectUnauthorized: false,

@@ -1,59 +1,61 @@
+import type { TeeRole } from '@sealward/attestation/evidence'
 import { Agent, type buildConnector } from 'undici'
-import type { TlsIdentity } from '../identity/tls-identity.ts'
-import { type AttestedConnection, type ConnectCode, connectAttested } from './connect.ts'
+import type { PeerFailure } from '../peers/index.ts'
+import type { AttestedTls } from './attested-tls.ts'
+import { connectAttested } from './connect.ts'
 
 export interface DispatcherOptions {
-  readonly tls: TlsIdentity
-  /** Base64url SHA-256 of the DER. */
-  readonly pinnedCertificateSha256: string
-  /** Connections to one origin; 1 unless said. An access token is let in on one connection only. */
+  /** What whoever is reached must be. */
+  readonly role: TeeRole
+  /** Connections to one origin; 4 unless said. */
   readonly connections?: number
 }
 
-/** An undici dispatcher that talks with the holder of one certificate and with nobody else. */
-export function createAttestedDispatcher(options: DispatcherOptions): Agent {
+/**
+ * An undici dispatcher each of whose connections is to an attested peer, verified before anything is sent to it. What
+ * went wrong otherwise is a {@link ConnectFailure}.
+ */
+export function createAttestedDispatcher(attested: AttestedTls, options: DispatcherOptions): Agent {
   return new Agent({
-    connections: options.connections ?? 1,
+    connections: options.connections ?? 4,
     pipelining: 1,
-    connect: pinnedConnector(options),
+    connect: attestedConnector(attested, options),
   })
 }
 
-/** Leaves a connector of undici's, which knows no other way to say what went wrong. */
+/** Leaves a connector, of undici's or of others, which know no other way to say what went wrong. */
 export class ConnectFailure extends Error {
   override readonly name = 'ConnectFailure'
-  readonly code: ConnectCode
-  constructor(code: ConnectCode, detail: string) {
-    super(detail)
-    this.code = code
+  readonly code: string
+  readonly problem: PeerFailure
+  constructor(problem: PeerFailure) {
+    super(problem.detail)
+    this.code = problem.code
+    this.problem = problem
   }
 }
 
-/** A connector for undici that lets nothing through but the pinned certificate, and nothing but TLS. */
-export function pinnedConnector(
-  options: Pick<DispatcherOptions, 'tls' | 'pinnedCertificateSha256'>,
+/** A connector for undici that lets nothing through but an attested peer, and nothing but TLS. */
+function attestedConnector(
+  attested: AttestedTls,
+  { role }: DispatcherOptions,
 ): buildConnector.connector {
-  return (target, answer) => {
-    if (target.protocol !== 'https:') {
-      answer(new ConnectFailure('peer-unreachable', 'attested peers are met over TLS only'), null)
+  return ({ protocol, hostname: host, port }, answer) => {
+    if (protocol !== 'https:') {
+      const detail = 'Attested peers are met over TLS only.'
+      answer(
+        new ConnectFailure({ kind: 'refused', code: 'tls-handshake', at: 'url', detail }),
+        null,
+      )
       return
     }
-    connectAttested({ ...options, host: target.hostname, port: Number(target.port) }).then(
-      (connection) => settle(connection, answer),
+    connectAttested(attested, { host, port: Number(port || 443), role }).then(
+      (connection) => {
+        if (!connection.ok) return answer(new ConnectFailure(connection.problem), null)
+        connection.value.socket.setNoDelay(true)
+        answer(null, connection.value.socket)
+      },
       (error: unknown) => answer(error as Error, null),
     )
   }
-}
-
-function settle(
-  connection: Awaited<ReturnType<typeof connectAttested>>,
-  answer: buildConnector.Callback,
-): void {
-  if (connection.ok) answer(null, socketOf(connection.value))
-  else answer(new ConnectFailure(connection.problem.code, connection.problem.detail), null)
-}
-
-function socketOf(connection: AttestedConnection): AttestedConnection['socket'] {
-  connection.socket.setNoDelay(true)
-  return connection.socket
 }

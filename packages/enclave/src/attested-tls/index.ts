@@ -1,6 +1,7 @@
 /**
- * TLS 1.3 between attested workloads: mutual, self-signed, pinned by evidence instead of a CA.
+ * TLS 1.3 between attested workloads: mutual, evidence in both certificates, and both ends proved on each connection.
  *
+ * @see docs/spec/attested-tls.md
  * @module
  */
 
@@ -10,27 +11,25 @@ export {
   type AdmissionOptions,
   createAdmission,
 } from './admission.ts'
+export { type AttestedSession, attestedSessionOf } from './attest-session.ts'
 export {
+  type Asked,
   type AttestedClient,
   type AttestedClientOptions,
   type AttestedRequest,
   type AttestedResponse,
   createAttestedClient,
-  type RequestCode,
 } from './attested-client.ts'
-export {
-  type AttestedConnection,
-  type ConnectCode,
-  type ConnectOptions,
-  connectAttested,
-  connectUnverified,
-} from './connect.ts'
-export { type Contact, type ContactOptions, contactPeer } from './contact.ts'
-export { createAttestedDispatcher, type DispatcherOptions } from './dispatcher.ts'
+export { type AttestedTls, createAttestedTls } from './attested-tls.ts'
+export { type AttestedConnection, type ConnectOptions, connectAttested } from './connect.ts'
+export { ConnectFailure, createAttestedDispatcher, type DispatcherOptions } from './dispatcher.ts'
 export {
   type AttestedListener,
+  type AttestedServing,
+  attestConnections,
   attestedServerOptions,
   type ListenOptions,
   listenAttested,
-  peerCertificateSha256,
 } from './listen.ts'
+export type { AttestedPeer, PeerCertificates } from './peer-certificates.ts'
+export { attestedRedisConnector, type RedisConnector } from './redis-connector.ts'

@@ -5,9 +5,13 @@ export const attestedTlsLimits = {
   connectSecondsMax: 10,
   requestSecondsMax: 30,
   responseBytesMax: 16_777_216,
-  /** An evidence document: a quote, runtime and init-time data, endorsements. */
-  evidenceBytesMax: 262_144,
-  evidenceDepthMax: 8,
+  /** From the end of the handshake until both ends have been verified. */
+  attestationSecondsMax: 30,
+  /** How long a certificate is believed without being verified anew, and how many are. */
+  rememberedSeconds: 900,
+  rememberedMax: 1024,
+  /** Certificates that are being verified at once. */
+  verificationsMax: 64,
   /** Requests that wait for a connection of one client. */
   waitingMax: 1024,
   /** Access tokens that are remembered until they end. */

@@ -1,21 +1,30 @@
-import { createHash, constants as cryptoConstants } from 'node:crypto'
+import { constants as cryptoConstants } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
-import { createServer, type TLSSocket, type TlsOptions } from 'node:tls'
-import { base64UrlOf } from '@sealward/attestation/bytes'
-import type { TlsIdentity } from '../identity/tls-identity.ts'
+import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls'
+import type { TeeRole } from '@sealward/attestation/evidence'
+import type { TlsIdentity } from '../identity/index.ts'
+import { failure, type PeerFailure } from '../peers/index.ts'
+import { type AttestedSession, attestedSessionOf, attestSession } from './attest-session.ts'
+import type { AttestedTls } from './attested-tls.ts'
 import { attestedTlsLimits } from './limits.ts'
 
+/** Who is let in on a listener of attested TLS. */
+export interface AttestedServing {
+  readonly attested: AttestedTls
+  /** What clients may be. */
+  readonly clients: readonly TeeRole[]
+  /** Told why a connection was refused. */
+  readonly onRefused?: (problem: PeerFailure) => void
+}
+
 /**
- * Options for `node:tls` and `node:https` servers: TLS 1.3 only, a client certificate asked for, no CA.
- *
- * A handshake proves that the client holds the key of the certificate that it shows, and nothing else:
- * who that is, a token says that names the certificate. Sessions are not resumed, so that each
- * connection proves it anew.
+ * Options for `node:tls` and `node:https` servers: TLS 1.3 only, a client certificate asked for, no CA. A server that is
+ * made with them is to be given to {@link attestConnections}.
  */
-export function attestedServerOptions(identity: TlsIdentity): TlsOptions {
+export function attestedServerOptions(own: TlsIdentity): TlsOptions {
   return {
-    key: identity.privateKeyPem,
-    cert: identity.certificatePem,
+    key: own.privateKeyPem,
+    cert: own.certificatePem,
     minVersion: 'TLSv1.3',
     maxVersion: 'TLSv1.3',
     requestCert: true,
@@ -25,23 +34,44 @@ export function attestedServerOptions(identity: TlsIdentity): TlsOptions {
   }
 }
 
-const digests = new WeakMap<TLSSocket, string>()
-
-/** Base64url SHA-256 of the certificate that the other side proved to hold; `undefined` without one. */
-export function peerCertificateSha256(socket: TLSSocket): string | undefined {
-  const known = digests.get(socket)
-  if (known !== undefined) return known
-  const certificate = socket.getPeerX509Certificate()?.raw
-  if (certificate === undefined) return undefined
-  const digest = base64UrlOf(createHash('sha256').update(certificate).digest())
-  digests.set(socket, digest)
-  return digest
+/**
+ * Puts verification before whatever `server` does with a connection: it gets those whose both ends have been verified,
+ * and no other. What it shows follows the identity.
+ */
+export function attestConnections(server: Server, serving: AttestedServing): void {
+  const { attested, clients, onRefused } = serving
+  const serve = server.listeners('secureConnection') as ((socket: TLSSocket) => void)[]
+  server.removeAllListeners('secureConnection')
+  server.on('secureConnection', (socket: TLSSocket) => {
+    // A connection that breaks is the world's; whoever needs to know listens for `close`.
+    socket.on('error', () => socket.destroy())
+    attestSession(attested, socket, 'server', clients).then(
+      (session) => {
+        if (session.ok) for (const each of serve) each.call(server, socket)
+        else {
+          onRefused?.(session.problem)
+          socket.destroySoon()
+        }
+      },
+      () => socket.destroy(),
+    )
+  })
+  server.on('tlsClientError', (_error, socket) => {
+    onRefused?.(
+      failure('refused', 'tls-handshake', 'tls', 'A client does not speak TLS 1.3 with us.')
+        .problem,
+    )
+    socket.destroy()
+  })
+  const forget = attested.identity.onTls((own) =>
+    server.setSecureContext(attestedServerOptions(own)),
+  )
+  server.once('close', forget)
 }
 
-export interface ListenOptions {
-  readonly tls: TlsIdentity
-  /** A connection whose client proved to hold a certificate; those without one are closed before. */
-  readonly onConnection: (socket: TLSSocket, peer: { readonly certificateSha256: string }) => void
+export interface ListenOptions extends AttestedServing {
+  /** A connection whose client was verified. */
+  readonly onConnection: (socket: TLSSocket, session: AttestedSession) => void
   /** 0 for any free one, unless said. */
   readonly port?: number
   /** Those beyond it are closed at once; 1024 unless said. */
@@ -57,20 +87,20 @@ export interface AttestedListener {
 /** Listens on 127.0.0.1 for attested TLS with a protocol of the caller's inside. */
 export async function listenAttested(options: ListenOptions): Promise<AttestedListener> {
   const open = new Set<TLSSocket>()
-  const server = createServer(attestedServerOptions(options.tls), (socket) => {
-    const certificateSha256 = peerCertificateSha256(socket)
-    if (certificateSha256 === undefined) {
+  const server = createServer(attestedServerOptions(options.attested.identity.tls), (socket) => {
+    const session = attestedSessionOf(socket)
+    if (session === undefined) {
       socket.destroy()
       return
     }
+    options.onConnection(socket, session)
+  })
+  attestConnections(server, options)
+  server.on('secureConnection', (socket: TLSSocket) => {
     open.add(socket)
     socket.once('close', () => open.delete(socket))
-    // A connection that breaks is the world's; whoever needs to know listens for `close`.
-    socket.on('error', () => socket.destroy())
-    options.onConnection(socket, { certificateSha256 })
   })
   server.maxConnections = options.connectionsMax ?? attestedTlsLimits.connectionsMax
-  server.on('tlsClientError', (_error, socket) => socket.destroy())
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(options.port ?? 0, '127.0.0.1', resolve)

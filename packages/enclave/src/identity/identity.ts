@@ -17,6 +17,8 @@ import {
 } from '@sealward/attestation/bytes'
 import {
   type EvidenceDocument,
+  encodeRaTlsClaims,
+  encodeRaTlsEvidence,
   encodeRuntimeData,
   type IdentityKeyJwk,
   type RuntimeData,
@@ -27,7 +29,7 @@ import type { EndorsementsCode, PcsClient } from '../endorsements/index.ts'
 import type { Tee } from '../evidence/index.ts'
 import type { EncryptionKey } from './encryption-key.ts'
 import { identityLimits } from './limits.ts'
-import { createTlsIdentity, type TlsIdentity } from './tls-identity.ts'
+import { createTlsIdentity, createTlsKey, notBeforeOf, type TlsIdentity } from './tls-identity.ts'
 
 export interface IdentityOptions {
   readonly tee: Tee
@@ -38,6 +40,8 @@ export interface IdentityOptions {
   readonly extras?: EvidenceExtras
   /** Of a workload that keys are released to. */
   readonly encryptionKey?: EncryptionKey
+  /** How long a certificate may be shown; two hours unless said. */
+  readonly certificateSeconds?: number
 }
 
 /** What a role adds to its runtime data. */
@@ -61,13 +65,24 @@ export interface Identity {
   /** The identity key: ES256; its `kid` is its RFC 7638 thumbprint. It never leaves this object. */
   readonly publicJwk: IdentityKeyJwk
   readonly kid: string
+  /** What is shown on TLS now, with evidence in it. Others follow: take it anew for each connection. */
   readonly tls: TlsIdentity
+  /** Makes another key, certificate and evidence to be shown on TLS. Connections that are open stay as they are. */
+  renewTls(): Promise<TlsIdentity>
+  /** One that was shown and has not ended, by base64url SHA-256 of its DER. */
+  shownTls(certificateSha256: string): TlsIdentity | undefined
+  /** Tells `listener` what is shown from now on, until the function that comes back is called. */
+  onTls(listener: (tls: TlsIdentity) => void): () => void
   /** ES256 by the identity key: r ‖ s, 64 bytes. */
   sign(bytes: Uint8Array): Promise<Uint8Array>
   /** Compact JWS, ES256, header `{alg, kid, typ}`. */
   signJws(payload: Readonly<Record<string, unknown>>, typ: string): Promise<string>
-  /** A quote over this workload's runtime data with `nonce`, 32 bytes, in it. */
-  quoted(nonce: Uint8Array, extras?: EvidenceExtras): Promise<QuotedData>
+  /**
+   * A quote over this workload's runtime data with `nonce`, 32 bytes, in it.
+   *
+   * @param tls - a certificate of this workload's that the runtime data is to name instead of the present one.
+   */
+  quoted(nonce: Uint8Array, extras?: EvidenceExtras, tls?: TlsIdentity): Promise<QuotedData>
   /**
    * Evidence about this workload.
    *
@@ -91,7 +106,43 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
     ['sign', 'verify'],
   )
   const publicJwk = identityKeyOf(await crypto.subtle.exportKey('jwk', publicKey))
-  const tls = createTlsIdentity({ commonName: `sealward ${role}`, at: clock.now(), random })
+  const keys: RuntimeData['keys'] =
+    encryptionKey === undefined ? [publicJwk] : [publicJwk, encryptionKey.publicJwk]
+  const quoteOver = (bytes: Uint8Array): Promise<Uint8Array> =>
+    tee.quote(concat(createHash('sha256').update(bytes).digest(), new Uint8Array(32)))
+  const makeTls = async (): Promise<TlsIdentity> => {
+    const at = clock.now()
+    const key = createTlsKey()
+    const nonce = random.bytes(nonceBytes)
+    const notAfter = at + (options.certificateSeconds ?? identityLimits.certificateSeconds)
+    const said = { version: 1, nonce: base64UrlOf(nonce), deployment, role, keys } as const
+    const claims = await encodeRaTlsClaims(key.spki, nonce, {
+      runtimeData: encodeRuntimeData({ ...said, ...options.extras }),
+      initTimeData: tee.initTimeDataBytes,
+      notBefore: notBeforeOf(at),
+      notAfter,
+    })
+    const evidence = encodeRaTlsEvidence(await quoteOver(claims), claims)
+    return createTlsIdentity({
+      commonName: `sealward ${role}`,
+      at,
+      random,
+      key,
+      notAfter,
+      evidence,
+    })
+  }
+  let shown = await makeTls()
+  const everShown = new Map([[shown.certificateSha256, shown]])
+  const remember = (tls: TlsIdentity): void => {
+    everShown.set(tls.certificateSha256, tls)
+    const now = clock.now()
+    for (const [name, { notAfter }] of everShown) {
+      const isMany = everShown.size > identityLimits.certificatesMax
+      if (isMany || now >= (notAfter ?? 0)) everShown.delete(name)
+    }
+  }
+  const listeners = new Set<(tls: TlsIdentity) => void>()
 
   const sign = async (bytes: Uint8Array): Promise<Uint8Array> =>
     new Uint8Array(
@@ -101,19 +152,18 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
         new Uint8Array(bytes),
       ),
     )
-  const quoted: Identity['quoted'] = async (nonce, extras = options.extras ?? {}) => {
+  const quoted: Identity['quoted'] = async (nonce, extras = options.extras ?? {}, tls = shown) => {
     if (nonce.length !== nonceBytes) throw new RangeError(`a nonce is ${nonceBytes} bytes`)
     const runtimeData = encodeRuntimeData({
       version: 1,
       nonce: base64UrlOf(nonce),
       deployment,
       role,
-      keys: encryptionKey === undefined ? [publicJwk] : [publicJwk, encryptionKey.publicJwk],
+      keys,
       tls: { 'x5t#S256': tls.certificateSha256 },
       ...extras,
     })
-    const digest = createHash('sha256').update(runtimeData).digest()
-    const quote = await tee.quote(concat(digest, new Uint8Array(32)))
+    const quote = await quoteOver(runtimeData)
     return { quote, runtimeData, initTimeData: tee.initTimeDataBytes }
   }
   let underWay = 0
@@ -122,7 +172,20 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
     deployment,
     publicJwk,
     kid: publicJwk.kid,
-    tls,
+    get tls() {
+      return shown
+    },
+    async renewTls() {
+      shown = await makeTls()
+      remember(shown)
+      for (const listener of listeners) listener(shown)
+      return shown
+    },
+    shownTls: (certificateSha256) => everShown.get(certificateSha256),
+    onTls(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
     sign,
     async signJws(payload, typ) {
       const header = { alg: 'ES256', kid: publicJwk.kid, typ }

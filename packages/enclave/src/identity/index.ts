@@ -23,6 +23,7 @@ export {
   type IdentityOptions,
   type QuotedData,
 } from './identity.ts'
+export { keepTlsNew } from './keep-tls-new.ts'
 export {
   createPassport,
   type Passport,

@@ -19,9 +19,9 @@ import { challengeNonceOf } from '@sealward/attestation/token'
 import * as z from 'zod'
 import type { Clock, Random } from '../effects/index.ts'
 import { createHttpClient, type HttpAnswer, type HttpRequest } from '../http/http-client.ts'
-import { singleFlight } from '../http/single-flight.ts'
 import type { EvidenceExtras, Identity } from './identity.ts'
 import { identityLimits } from './limits.ts'
+import type { TlsIdentity } from './tls-identity.ts'
 
 export interface PassportOptions {
   readonly identity: Identity
@@ -54,15 +54,23 @@ export interface Passport {
   /**
    * The attestation token of this workload, got again before it runs out. One request at a time: those
    * who ask meanwhile share it.
+   *
+   * @param holder - the certificate that it names: that of a connection which it is shown on. The present one unless
+   *   said.
    */
-  token(): Promise<Result<string, Problem<PassportCode>>>
+  token(holder?: TlsIdentity): Promise<Result<string, Problem<PassportCode>>>
   /**
    * A new access token for one audience, bound to this workload's TLS certificate. The receiver lets it
    * in on one connection only, so it is for one connection: ask again for the next.
    *
    * @param purpose - why, in words of a fixed list; it is logged by others, and never names a person.
+   * @param holder - the certificate that it is bound to, as of {@link Passport.token}.
    */
-  accessToken(audience: string, purpose: string): Promise<Result<TimedToken, Problem<PassportCode>>>
+  accessToken(
+    audience: string,
+    purpose: string,
+    holder?: TlsIdentity,
+  ): Promise<Result<TimedToken, Problem<PassportCode>>>
   close(): Promise<void>
 }
 
@@ -74,7 +82,9 @@ export function createPassport(options: PassportOptions): Passport {
     secondsMax: identityLimits.answerSecondsMax,
     answerBytesMax: identityLimits.answerBytesMax,
   })
-  let held: HeldToken | undefined
+  /** By certificate; the newest last. */
+  const held = new Map<string, HeldToken>()
+  const flights = new Map<string, Promise<Result<HeldToken, Problem<PassportCode>>>>()
 
   const ask = async <T>(
     request: HttpRequest,
@@ -94,12 +104,21 @@ export function createPassport(options: PassportOptions): Passport {
     return answer.ok ? ok(answer.value.challenge) : answer
   }
 
-  const renew = singleFlight(async (): Promise<Result<HeldToken, Problem<PassportCode>>> => {
+  const renew = (holder: TlsIdentity): Promise<Result<HeldToken, Problem<PassportCode>>> => {
+    const name = holder.certificateSha256
+    const flight = flights.get(name) ?? renewed(holder).finally(() => flights.delete(name))
+    flights.set(name, flight)
+    return flight
+  }
+  const renewed = async (
+    holder: TlsIdentity,
+  ): Promise<Result<HeldToken, Problem<PassportCode>>> => {
     const challenge = options.challenged === true ? await askForChallenge() : undefined
     if (challenge?.ok === false) return challenge
     const { quote, runtimeData, initTimeData } = await identity.quoted(
       challenge === undefined ? random.bytes(32) : await nonceFor(challenge.value),
       options.extras,
+      holder,
     )
     const json = (data: Uint8Array): object => ({ data: base64UrlOf(data), dataType: 'JSON' })
     const answer = await ask(
@@ -123,20 +142,27 @@ export function createPassport(options: PassportOptions): Passport {
       return refuse('attestation-malformed', 'token', 'a token with time left expected')
     }
     // The last quarter of its life is for getting the next one, with an attestation service that is down.
-    held = {
+    const token = {
       token: answer.value.token,
       expiresAt,
       renewAt: expiresAt - Math.ceil((expiresAt - now) / 4),
     }
-    return ok(held)
-  })
+    held.delete(holder.certificateSha256)
+    held.set(holder.certificateSha256, token)
+    const [oldest] = held.keys()
+    if (held.size > identityLimits.holdersMax && oldest !== undefined) held.delete(oldest)
+    return ok(token)
+  }
 
-  const current = async (): Promise<Result<HeldToken, Problem<PassportCode>>> => {
+  const current = async (
+    holder: TlsIdentity,
+  ): Promise<Result<HeldToken, Problem<PassportCode>>> => {
     const now = clock.now()
-    if (held === undefined || now >= held.expiresAt) return renew()
+    const token = held.get(holder.certificateSha256)
+    if (token === undefined || now >= token.expiresAt) return renew(holder)
     // Whoever asks in the last quarter is served with what there is.
-    if (now >= held.renewAt) renew().catch(() => {})
-    return ok(held)
+    if (now >= token.renewAt) renew(holder).catch(() => {})
+    return ok(token)
   }
 
   const exchange = async (
@@ -182,19 +208,19 @@ export function createPassport(options: PassportOptions): Passport {
   }
 
   return {
-    async token() {
-      const result = await current()
+    async token(holder = identity.tls) {
+      const result = await current(holder)
       return result.ok ? ok(result.value.token) : result
     },
-    async accessToken(audience, purpose) {
-      const before = held
-      const subject = await current()
+    async accessToken(audience, purpose, holder = identity.tls) {
+      const before = held.get(holder.certificateSha256)
+      const subject = await current(holder)
       if (!subject.ok) return subject
       const first = await exchange(subject.value.token, audience, purpose)
       const refused = !first.ok && first.problem.code === 'attestation-refused'
       if (!refused || subject.value !== before) return first
       // The service may have changed its key or its policy since: once more, with a token of now.
-      const anew = await renew()
+      const anew = await renew(holder)
       return anew.ok ? await exchange(anew.value.token, audience, purpose) : anew
     },
     close: () => http.close(),

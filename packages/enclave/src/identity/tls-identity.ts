@@ -5,7 +5,7 @@
  * @module
  */
 
-import { createHash, generateKeyPairSync, sign } from 'node:crypto'
+import { createHash, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import {
   base64Of,
   base64UrlOf,
@@ -15,7 +15,7 @@ import {
 } from '@sealward/attestation/bytes'
 import type { Random } from '../effects/index.ts'
 
-/** What a workload shows on TLS, as client and as server. Trust in it comes from evidence that names it. */
+/** What a workload shows on TLS, as client and as server. Trust in it comes from the evidence in it. */
 export interface TlsIdentity {
   readonly privateKeyPem: string
   readonly certificatePem: string
@@ -23,22 +23,45 @@ export interface TlsIdentity {
   readonly certificate: Uint8Array
   /** Base64url SHA-256 of the DER. */
   readonly certificateSha256: string
+  /** `undefined` for one without an end of its own. */
+  readonly notAfter: UnixSeconds | undefined
+}
+
+/** A P-256 key for TLS. */
+export interface TlsKey {
+  readonly privateKey: KeyObject
+  /** DER of SubjectPublicKeyInfo. */
+  readonly spki: Uint8Array
+}
+
+export function createTlsKey(): TlsKey {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  return { privateKey, spki: new Uint8Array(publicKey.export({ type: 'spki', format: 'der' })) }
+}
+
+/** From when a certificate that is made `at` may be shown: an hour before, for peers whose clock is behind. */
+export function notBeforeOf(at: UnixSeconds): UnixSeconds {
+  return at - 3600
 }
 
 /**
- * Makes a P-256 key and a certificate for it, signed by itself.
- *
- * The certificate has no end of its own (RFC 5280, section 4.1.2.5): what ends is the evidence and the
- * tokens that name it, and the process that holds the key.
+ * Makes a certificate, signed by its own P-256 key.
  *
  * @param options.commonName - names nothing but the role.
+ * @param options.key - drawn unless given.
+ * @param options.notAfter - without it there is no end (RFC 5280, section 4.1.2.5).
+ * @param options.evidence - value of the extension that carries evidence about the key.
  */
 export function createTlsIdentity(options: {
   readonly commonName: string
   readonly at: UnixSeconds
   readonly random: Random
+  readonly key?: TlsKey
+  readonly notAfter?: UnixSeconds
+  readonly evidence?: Uint8Array
 }): TlsIdentity {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const { privateKey, spki } = options.key ?? createTlsKey()
+  const { evidence, notAfter } = options
   const serial = options.random.bytes(16)
   // Positive, and of one length.
   serial[0] = ((serial[0] ?? 0) & 0x3f) | 0x40
@@ -50,10 +73,12 @@ export function createTlsIdentity(options: {
     element(0x02, serial),
     sequence(oid.ecdsaWithSha256),
     name,
-    // An hour before, for peers whose clock is behind.
-    sequence(timeOf(options.at - 3600), element(0x18, utf8Of('99991231235959Z'))),
+    sequence(
+      timeOf(notBeforeOf(options.at)),
+      notAfter === undefined ? element(0x18, utf8Of('99991231235959Z')) : timeOf(notAfter),
+    ),
     name,
-    new Uint8Array(publicKey.export({ type: 'spki', format: 'der' })),
+    spki,
     element(
       0xa3,
       sequence(
@@ -61,6 +86,7 @@ export function createTlsIdentity(options: {
         // digitalSignature
         extension(oid.keyUsage, true, element(0x03, Uint8Array.of(7, 0x80))),
         extension(oid.extendedKeyUsage, false, sequence(oid.serverAuth, oid.clientAuth)),
+        ...(evidence === undefined ? [] : [extension(oid.evidence, false, evidence)]),
       ),
     ),
   )
@@ -75,6 +101,7 @@ export function createTlsIdentity(options: {
     certificatePem: pemOf(certificate),
     certificate,
     certificateSha256: base64UrlOf(createHash('sha256').update(certificate).digest()),
+    notAfter,
   }
 }
 
@@ -89,7 +116,8 @@ function sequence(...parts: readonly Uint8Array[]): Uint8Array {
 function lengthOf(length: number): readonly number[] {
   if (length < 0x80) return [length]
   if (length < 0x100) return [0x81, length]
-  return [0x82, length >> 8, length & 0xff]
+  if (length < 0x1_00_00) return [0x82, length >> 8, length & 0xff]
+  return [0x83, length >> 16, (length >> 8) & 0xff, length & 0xff]
 }
 
 function extension(id: Uint8Array, critical: boolean, value: Uint8Array): Uint8Array {
@@ -111,6 +139,8 @@ const oid = {
   extendedKeyUsage: Uint8Array.of(0x06, 3, 0x55, 0x1d, 0x25),
   serverAuth: Uint8Array.of(0x06, 8, 0x2b, 6, 1, 5, 5, 7, 3, 1),
   clientAuth: Uint8Array.of(0x06, 8, 0x2b, 6, 1, 5, 5, 7, 3, 2),
+  /** tcg-dice-conceptual-message-wrapper */
+  evidence: Uint8Array.of(0x06, 6, 0x67, 0x81, 0x05, 5, 4, 9),
   ecdsaWithSha256: Uint8Array.of(0x06, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2),
 } as const
 

@@ -1,5 +1,5 @@
 /**
- * A key broker for tests, from the contract alone: attested TLS, `POST /evidence`, and Key Vault's `release`, whose
+ * A key broker for tests, from the contract alone: attested TLS, and Key Vault's `release`, whose
  * answers can be made to go wrong by name.
  *
  * @see Key Vault, "Release"; docs/spec/key-release.md
@@ -13,6 +13,7 @@ import { systemClock as clock } from '../effects/index.ts'
 import type { Identity } from '../identity/index.ts'
 import { createServer } from '../server/index.ts'
 import { createLogger } from '../telemetry/index.ts'
+import type { TestWorkload } from '../testing/attested.ts'
 
 export interface TestKey {
   readonly kty: string
@@ -54,7 +55,8 @@ const oaepHashes: Readonly<Record<string, string>> = {
   RSA_AES_KEY_WRAP_384: 'sha384',
 }
 
-export async function startTestBroker(identity: Identity, port = 0): Promise<TestBroker> {
+export async function startTestBroker(workload: TestWorkload, port = 0): Promise<TestBroker> {
+  const { attested, identity } = workload
   const state = {
     failing: undefined as TestBroker['failing'],
     change: undefined as TestBroker['change'],
@@ -64,11 +66,10 @@ export async function startTestBroker(identity: Identity, port = 0): Promise<Tes
   const keys = new Map<string, TestKey[]>()
   const asked: string[] = []
   const logger = createLogger('key-broker', { level: 'silent' })
-  const { app, listen, close } = createServer({ name: 'key-broker', logger, tls: identity.tls })
-
-  app.post<{ Body: { nonce: string } }>('/evidence', async ({ body }, reply) => {
-    const evidence = await identity.evidence(Buffer.from(body.nonce, 'base64url'))
-    return evidence.ok ? evidence.value : reply.code(503).send({})
+  const { app, listen, close } = createServer({
+    name: 'key-broker',
+    logger,
+    tls: { attested, clients: ['platform'] },
   })
 
   interface Release {

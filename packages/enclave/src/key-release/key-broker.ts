@@ -1,27 +1,19 @@
 import {
   base64UrlOf,
-  concat,
   jsonOf,
   ok,
   type Problem,
   type Result,
   reading,
-  refuse,
   type Shape,
 } from '@sealward/attestation/bytes'
-import type { VerifiedPeer } from '@sealward/attestation/channel'
-import type { Agent } from 'undici'
-import { contactPeer, createAttestedDispatcher } from '../attested-tls/index.ts'
-import { causeOf } from '../http/http-client.ts'
-import type { EncryptionKey, Identity, Passport } from '../identity/index.ts'
 import {
-  failure,
-  failureOf,
-  type PeerFailure,
-  type PeerTrust,
-  standingProblem,
-  verifyAttested,
-} from '../peers/index.ts'
+  type AttestedClient,
+  type AttestedTls,
+  createAttestedClient,
+} from '../attested-tls/index.ts'
+import type { EncryptionKey, Passport, PassportCode } from '../identity/index.ts'
+import { failure, failureOf, type PeerFailure } from '../peers/index.ts'
 import { keyReleaseLimits as limits } from './limits.ts'
 import { openRelease, type ReleasedKey, type WantedKey } from './open-release.ts'
 import type { ReleaseEncryption } from './unwrap-key.ts'
@@ -29,13 +21,12 @@ import type { ReleaseEncryption } from './unwrap-key.ts'
 export interface KeyBrokerOptions {
   /** Of the broker's attested listener: `https://host:port`. Not trusted. */
   readonly url: string
-  readonly identity: Pick<Identity, 'tls'>
+  /** With a peer of role `key-broker` in its init-time data. */
+  readonly attested: AttestedTls
   /** The one that the identity's evidence names. */
   readonly encryptionKey: EncryptionKey
   /** Its attestation token is what keys are released for. */
   readonly passport: Pick<Passport, 'token'>
-  /** Its init-time data has a peer of role `key-broker`. */
-  readonly trust: PeerTrust
   /** `RSA_AES_KEY_WRAP_256` unless said. */
   readonly encryption?: ReleaseEncryption
 }
@@ -52,158 +43,85 @@ export interface KeyBroker {
   close(): Promise<void>
 }
 
-interface Contacted {
-  readonly peer: VerifiedPeer
-  readonly certificateSha256: string
-  readonly dispatcher: Agent
-  readonly until: number
-}
-
 export function createKeyBroker(options: KeyBrokerOptions): KeyBroker {
-  const { encryption = 'RSA_AES_KEY_WRAP_256', encryptionKey, passport, trust, url } = options
-  const { clock, random } = trust
-  const { tls } = options.identity
-  let contacted: Contacted | undefined
-  let contacting: Promise<Result<Contacted, KeyReleaseFailure>> | undefined
+  const { attested, encryption = 'RSA_AES_KEY_WRAP_256', encryptionKey, passport, url } = options
+  const { random } = attested.trust
+  const client = createAttestedClient<PassportCode>({
+    attested,
+    origin: url,
+    role: 'key-broker',
+    connectionsMax: 1,
+    requestSecondsMax: limits.requestSecondsMax,
+    responseBytesMax: limits.answerBytesMax,
+  })
 
-  const contact = async (): Promise<Result<Contacted, KeyReleaseFailure>> => {
-    const expected = trust.initTimeData.peers.find(({ role }) => role === 'key-broker')
-    // The same code whose officers and attestation service somebody else named gives keys that somebody else knows.
-    if (expected !== undefined && expected.configId === undefined) {
-      return failure(
-        'refused',
-        'key-broker-configuration-open',
-        'peers.configId',
-        'The measured configuration accepts a key broker whatever its configuration: name it, as configId.',
-      )
-    }
-    const nonce = random.bytes(32)
-    const introduction = await contactPeer({ tls, origin: url, nonce })
-    if (!introduction.ok) {
-      return introduction.problem.code === 'peer-unreachable'
-        ? unreachable(introduction.problem.detail)
-        : failureOf('refused', introduction.problem)
-    }
-    const { document, certificateSha256 } = introduction.value
-    const peer = await verifyAttested(trust, {
-      role: 'key-broker',
-      document,
-      nonce,
-      certificateSha256,
-    })
-    if (!peer.ok) return peer
-    const until = Math.min(
-      clock.now() + limits.verificationLifetimeSeconds,
-      peer.value.evidence.earliestExpiry,
-    )
-    const dispatcher = createAttestedDispatcher({ tls, pinnedCertificateSha256: certificateSha256 })
-    return ok({ peer: peer.value, certificateSha256, dispatcher, until })
-  }
-
-  const forget = (known: Contacted): void => {
-    if (contacted !== known) return
-    contacted = undefined
-    void known.dispatcher.close()
-  }
-
-  const present = async (): Promise<Result<Contacted, KeyReleaseFailure>> => {
-    if (contacted !== undefined && clock.now() < contacted.until) {
-      const known = contacted
-      const fallen = await standingProblem(trust, known.peer)
-      if (fallen === undefined) return ok(known)
-      if (fallen.problem.kind === 'refused') forget(known)
-      return fallen
-    }
-    contacting ??= contact().finally(() => {
-      contacting = undefined
-    })
-    const fresh = await contacting
-    if (fresh.ok && fresh.value !== contacted) {
-      if (contacted !== undefined) forget(contacted)
-      contacted = fresh.value
-    }
-    return fresh
-  }
-
-  const ask = async (
-    { dispatcher }: Contacted,
+  const ask = (
     { name, version }: WantedKey,
-    question: object,
-  ): Promise<Result<Answer, Problem<'unanswered'>>> => {
-    const path =
-      version === undefined ? `/keys/${name}/release` : `/keys/${name}/${version}/release`
-    try {
-      const response = await dispatcher.request({
-        origin: url,
-        path: `${path}?api-version=2025-07-01`,
+    nonce: string,
+  ): ReturnType<AttestedClient<PassportCode>['request']> =>
+    client.request(async (own) => {
+      // A broker takes it from the connection whose certificate it names.
+      const target = await passport.token(own)
+      if (!target.ok) return target
+      const path =
+        version === undefined ? `/keys/${name}/release` : `/keys/${name}/${version}/release`
+      return ok({
         method: 'POST',
+        path: `${path}?api-version=2025-07-01`,
         headers: { 'content-type': 'application/json' },
-        body: JSON.stringify(question),
-        signal: AbortSignal.timeout(limits.requestSecondsMax * 1000),
+        body: JSON.stringify({ target: target.value, nonce, enc: encryption }),
+        // A release changes nothing: it may be asked for again.
+        idempotent: true,
       })
-      const body = await bounded(response.body)
-      return ok({ status: response.statusCode, body })
-    } catch (error) {
-      return refuse('unanswered', '', `no answer (${causeOf(error)})`)
-    }
-  }
+    })
 
   return {
     async release(wanted) {
-      const target = await passport.token()
-      if (!target.ok) {
-        const { code } = target.problem
-        return failureOf(
-          code === 'attestation-unavailable' ? 'unavailable' : 'refused',
-          target.problem,
+      const { peers } = attested.trust.initTimeData
+      const expected = peers.find(({ role }) => role === 'key-broker')
+      // The same code whose officers and attestation service somebody else named gives keys that somebody else knows.
+      if (expected !== undefined && expected.configId === undefined) {
+        return failure(
+          'refused',
+          'key-broker-configuration-open',
+          'peers.configId',
+          'The measured configuration accepts a key broker whatever its configuration: name it, as configId.',
         )
       }
-      for (let attempt = 0; ; attempt++) {
-        const broker = await present()
-        if (!broker.ok) return broker
-        const nonce = base64UrlOf(random.bytes(32))
-        const question = { target: target.value, nonce, enc: encryption }
-        const answer = await ask(broker.value, wanted, question)
-        if (!answer.ok) {
-          // Another process may answer there now: it has to say who it is before it is asked anything.
-          forget(broker.value)
-          if (attempt === 0) continue
-          return unreachable(answer.problem.detail)
-        }
-        const jws = releasedIn(answer.value, wanted)
-        if (!jws.ok) return jws
-        const { certificateSha256 } = broker.value
-        const key = encryptionKey
-        const opened = await openRelease(jws.value, {
-          wanted,
-          nonce,
-          encryption,
-          key,
-          certificateSha256,
-        })
-        return opened.ok ? opened : failureOf('refused', opened.problem)
-      }
+      const nonce = base64UrlOf(random.bytes(32))
+      const answer = await ask(wanted, nonce)
+      if (!answer.ok) return failureOfAsking(answer.problem)
+      const jws = releasedIn(answer.value, wanted)
+      if (!jws.ok) return jws
+      const { certificateSha256 } = answer.value.session
+      const opened = await openRelease(jws.value, {
+        wanted,
+        nonce,
+        encryption,
+        key: encryptionKey,
+        certificateSha256,
+      })
+      return opened.ok ? opened : failureOf('refused', opened.problem)
     },
-    async close() {
-      await contacted?.dispatcher.destroy()
-    },
+    close: () => client.close(),
   }
 }
+
+function failureOfAsking(
+  problem: PeerFailure | Problem<PassportCode>,
+): Result<never, KeyReleaseFailure> {
+  if (!('kind' in problem)) {
+    const isWorldly = problem.code === 'attestation-unavailable'
+    return failureOf(isWorldly ? 'unavailable' : 'refused', problem)
+  }
+  return unreachableCodes.has(problem.code) ? unreachable(problem.detail) : { ok: false, problem }
+}
+
+const unreachableCodes: ReadonlySet<string> = new Set(['peer-unreachable', 'timed-out', 'busy'])
 
 interface Answer {
   readonly status: number
   readonly body: Uint8Array
-}
-
-async function bounded(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = []
-  let bytes = 0
-  for await (const chunk of body) {
-    bytes += chunk.length
-    if (bytes > limits.answerBytesMax) throw new RangeError('the answer is too large')
-    chunks.push(chunk)
-  }
-  return concat(...chunks)
 }
 
 /** The signed answer, or why there is none. */

@@ -1,27 +1,16 @@
 import { createHash, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import {
-  encodeInitTimeData,
-  type InitTimeData,
-  type PeerExpectation,
-} from '@sealward/attestation/evidence'
+import type { InitTimeData, PeerExpectation } from '@sealward/attestation/evidence'
 import { createSampleVendor, type SampleVendor } from '@sealward/attestation/sample'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Clock, systemRandom as random, systemClock } from '../effects/index.ts'
-import {
-  createDenyListKeeper,
-  createEncryptionKey,
-  createPassport,
-  createSignerKeys,
-  type EncryptionKey,
-  type Identity,
-} from '../identity/index.ts'
+import { createEncryptionKey, type EncryptionKey } from '../identity/index.ts'
 import { createLogger } from '../telemetry/index.ts'
 import {
   startAttestationService,
   type TestAttestationService,
 } from '../testing/attestation-service.ts'
-import { sampleIdentity, sampleInitTimeData } from '../testing/sample.ts'
+import { createTestWorkload, sampleExpectation, type TestWorkload } from '../testing/attested.ts'
 import { followKey } from './follow-key.ts'
 import { type Answer, startTestBroker, type TestBroker } from './key-broker.fixtures.ts'
 import { createKeyBroker, type KeyBroker } from './key-broker.ts'
@@ -38,7 +27,7 @@ let vendor: SampleVendor
 let encryptionKey: EncryptionKey
 let otherKey: EncryptionKey
 let service: TestAttestationService
-let brokerIdentity: Identity
+let brokerWorkload: TestWorkload
 let server: TestBroker
 const undo: (() => Promise<unknown>)[] = []
 const lines: Record<string, unknown>[] = []
@@ -56,8 +45,8 @@ beforeEach(async () => {
   lines.length = 0
   service = await startAttestationService(vendor, clock)
   undo.push(() => service.close())
-  brokerIdentity = await identityOf({ role: 'key-broker' })
-  server = await startTestBroker(brokerIdentity)
+  brokerWorkload = await brokerOf({})
+  server = await startTestBroker(brokerWorkload)
   undo.push(() => server.close())
   server.keys.set('platform-master', [{ kty: 'oct', secret: random.bytes(32) }])
 })
@@ -66,37 +55,22 @@ afterEach(async () => {
 })
 afterAll(() => expect(lines.some((line) => JSON.stringify(line).includes('eyJ'))).toBe(false))
 
-const initTimeDataOf = (changes: Partial<InitTimeData>): Partial<InitTimeData> => ({
-  attestation: {
-    issuer: service.issuer,
-    signers: [service.signer],
-    policyHashes: [service.policyHash],
-  },
-  roots: [vendor.rootSpkiSha256],
-  ...changes,
-})
-
-async function identityOf(changes: Partial<InitTimeData>): Promise<Identity> {
-  const initTimeData = initTimeDataOf(changes)
-  return (await sampleIdentity({ vendor, clock, initTimeData })).identity
+/** One whose deployment or role may be others than the right ones. */
+async function brokerOf(changes: Partial<InitTimeData>): Promise<TestWorkload> {
+  const broker = await createTestWorkload({
+    vendor,
+    service,
+    clock,
+    role: changes.role ?? 'key-broker',
+    peers: ['platform'],
+    initTimeData: changes,
+  })
+  undo.push(() => broker.close())
+  return broker
 }
 
-const brokerExpected = (changes: Partial<PeerExpectation> = {}): PeerExpectation => ({
-  role: 'key-broker',
-  mrEnclave: [digestOf('code')],
-  mrSigner: [digestOf('publisher')],
-  isvProdId: 1,
-  isvSvnMin: 1,
-  debug: 'refused',
-  tcbStatuses: ['UpToDate'],
-  configId: [configIdOf({ role: 'key-broker' })],
-  ...changes,
-})
-
-const configIdOf = (changes: Partial<InitTimeData>): string =>
-  createHash('sha256')
-    .update(encodeInitTimeData(sampleInitTimeData(initTimeDataOf(changes))))
-    .digest('hex')
+const brokerExpected = (changes: Partial<PeerExpectation> = {}): PeerExpectation =>
+  sampleExpectation('key-broker', { configId: [brokerWorkload.configId], ...changes })
 
 async function workload(
   options: {
@@ -106,37 +80,25 @@ async function workload(
     readonly encryption?: ReleaseEncryption
   } = {},
 ): Promise<KeyBroker> {
-  const initTimeData = initTimeDataOf({ peers: [options.peer ?? brokerExpected(options.expected)] })
-  const { identity } = await sampleIdentity({ vendor, clock, initTimeData, encryptionKey })
-  const attestation = { issuer: service.issuer }
-  const passport = createPassport({ identity, attestation, clock, random })
-  const url = service.issuer
-  const signerKeys = createSignerKeys({ url, clock })
-  const denyList = createDenyListKeeper({
-    url,
-    issuer: service.issuer,
-    signers: [service.signer],
-    signerKeys,
+  const { attested, passport, close } = await createTestWorkload({
+    vendor,
+    service,
     clock,
-    pollSeconds: 1,
+    role: 'platform',
+    peers: [options.peer ?? brokerExpected(options.expected)],
+    encryptionKey,
+    denyListPollSeconds: 1,
   })
   const broker = createKeyBroker({
     url: options.url ?? server.url,
-    identity,
+    attested,
     encryptionKey,
     passport,
-    trust: {
-      initTimeData: sampleInitTimeData(initTimeData),
-      attestationUrl: url,
-      signerKeys,
-      denyList,
-      clock,
-      random,
-    },
     ...(options.encryption && { encryption: options.encryption }),
   })
   undo.push(async () => {
-    for (const each of [broker, denyList, signerKeys, passport]) await each.close()
+    await broker.close()
+    await close()
   })
   return broker
 }
@@ -237,7 +199,7 @@ describe('an answer is refused', () => {
   })
 
   test('that somebody else signed', async () => {
-    server.signer = await identityOf({ role: 'key-broker' })
+    server.signer = (await brokerOf({})).identity
     expect(await (await workload()).release(master)).toMatchObject({
       problem: { code: 'release-signature' },
     })
@@ -245,7 +207,7 @@ describe('an answer is refused', () => {
     // The broker's certificate before another's signature.
     server.signer = {
       ...server.signer,
-      tls: { ...brokerIdentity.tls, privateKeyPem: tls.privateKeyPem },
+      tls: { ...brokerWorkload.identity.tls, privateKeyPem: tls.privateKeyPem },
     }
     expect(await (await workload()).release(master)).toMatchObject({
       problem: { code: 'release-signature' },
@@ -267,7 +229,7 @@ describe('nothing is asked of a broker', () => {
 
   test('of the same code that believes another attestation service or other officers', async () => {
     const identity = { issuer: 'https://operator.example', audience: 'a', roleClaim: 'roles' }
-    const diverted = await startTestBroker(await identityOf({ role: 'key-broker', identity }))
+    const diverted = await startTestBroker(await brokerOf({ identity }))
     undo.push(() => diverted.close())
     const broker = await workload({ url: diverted.url })
     expect(await broker.release(master)).toMatchObject({ problem: { code: 'configuration' } })
@@ -288,7 +250,7 @@ describe('nothing is asked of a broker', () => {
       ],
       [{ role: 'diagnostics' }, 'wrong-role'],
     ] as const) {
-      const other = await startTestBroker(await identityOf(changes))
+      const other = await startTestBroker(await brokerOf(changes))
       undo.push(() => other.close())
       const broker = await workload({ url: other.url })
       expect(await broker.release(master)).toMatchObject({ problem: { code, kind: 'refused' } })
@@ -335,13 +297,13 @@ test('a broker that was started anew is verified anew, and asked once more', asy
   expect(await broker.release(master)).toMatchObject({
     problem: { code: 'key-broker-unreachable', kind: 'unavailable' },
   })
-  const again = await startTestBroker(await identityOf({ role: 'key-broker' }), port)
+  const again = await startTestBroker(await brokerOf({}), port)
   undo.push(() => again.close())
   again.keys.set('platform-master', [{ kty: 'oct', secret: random.bytes(32) }])
   expect(await broker.release(master)).toMatchObject({ ok: true })
   // Another still, while a connection to the one before is open.
   await again.close()
-  const impostor = await startTestBroker(await identityOf({ role: 'diagnostics' }), port)
+  const impostor = await startTestBroker(await brokerOf({ role: 'diagnostics' }), port)
   undo.push(() => impostor.close())
   expect(await broker.release(master)).toMatchObject({ problem: { code: 'wrong-role' } })
   expect(impostor.asked).toEqual([])
@@ -355,7 +317,7 @@ test('a start waits for a broker that is not there yet, says why once, and goes 
   const waited = waitForKey(broker, master, { log, onWaiting: ({ code }) => void why.push(code) })
   await expect.poll(() => why.length).toBeGreaterThan(2)
   expect(logged()).toEqual([['waiting-for-key-broker', 'key-broker-unreachable']])
-  const late = await startTestBroker(await identityOf({ role: 'key-broker' }), port)
+  const late = await startTestBroker(await brokerOf({}), port)
   undo.push(() => late.close())
   late.keys.set('platform-master', [{ kty: 'oct', secret: random.bytes(32) }])
   expect(await waited).toMatchObject({ ok: true })
@@ -369,7 +331,7 @@ test('a start does not wait for longer than it may, nor for what will not change
     problem: { code: 'key-broker-unreachable' },
   })
   expect(logged().at(-1)).toEqual(['key-not-released', 'key-broker-unreachable'])
-  const again = await startTestBroker(brokerIdentity)
+  const again = await startTestBroker(brokerWorkload)
   undo.push(() => again.close())
   again.failing = [403, 'release-policy-not-met']
   const refused = await workload({ url: again.url })

@@ -6,8 +6,6 @@ export const keyReleaseLimits = {
   wrappedBytesMax: 16_384,
   textMax: 2048,
   requestSecondsMax: 15,
-  /** How long a broker that was verified is spoken to before it has to say again who it is. */
-  verificationLifetimeSeconds: 300,
   /** Between two questions to a broker that is not there: doubled each time, up to the longest. */
   retryMsMin: 250,
   retryMsMax: 10_000,

@@ -8,6 +8,7 @@
 
 import { createHash, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import {
+  base64Of,
   base64UrlOf,
   bytesOfBase64Url,
   jsonOf,
@@ -127,12 +128,17 @@ async function verifiedPayload(
     return refuse('release-signature', 'value', 'Signed by another than the verified key broker.')
   }
   try {
-    const { publicKey } = new X509Certificate(der)
+    // As PEM: of DER, Node takes the first PEM that it finds inside, and evidence has some.
+    const { publicKey } = new X509Certificate(pemOf(der))
     const { payload } = await compactVerify(jws, publicKey, { algorithms: signatures })
     return ok(payload)
   } catch {
     return refuse('release-signature', 'value', 'The signature does not hold.')
   }
+}
+
+function pemOf(der: Uint8Array): string {
+  return `-----BEGIN CERTIFICATE-----\n${base64Of(der)}\n-----END CERTIFICATE-----\n`
 }
 
 const signatures = ['ES256', 'ES384', 'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512']

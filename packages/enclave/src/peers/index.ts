@@ -12,6 +12,8 @@ export {
   kindOf,
   type PeerFailure,
   type PeerTrust,
+  type ShownCertificate,
   standingProblem,
   verifyAttested,
+  verifyAttestedCertificate,
 } from './verify-attested.ts'

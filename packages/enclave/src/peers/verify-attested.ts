@@ -1,6 +1,8 @@
 import { base64UrlOf, ok, type Problem, type Result, textOf } from '@sealward/attestation/bytes'
-import { type VerifiedPeer, verifyPeer } from '@sealward/attestation/channel'
+import { type VerifiedPeer, verifyPeer, verifyPeerCertificate } from '@sealward/attestation/channel'
 import {
+  type EndorsementsJson,
+  evidenceOfCertificate,
   type InitTimeData,
   type PeerExpectation,
   parseEvidenceDocument,
@@ -49,20 +51,65 @@ export async function verifyAttested(
   trust: PeerTrust,
   introduction: Introduction,
 ): Promise<Result<VerifiedPeer, PeerFailure>> {
-  const expectation = expectationOf(trust.initTimeData, introduction.role)
+  const { role, ...shown } = introduction
+  return verifyBothWays(trust, role, introduction.document, (common) =>
+    verifyPeer({ ...common, ...shown }),
+  )
+}
+
+/** What a peer showed on TLS, and what its vendor says of the platform that it runs on. */
+export interface ShownCertificate {
+  /** Roles that it may have: one of them it says that it has. */
+  readonly roles: readonly TeeRole[]
+  /** DER. */
+  readonly certificate: Uint8Array
+  readonly endorsements: EndorsementsJson
+}
+
+/** As {@link verifyAttested}, from the evidence in a certificate. */
+export async function verifyAttestedCertificate(
+  trust: PeerTrust,
+  { roles, certificate, endorsements }: ShownCertificate,
+): Promise<Result<VerifiedPeer, PeerFailure>> {
+  const document = evidenceOfCertificate(certificate, endorsements)
+  if (!document.ok) return unreadable(document.problem)
+  const parsed = parseEvidenceDocument(document.value)
+  if (!parsed.ok) return unreadable(parsed.problem)
+  const role = roles.find((one) => one === parsed.value.runtimeData.role)
+  if (role === undefined) {
+    return failure('refused', 'wrong-role', 'runtimeData.role', `${roles.join(' or ')} expected`)
+  }
+  return verifyBothWays(trust, role, document.value, (common) =>
+    verifyPeerCertificate({ ...common, certificate, endorsements }),
+  )
+}
+
+function unreadable({ code, at, detail }: Problem): ReturnType<typeof failure> {
+  return code === 'ra-tls-no-evidence'
+    ? failure('refused', code, at, detail)
+    : failure('refused', 'ra-tls-malformed', at, `${code}: ${detail}`)
+}
+
+type CommonTrust = Omit<Parameters<typeof verifyPeer>[0], 'document' | 'nonce'>
+
+async function verifyBothWays(
+  trust: PeerTrust,
+  role: TeeRole,
+  document: unknown,
+  verifyWith: (common: CommonTrust) => ReturnType<typeof verifyPeer>,
+): Promise<Result<VerifiedPeer, PeerFailure>> {
+  const expectation = expectationOf(trust.initTimeData, role)
   if (expectation === undefined) {
     return failure('refused', 'configuration', 'peers', 'No such peer is expected.')
   }
-  const token = await attest(trust, introduction.document)
+  const token = await attest(trust, document)
   if (!token.ok && token.problem.kind === 'unavailable') return token
   const { initTimeData } = trust
   const denyList = await trust.denyList.trust()
   if (!denyList.ok) return failureOf('unavailable', denyList.problem)
   const verify = (jwks: SigningKeys): ReturnType<typeof verifyPeer> =>
-    verifyPeer({
-      document: introduction.document,
+    verifyWith({
       token: token.ok ? token.value : undefined,
-      nonce: introduction.nonce,
       deployment: initTimeData.deployment,
       expectation,
       roots: initTimeData.roots,
@@ -75,7 +122,6 @@ export async function verifyAttested(
       },
       at: trust.clock.now(),
       development: initTimeData.development,
-      certificateSha256: introduction.certificateSha256,
     })
   const keys = await trust.signerKeys.keys()
   if (!keys.ok) return failureOf('unavailable', keys.problem)
@@ -133,7 +179,7 @@ export async function attest(
   const parsed = parseEvidenceDocument(document)
   if (!parsed.ok)
     return failure('refused', parsed.problem.code, parsed.problem.at, parsed.problem.detail)
-  const { quote, runtimeDataBytes, initTimeDataBytes } = parsed.value
+  const { quote, runtimeDataBytes, claimsBytes, initTimeDataBytes } = parsed.value
   const url = `${trust.attestationUrl}/attest/SgxEnclave?api-version=2025-06-01`
   const http = createHttpClient({
     secondsMax: identityLimits.answerSecondsMax,
@@ -145,7 +191,10 @@ export async function attest(
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({
       quote: base64UrlOf(quote),
-      runtimeData: { data: base64UrlOf(runtimeDataBytes), dataType: 'JSON' },
+      runtimeData:
+        claimsBytes === undefined
+          ? { data: base64UrlOf(runtimeDataBytes), dataType: 'JSON' }
+          : { data: base64UrlOf(claimsBytes), dataType: 'Binary' },
       initTimeData: { data: base64UrlOf(initTimeDataBytes), dataType: 'JSON' },
     }),
   })

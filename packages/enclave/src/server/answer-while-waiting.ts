@@ -1,7 +1,6 @@
 import type { Problem } from '@sealward/attestation/bytes'
-import type { TlsIdentity } from '../identity/tls-identity.ts'
 import type { Logger } from '../telemetry/index.ts'
-import { createServer } from './server.ts'
+import { createServer, type ServerOptions } from './server.ts'
 
 /** Says that a service is there and what it waits for, before it can do anything. */
 export interface WaitingAnswer {
@@ -15,7 +14,7 @@ export interface WaitingAnswer {
 export async function answerWhileWaiting(options: {
   readonly name: string
   readonly logger: Logger
-  readonly tls?: TlsIdentity
+  readonly tls?: NonNullable<ServerOptions['tls']>
   readonly port: number
 }): Promise<WaitingAnswer> {
   let code = 'starting'

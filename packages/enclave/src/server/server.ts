@@ -7,11 +7,15 @@
 import { createServer as createHttpServer, type Server as HttpServer } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import type { TLSSocket } from 'node:tls'
+import type { Server as TlsServer } from 'node:tls'
 import type { Problem } from '@sealward/attestation/bytes'
 import { type FastifyError, type FastifyInstance, type FastifyReply, fastify } from 'fastify'
-import { attestedServerOptions, peerCertificateSha256 } from '../attested-tls/index.ts'
-import type { TlsIdentity } from '../identity/tls-identity.ts'
+import {
+  type AttestedServing,
+  attestConnections,
+  attestedServerOptions,
+  attestedSessionOf,
+} from '../attested-tls/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 import { type ServerLimits, serverLimits } from './limits.ts'
 import { sendProblem } from './problem.ts'
@@ -29,8 +33,8 @@ export interface ServerOptions {
   readonly metrics?: Metrics
   /** Those of `serverLimits` unless said. */
   readonly limits?: Partial<ServerLimits>
-  /** Attested TLS 1.3 with a client certificate; plain HTTP without. */
-  readonly tls?: TlsIdentity
+  /** Attested TLS, and who is let in; plain HTTP without. */
+  readonly tls?: Omit<AttestedServing, 'onRefused'>
   /** Whether the service can work, or the code of why it cannot; `/healthz` answers 503 while it cannot. */
   readonly healthy?: () => boolean | string
 }
@@ -75,7 +79,7 @@ export function createServer(options: ServerOptions): Server {
       else socket.destroy()
     },
     serverFactory: (handler) => {
-      rawServer = createRawServer(options.tls, limits, handler)
+      rawServer = createRawServer(options, limits, handler)
       return rawServer
     },
   })
@@ -93,7 +97,11 @@ export function createServer(options: ServerOptions): Server {
     const late = setTimeout(() => raw.complete || raw.destroy(), limits.requestSecondsMax * 1000)
     raw.once('close', () => clearTimeout(late))
   })
-  app.addHook('onSend', async (_request, reply) => {
+  app.addHook('onSend', async (request, reply) => {
+    // Who was verified long ago is answered, and verified anew on another connection.
+    const session = attestedSessionOf(request.raw.socket)
+    const now = options.tls?.attested.trust.clock.now() ?? 0
+    if (session !== undefined && now >= session.until) reply.header('connection', 'close')
     if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store')
     reply.header('x-content-type-options', 'nosniff')
   })
@@ -147,7 +155,7 @@ export function createServer(options: ServerOptions): Server {
 }
 
 function createRawServer(
-  tls: TlsIdentity | undefined,
+  { tls, logger }: ServerOptions,
   limits: ServerLimits,
   handler: (request: never, response: never) => void,
 ): HttpServer {
@@ -164,16 +172,16 @@ function createRawServer(
     tls === undefined
       ? createHttpServer(http, listener)
       : (createHttpsServer(
-          { ...http, ...attestedServerOptions(tls) },
+          { ...http, ...attestedServerOptions(tls.attested.identity.tls) },
           listener,
         ) as unknown as HttpServer)
   server.maxConnections = limits.connectionsMax
   server.maxRequestsPerSocket = limits.requestsPerConnectionMax
   if (tls !== undefined) {
-    server.prependListener('secureConnection', (socket: TLSSocket) => {
-      if (peerCertificateSha256(socket) === undefined) socket.destroy()
+    attestConnections(server as unknown as TlsServer, {
+      ...tls,
+      onRefused: ({ code }) => logger.warn('connection-refused', { code }),
     })
-    server.on('tlsClientError', (_error: Error, socket: TLSSocket) => socket.destroy())
   }
   return server
 }

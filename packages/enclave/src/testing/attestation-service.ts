@@ -83,13 +83,14 @@ export async function startAttestationService(
     if (!evidence.ok) throw new Refused(evidence.problem.code)
     const data = bytesOf(request.runtimeData.data)
     const bound = await verifyRuntimeDataBinding(evidence.value, data)
-    const runtimeData = parseRuntimeData(data)
-    if (!bound.ok || !runtimeData.ok) throw new Refused('InvalidParameter')
+    const { dataType } = request.runtimeData
+    const readable = dataType === 'Binary' || parseRuntimeData(data).ok
+    if (!bound.ok || !readable) throw new Refused('InvalidParameter')
     const { mrEnclave, mrSigner, isvProdId, isvSvn, debug, tcbStatus, configId } = evidence.value
     const platforms = [evidence.value.fmspc]
     const claims = await attestationClaimsOf({
       evidence: evidence.value,
-      runtimeData: { data, dataType: 'JSON' },
+      runtimeData: { data, dataType },
       initTimeData: { data: bytesOf(request.initTimeData.data), dataType: 'JSON' },
     })
     if (!claims.ok) throw new Refused(claims.problem.code)

@@ -4,7 +4,12 @@ import { createSampleVendor, type SampleVendor } from '@sealward/attestation/sam
 import { type Clock, systemClock, systemRandom } from '../effects/index.ts'
 import type { PcsClient } from '../endorsements/index.ts'
 import { createSampleTee, type Tee } from '../evidence/index.ts'
-import { createIdentity, type EncryptionKey, type Identity } from '../identity/index.ts'
+import {
+  createIdentity,
+  type EncryptionKey,
+  type EvidenceExtras,
+  type Identity,
+} from '../identity/index.ts'
 
 /** Trust configuration of a workload in tests. */
 export function sampleInitTimeData(changes: Partial<InitTimeData> = {}): InitTimeData {
@@ -31,6 +36,7 @@ export async function sampleIdentity(options: {
   readonly vendor?: SampleVendor
   readonly clock?: Clock
   readonly encryptionKey?: EncryptionKey
+  readonly extras?: EvidenceExtras
 }): Promise<{
   readonly vendor: SampleVendor
   readonly tee: Tee
@@ -53,6 +59,7 @@ export async function sampleIdentity(options: {
     random: systemRandom,
     clock,
     ...(options.encryptionKey && { encryptionKey: options.encryptionKey }),
+    ...(options.extras && { extras: options.extras }),
   })
   return { vendor, tee, identity }
 }

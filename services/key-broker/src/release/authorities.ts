@@ -44,9 +44,13 @@ export interface Authorities {
   /** @returns the token's claims, or why it is not believed: one of {@link AuthorityCode}. */
   verify(token: string): Promise<Result<Verified<AttestationResult>, Problem<AuthorityCode>>>
   /** Where its keys and its deny list are had; of one that is known. */
-  sourcesOf(
-    issuer: string,
-  ): { readonly signerKeys: SignerKeys; readonly denyList: DenyListKeeper } | undefined
+  sourcesOf(issuer: string):
+    | {
+        readonly attestationUrl: string
+        readonly signerKeys: SignerKeys
+        readonly denyList: DenyListKeeper
+      }
+    | undefined
   close(): Promise<void>
 }
 
@@ -67,7 +71,7 @@ export function createAuthorities(
       clock,
       ...(onProblem === undefined ? {} : { onProblem }),
     })
-    return { authority, signerKeys, denyList }
+    return { authority, attestationUrl: url, signerKeys, denyList }
   })
   return {
     sourcesOf: (issuer) => authorities.find(({ authority }) => authority.issuer === issuer),

@@ -4,12 +4,12 @@
  * @module
  */
 
-import type { TLSSocket } from 'node:tls'
 import type { Problem } from '@sealward/attestation/bytes'
-import { peerCertificateSha256 } from '@sealward/enclave/attested-tls'
+import { type AttestedSession, attestedSessionOf } from '@sealward/enclave/attested-tls'
+import type { TlsIdentity } from '@sealward/enclave/identity'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { apiVersionIn } from '../api-version.ts'
-import type { Broker, Workloads } from '../broker.ts'
+import type { Broker } from '../broker.ts'
 import { bodyOf, finish, readBytes, vaultFailure } from '../http.ts'
 import { apiVersionProblem, nameProblem } from '../keys/key-path.ts'
 import { keyRefusal } from '../keys/refusal.ts'
@@ -29,7 +29,7 @@ export function addReleaseRoutes(scope: FastifyInstance, broker: Broker): void {
   addRoutes(
     scope,
     broker,
-    signer,
+    () => signer,
     async (request) => {
       const person = await people.verify(request.headers.authorization, ['releaser'])
       return person.ok ? { kind: 'person', subject: person.value.subject } : person.problem
@@ -39,25 +39,41 @@ export function addReleaseRoutes(scope: FastifyInstance, broker: Broker): void {
 }
 
 /** For workloads: who asks, the token says, and the connection proves. */
-export function addAttestedReleaseRoutes(
-  scope: FastifyInstance,
-  broker: Broker,
-  { identity: { tls } }: Workloads,
-): void {
-  const signer = releaseSignerOf(tls.certificatePem, tls.privateKeyPem)
-  if (!signer.ok) throw new Error(signer.problem.detail)
-  addRoutes(scope, broker, signer.value, async (request) => {
-    const certificateSha256 = peerCertificateSha256(request.raw.socket as TLSSocket)
-    return certificateSha256 === undefined
-      ? { code: 'certificate-missing', at: 'tls', detail: 'The connection has no certificate.' }
-      : { kind: 'workload', certificateSha256 }
-  })
+export function addAttestedReleaseRoutes(scope: FastifyInstance, broker: Broker): void {
+  addRoutes(
+    scope,
+    broker,
+    (request) => signerOf(sessionOf(request).own),
+    async (request) => ({
+      kind: 'workload',
+      certificateSha256: sessionOf(request).certificateSha256,
+    }),
+  )
 }
+
+/** The listener lets in nobody without one. */
+function sessionOf(request: FastifyRequest): AttestedSession {
+  const session = attestedSessionOf(request.raw.socket)
+  if (session === undefined) throw new Error('not a connection of attested TLS')
+  return session
+}
+
+/** Signs with the certificate that the connection was verified by: others may have followed it. */
+function signerOf(own: TlsIdentity): ReleaseSigner {
+  const known = signers.get(own)
+  if (known !== undefined) return known
+  const signer = releaseSignerOf(own.certificatePem, own.privateKeyPem)
+  if (!signer.ok) throw new Error(signer.problem.detail)
+  signers.set(own, signer.value)
+  return signer.value
+}
+
+const signers = new WeakMap<TlsIdentity, ReleaseSigner>()
 
 function addRoutes(
   scope: FastifyInstance,
   broker: Broker,
-  signer: ReleaseSigner,
+  signerFor: (request: FastifyRequest) => ReleaseSigner,
   askerOf: Asker,
   challenge?: string,
 ): void {
@@ -89,7 +105,7 @@ function addRoutes(
           readonly version?: string
         }
         const body = bodyOf(request)
-        const released = await releaseKey(broker, signer, {
+        const released = await releaseKey(broker, signerFor(request), {
           asker,
           name,
           version,

@@ -5,24 +5,15 @@ import {
   type AttestedClient,
   type AttestedRequest,
   type AttestedResponse,
-  contactPeer,
+  type AttestedSession,
+  type AttestedTls,
   createAttestedClient,
 } from '@sealward/enclave/attested-tls'
-import type { Passport, TlsIdentity } from '@sealward/enclave/identity'
-import {
-  failure,
-  type PeerFailure,
-  type PeerTrust,
-  standingProblem,
-  verifyAttested,
-} from '@sealward/enclave/peers'
+import type { Passport, PassportCode } from '@sealward/enclave/identity'
+import { failure, failureOf, type PeerFailure } from '@sealward/enclave/peers'
 import { compactVerify, errors, importJWK } from 'jose'
 import { z } from 'zod'
-import {
-  inferenceAnswerBytesMax,
-  modelCardBytesMax,
-  peerVerificationLifetimeSeconds,
-} from '../limits.ts'
+import { inferenceAnswerBytesMax, modelCardBytesMax } from '../limits.ts'
 import {
   type Outputs,
   parseInference,
@@ -93,111 +84,52 @@ const Statement = z.object({
   iat: z.number().int(),
 })
 
-interface Contacted {
-  readonly peer: VerifiedPeer
-  readonly client: AttestedClient
-  readonly until: number
+/** Who gave the card. */
+interface Known {
+  readonly card: ModelCard
+  readonly session: AttestedSession
 }
 
 /** The diagnostic provider, over attested mutual TLS. */
 export function createDiagnostics(options: {
   /** `https://host:port` */
   readonly url: string
-  readonly tls: TlsIdentity
+  readonly attested: AttestedTls
   readonly passport: Pick<Passport, 'accessToken'>
-  readonly trust: PeerTrust
 }): Diagnostics {
-  const { tls, trust, url } = options
-  const { clock, initTimeData, random } = trust
+  const { attested, url } = options
+  const { clock, initTimeData, random } = attested.trust
   const audience = `${initTimeData.deployment}:diagnostics`
-  let contacted: Contacted | undefined
-  let contacting: Promise<Result<Contacted, PeerFailure>> | undefined
   let tokenExpires: number | undefined
-  let card: ModelCard | undefined
+  let known: Known | undefined
+  const client: AttestedClient<PassportCode> = createAttestedClient({
+    attested,
+    origin: url,
+    role: 'diagnostics',
+    responseBytesMax: Math.max(inferenceAnswerBytesMax, modelCardBytesMax),
+    accessToken: async (own) => {
+      const token = await options.passport.accessToken(audience, 'interpretation', own)
+      if (token.ok) tokenExpires = token.value.expiresAt
+      return token
+    },
+  })
 
-  const contact = async (): Promise<Result<Contacted, PeerFailure>> => {
-    const nonce = random.bytes(32)
-    const introduction = await contactPeer({ tls, origin: url, nonce })
-    if (!introduction.ok) return asFailure(introduction.problem)
-    const { document, certificateSha256 } = introduction.value
-    const peer = await verifyAttested(trust, {
-      role: 'diagnostics',
-      document,
-      nonce,
-      certificateSha256,
-    })
-    if (!peer.ok) return peer
-    const client = createAttestedClient({
-      tls,
-      origin: url,
-      pinnedCertificateSha256: certificateSha256,
-      clock,
-      responseBytesMax: Math.max(inferenceAnswerBytesMax, modelCardBytesMax),
-      accessToken: async () => {
-        const token = await options.passport.accessToken(audience, 'interpretation')
-        if (token.ok) tokenExpires = token.value.expiresAt
-        return token
-      },
-    })
-    const now = clock.now()
-    const until = Math.min(
-      now + peerVerificationLifetimeSeconds,
-      peer.value.evidence.earliestExpiry,
-    )
-    return ok({ peer: peer.value, client, until })
+  const send = async (request: AttestedRequest): Promise<Result<AttestedResponse, PeerFailure>> => {
+    const response = await client.request(request)
+    if (response.ok) return response
+    // Whoever gave the card is not who answers now, or answers no more.
+    known = undefined
+    const { problem } = response
+    if ('kind' in problem) return { ok: false, problem }
+    const isWorldly = problem.code === 'attestation-unavailable'
+    return failureOf(isWorldly ? 'unavailable' : 'refused', problem)
   }
 
-  const present = async (): Promise<Result<Contacted, PeerFailure>> => {
-    if (contacted !== undefined && clock.now() < contacted.until) {
-      const known = contacted
-      const fallen = await standingProblem(trust, known.peer)
-      if (fallen === undefined) return ok(known)
-      if (fallen.problem.kind === 'refused' && contacted === known) {
-        contacted = undefined
-        void known.client.close()
-      }
-      return fallen
-    }
-    contacting ??= contact().finally(() => {
-      contacting = undefined
-    })
-    const fresh = await contacting
-    if (fresh.ok && fresh.value !== contacted) {
-      void contacted?.client.close()
-      contacted = fresh.value
-      card = undefined
-    }
-    return fresh
-  }
-
-  const send = async (
-    request: AttestedRequest,
-  ): Promise<
-    Result<{ readonly peer: VerifiedPeer; readonly response: AttestedResponse }, PeerFailure>
-  > => {
-    for (let attempt = 0; ; attempt++) {
-      const who = await present()
-      if (!who.ok) return who
-      const response = await who.value.client.request(request)
-      // A restarted provider has new keys: it has to say who it is again before it gets anything.
-      if (!response.ok && attempt === 0 && goneCodes.has(response.problem.code)) {
-        if (contacted === who.value) {
-          contacted = undefined
-          void who.value.client.close()
-        }
-        continue
-      }
-      if (!response.ok) return asFailure(response.problem)
-      return ok({ peer: who.value.peer, response: response.value })
-    }
-  }
-
-  const readCard = async (): Promise<Result<ModelCard, PeerFailure>> => {
-    if (card !== undefined && contacted !== undefined && clock.now() < contacted.until)
-      return ok(card)
+  const readCard = async (): Promise<Result<Known, PeerFailure>> => {
+    if (known !== undefined && (await attested.peers.standing(known.session)).ok) return ok(known)
     const answer = await send({ method: 'GET', path: `${model}/card` })
     if (!answer.ok) return answer
-    const { status, body } = answer.value.response
+    const { session, status, body } = answer.value
     if (status !== 200) return refusedBy(status, body)
     const json = jsonOf(body, { bytesMax: modelCardBytesMax, depthMax: 16 })
     const parsed = Card.safeParse(json.ok ? json.value : undefined)
@@ -209,17 +141,25 @@ export function createDiagnostics(options: {
         'The model card lacks something.',
       )
     }
-    card = parsed.data
-    return ok(parsed.data)
+    known = { card: parsed.data, session }
+    return ok(known)
   }
 
   return {
     async interpret(requestId, image) {
       const salts = { input: random.bytes(32), output: random.bytes(32) }
       const { headers, body } = printInference(requestId, image, salts)
-      const answer = await send({ method: 'POST', path: `${model}/infer`, headers, body })
+      const answer = await send({
+        method: 'POST',
+        path: `${model}/infer`,
+        headers,
+        body,
+        // A film may be read twice.
+        idempotent: true,
+      })
       if (!answer.ok) return answer
-      const { peer, response } = answer.value
+      const { session, ...response } = answer.value
+      const { peer } = session
       if (response.status !== 200) return refusedBy(response.status, response.body)
       const outputs = parseInference(
         requestId,
@@ -240,39 +180,17 @@ export function createDiagnostics(options: {
       const { model: by } = statement.value
       return ok({ ...outputs.value, requestId, salts, peer, model: by, interpretedAt })
     },
-    card: readCard,
+    async card() {
+      const read = await readCard()
+      return read.ok ? ok(read.value.card) : read
+    },
     async status() {
       // Asking for the card shows that the provider lets us in, too.
-      const admitted = await readCard()
-      if (!admitted.ok) return admitted
-      const who = await present()
-      return who.ok ? ok({ peer: who.value.peer, audience, tokenExpires }) : who
+      const read = await readCard()
+      return read.ok ? ok({ peer: read.value.session.peer, audience, tokenExpires }) : read
     },
-    async close() {
-      await contacted?.client.close()
-    },
+    close: () => client.close(),
   }
-}
-
-/** Codes of a connection that nothing came through. */
-const goneCodes: ReadonlySet<string> = new Set(['peer-unreachable', 'certificate-mismatch'])
-
-const unavailableCodes: ReadonlySet<string> = new Set([
-  'attestation-unavailable',
-  'endorsements-unavailable',
-  'endorsements-rate-limited',
-  'endorsements-expired',
-  'peer-unreachable',
-  'timed-out',
-])
-
-function asFailure(problem: {
-  readonly code: string
-  readonly at: string
-  readonly detail: string
-}): { readonly ok: false; readonly problem: PeerFailure } {
-  const kind = unavailableCodes.has(problem.code) ? 'unavailable' : 'refused'
-  return failure(kind, problem.code, problem.at, problem.detail)
 }
 
 function refusedBy(

@@ -8,13 +8,18 @@ import {
   encodeInitTimeData,
   type InitTimeData,
   type PeerExpectation,
+  parseInitTimeData,
   type TeeRole,
 } from '@sealward/attestation/evidence'
 import { defaultPolicyFor, parsePolicy, policyHashOf } from '@sealward/attestation/policy'
 import { createSampleVendor } from '@sealward/attestation/sample'
 import type { SigningKeys } from '@sealward/attestation/token'
 import { createDcapMemory } from '@sealward/attestation/verification'
-import { createAdmission } from '@sealward/enclave/attested-tls'
+import {
+  type AttestedTls,
+  createAdmission,
+  createAttestedTls,
+} from '@sealward/enclave/attested-tls'
 import { nodeCryptography } from '@sealward/enclave/cryptography'
 import { createPcsClient } from '@sealward/enclave/endorsements'
 import { createSampleTee, startSamplePcs, type Tee } from '@sealward/enclave/evidence'
@@ -258,7 +263,16 @@ async function start(
     tee: Tee,
     extras: Parameters<typeof createIdentity>[0]['extras'] = {},
   ): Promise<Identity> => createIdentity({ tee, endorsements, random, clock, extras })
-  const admissionFor = (audience: string): ReturnType<typeof createAdmission> => {
+  /** As a service meets others whose identity it is. */
+  const attestedAs = (identity: Identity, data: Uint8Array): AttestedTls => {
+    const measured = parseInitTimeData(data)
+    if (!measured.ok) throw new Error(measured.problem.code)
+    const initTimeData = measured.value
+    const { signerKeys, denyList } = believed()
+    const trust = { initTimeData, attestationUrl, signerKeys, denyList, clock, random }
+    return createAttestedTls({ identity, trust, endorsements })
+  }
+  const believed = () => {
     const signerKeys = createSignerKeys({ url: attestationUrl, clock })
     const denyList = createDenyListKeeper({
       url: attestationUrl,
@@ -269,9 +283,11 @@ async function start(
     })
     undo.push(() => signerKeys.close())
     undo.push(() => denyList.close())
-    return createAdmission({
-      signerKeys,
-      denyList,
+    return { signerKeys, denyList }
+  }
+  const admissionFor = (audience: string): ReturnType<typeof createAdmission> =>
+    createAdmission({
+      ...believed(),
       issuer,
       signers,
       policyHashes,
@@ -282,10 +298,9 @@ async function start(
       expectation: expectation('platform'),
       clock,
     })
-  }
   const gatewayData = initTimeDataOf('cache-gateway', [expectation('platform')])
   const gateway = await createGateway({
-    identity: await identityOf(await teeOf('cache-gateway', gatewayData)),
+    attested: attestedAs(await identityOf(await teeOf('cache-gateway', gatewayData)), gatewayData),
     admission: admissionFor('cache-gateway'),
     store: createInProcessStore({ bytesMax: 64 * 1024 * 1024 }),
     clock,
@@ -309,9 +324,10 @@ async function start(
     const shown = by === 'another-model' ? { ...served, sha256: 'cd'.repeat(32) } : served
     const identity = await identityOf(tee, { model: shown })
     const admission = admissionFor('diagnostics')
+    const attested = attestedAs(identity, diagnosticsData)
     return 'bytes' in model
-      ? startTrained({ identity, admission, model })
-      : startProvider({ identity, admission, deployment, model: served, port })
+      ? startTrained({ identity, attested, admission, model })
+      : startProvider({ identity, attested, admission, deployment, model: served, port })
   }
   let diagnostics = await startDiagnostics('itself', 0)
   undo.push(() => diagnostics.stop())
@@ -443,6 +459,7 @@ async function start(
 /** The provider as it is, with the model as it was trained. */
 async function startTrained(options: {
   readonly identity: Identity
+  readonly attested: AttestedTls
   readonly admission: ReturnType<typeof createAdmission>
   readonly model: ServedModel
 }): Promise<Provider> {

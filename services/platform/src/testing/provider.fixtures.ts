@@ -1,7 +1,7 @@
 import type { TLSSocket } from 'node:tls'
 import { bytesOfBase64Url } from '@sealward/attestation/bytes'
 import { saltedDigestOf } from '@sealward/attestation/receipt'
-import type { Admission } from '@sealward/enclave/attested-tls'
+import type { Admission, AttestedTls } from '@sealward/enclave/attested-tls'
 import type { Identity } from '@sealward/enclave/identity'
 import { createServer } from '@sealward/enclave/server'
 import { createLogger } from '@sealward/enclave/telemetry'
@@ -37,17 +37,18 @@ export const logitOf = (image: Uint8Array): number => {
 
 export async function startProvider(options: {
   readonly identity: Identity
+  readonly attested: AttestedTls
   readonly admission: Admission
   readonly deployment: string
   readonly model: { readonly name: string; readonly version: string; readonly sha256: string }
   /** 0 for any free one. */
   readonly port: number
 }): Promise<Provider> {
-  const { admission, deployment, identity, model } = options
+  const { admission, attested, deployment, identity, model } = options
   const server = createServer({
     name: 'diagnostics',
     logger: createLogger('test', { level: 'silent' }),
-    tls: identity.tls,
+    tls: { attested, clients: ['platform'] },
   })
   const { app } = server
   const provider: { fault: Fault | undefined; received: Uint8Array[]; bodies: Buffer[] } = {
@@ -61,17 +62,10 @@ export async function startProvider(options: {
     (_request, body, done) => done(null, body),
   )
   app.addHook('onRequest', async (request, reply) => {
-    if (request.url === '/evidence') return
     const token = request.headers.authorization?.replace('Bearer ', '') ?? ''
     const admitted = await admission.admit(request.raw.socket as TLSSocket, token)
     if (!admitted.ok)
       return reply.code(401).send({ type: `urn:sealward:problem:${admitted.problem.code}` })
-  })
-  app.post('/evidence', async (request) => {
-    const { nonce } = request.body as { nonce: string }
-    const evidence = await identity.evidence(bytesOfBase64Url(nonce) ?? new Uint8Array())
-    if (!evidence.ok) throw new Error(evidence.problem.code)
-    return evidence.value
   })
   app.get('/v2/models/chest-pneumonia/card', async () => ({
     name: model.name,
