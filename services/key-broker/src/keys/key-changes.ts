@@ -32,7 +32,7 @@ import {
 } from './key-store.ts'
 import type { KeyType } from './key-type.ts'
 import { limits } from './limits.ts'
-import { changedVersion, newVersion, type VersionCode } from './new-version.ts'
+import { changedVersion, immutable, newVersion, type VersionCode } from './new-version.ts'
 import { after, type RotationPolicy } from './rotation-policy.ts'
 
 export type KeyChangeCode =
@@ -172,7 +172,10 @@ export function createKeyChanges(broker: Broker): KeyChanges {
           'A key of this name was deleted and can be recovered: recover it, or purge it first.',
         )
       }
-      const version = newVersion(before?.key, secret, properties, at)
+      const pinned = await store.pinnedPolicy(transaction, name)
+      if (!pinned.ok) return pinned
+      const belongsTo = before?.key ?? { immutablePolicy: pinned.value }
+      const version = newVersion(belongsTo, secret, properties, at)
       return version.ok ? append(transaction, name, before, version.value) : version
     })
 
@@ -211,7 +214,7 @@ export function createKeyChanges(broker: Broker): KeyChanges {
     const stored = await store.read(transaction, name)
     if (!stored.ok) return stored
     if (stored.value.key.deleted === undefined) return notDeleted()
-    await store.erase(transaction, name)
+    await store.erase(transaction, stored.value.key)
     return ok({ value: true, details: { count: stored.value.key.versions.length } })
   }
 
@@ -357,6 +360,10 @@ export function createKeyChanges(broker: Broker): KeyChanges {
         const found = await store.read(transaction, key.name)
         if (found.ok) return refuse('key-exists', 'path', 'There is a key of this name.')
         if (found.problem.code !== 'key-unknown') return found
+        // A backup from before its policy was immutable would have the old one back.
+        const pinned = await store.pinnedPolicy(transaction, key.name)
+        if (!pinned.ok) return pinned
+        if (pinned.value !== undefined && pinned.value !== key.immutablePolicy) return immutable()
         const records = new Map(
           key.versions.map(({ id }, index) => [id, versions[index] as VersionRecord]),
         )

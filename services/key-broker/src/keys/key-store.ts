@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ok, type Problem, type Result, refuse } from '@sealward/attestation/bytes'
+import { ok, type Problem, type Result, refuse, textOf, utf8Of } from '@sealward/attestation/bytes'
 import type { Sealer } from '@sealward/enclave/sealing'
 import { sql } from 'kysely'
 import type { Database, DatabaseTransaction } from '../store/open-store.ts'
@@ -75,7 +75,10 @@ export interface KeyStore {
     key: KeyRecord,
     changed: ReadonlyMap<string, VersionRecord>,
   ): Promise<void>
-  erase(from: DatabaseTransaction, name: string): Promise<void>
+  /** Takes a key away; of one whose policy is immutable, that policy stays. */
+  erase(from: DatabaseTransaction, key: KeyRecord): Promise<void>
+  /** The immutable policy of a key of this name that was purged. */
+  pinnedPolicy(from: Database, name: string): Promise<Result<string | undefined, KeyStoreProblem>>
 }
 
 export function createKeyStore(sealer: Sealer): KeyStore {
@@ -232,8 +235,27 @@ export function createKeyStore(sealer: Sealer): KeyStore {
           .execute()
       }
     },
-    async erase(from, name) {
-      await from.deleteFrom('broker.key').where('name', '=', rowName(name)).execute()
+    async erase(from, key) {
+      const name = rowName(key.name)
+      await from.deleteFrom('broker.key').where('name', '=', name).execute()
+      if (key.immutablePolicy === undefined) return
+      const sealed = Buffer.from(sealer.seal(pinAddress(name), utf8Of(key.immutablePolicy)))
+      await from
+        .insertInto('broker.pinned_policy')
+        .values({ name, sealed })
+        .onConflict((conflict) => conflict.column('name').doUpdateSet({ sealed }))
+        .execute()
+    },
+    async pinnedPolicy(from, name) {
+      const row = await from
+        .selectFrom('broker.pinned_policy')
+        .select('sealed')
+        .where('name', '=', rowName(name))
+        .executeTakeFirst()
+      if (row === undefined) return ok(undefined)
+      const opened = sealer.open(pinAddress(rowName(name)), row.sealed)
+      const text = opened.ok ? textOf(opened.value) : undefined
+      return text === undefined ? changed('pinned policy') : ok(text)
     },
   }
   return store
@@ -241,6 +263,10 @@ export function createKeyStore(sealer: Sealer): KeyStore {
 
 const keyKind = 'key'
 const versionKind = 'key version'
+
+function pinAddress(name: string) {
+  return { type: 'pinned policy', id: name, version: 1 }
+}
 
 interface KeyRow {
   readonly name: string

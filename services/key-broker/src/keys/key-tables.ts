@@ -1,6 +1,7 @@
 export interface KeyTables {
   readonly 'broker.key': KeyTable
   readonly 'broker.key_version': KeyVersionTable
+  readonly 'broker.pinned_policy': PinnedPolicyTable
 }
 
 /** A key. What is not sealed is there to find it by, and is compared with what is. */
@@ -19,5 +20,12 @@ export interface KeyVersionTable {
   readonly key: string
   readonly id: string
   readonly revision: number
+  readonly sealed: Buffer
+}
+
+/** What is left of a key with an immutable policy when it is purged. */
+export interface PinnedPolicyTable {
+  /** In lower case. */
+  readonly name: string
   readonly sealed: Buffer
 }

@@ -28,9 +28,9 @@ export type VersionCode =
 
 type Version = Result<VersionRecord, Problem<VersionCode>>
 
-/** @param key - what the version is to belong to, where there is a key already. */
+/** @param key - what the version is to belong to; of one that is not there yet, what is left of an earlier one. */
 export function newVersion(
-  key: KeyRecord | undefined,
+  key: Pick<KeyRecord, 'immutablePolicy'> | undefined,
   { type, material }: { readonly type: KeyType; readonly material: KeyMaterial },
   properties: VersionProperties,
   at: UnixSeconds,
@@ -153,7 +153,7 @@ function notExportable(): Result<never, Problem<VersionCode>> {
   )
 }
 
-function immutable(): Result<never, Problem<VersionCode>> {
+export function immutable(): Result<never, Problem<'release-policy-immutable'>> {
   return refuse(
     'release-policy-immutable',
     'release_policy',

@@ -386,6 +386,39 @@ describe('policies', () => {
     expect(rotated.body.release_policy.data).toBe((policy as { data: string }).data)
   })
 
+  test('that are immutable outlast their key: neither an older backup nor a new key has another', async () => {
+    const weaker = releasePolicyOf({
+      anyOf: [{ authority: broker.authority.issuer, anyOf: [{ claim: 'jti', exists: true }] }],
+    })
+    const made = await create('outlasting', { release_policy: weaker })
+    const loose = await broker.ask('POST', '/keys/outlasting/backup')
+    const policy = releasePolicyOf(policyFor(), true)
+    const path = `/keys/outlasting/${made.split('/').at(-1)}`
+    const pinned = await broker.ask('PATCH', path, { body: { release_policy: policy } })
+    expect(pinned.status).toBe(200)
+    const strict = await broker.ask('POST', '/keys/outlasting/backup')
+    await broker.ask('DELETE', '/keys/outlasting')
+    expect((await broker.ask('DELETE', '/deletedkeys/outlasting')).status).toBe(204)
+    const restore = ({ body: { value } }: TestAnswer): Promise<TestAnswer> =>
+      broker.ask('POST', '/keys/restore', { body: { value } })
+    const refused = { status: 403, code: 'release-policy-immutable' }
+    expect(await restore(loose)).toMatchObject(refused)
+    const another = { kty: 'oct', attributes: { exportable: true }, release_policy: weaker }
+    for (const name of ['outlasting', 'OutLasting']) {
+      expect(await broker.ask('POST', `/keys/${name}/create`, { body: another })).toMatchObject(
+        refused,
+      )
+    }
+    const restored = await restore(strict)
+    expect(restored.body.release_policy).toMatchObject({ immutable: true })
+    await broker.ask('DELETE', '/keys/outlasting')
+    await broker.ask('DELETE', '/deletedkeys/outlasting')
+    const again = await broker.ask('POST', '/keys/outlasting/create', {
+      body: { ...another, release_policy: releasePolicyOf(policyFor()) },
+    })
+    expect(again.body.release_policy).toMatchObject({ immutable: true })
+  })
+
   test('that say something unknown are refused at import, never passed over', async () => {
     for (const rule of [
       { claim: 'a', matches: '.*' },
