@@ -323,6 +323,25 @@ test('whoever has the database alone neither approves a request nor has one used
   expect((await step('alice', 'use', moved)).code).toBe('break-glass-record-refused')
 })
 
+test('one that was refused stays refused, whatever the database says of it', async () => {
+  const asked = await ask()
+  const rows = () => postgres.run('select * from broker.break_glass')
+  const put = async (row: Readonly<Record<string, unknown>> | undefined): Promise<unknown> =>
+    postgres.run('update broker.break_glass set revision = $1, open = $2, sealed = $3', [
+      row?.['revision'],
+      row?.['open'],
+      row?.['sealed'],
+    ])
+  const [pending] = await rows()
+  await step('bob', 'approve', asked)
+  const [approved] = await rows()
+  expect((await step('carol', 'refuse', asked)).status).toBe(200)
+  await put(approved)
+  expect((await step('alice', 'use', asked)).code).toBe('break-glass-state')
+  await put(pending)
+  expect((await step('bob', 'approve', asked)).code).toBe('break-glass-state')
+})
+
 test('only so many wait at once', async () => {
   for (let count = 0; count < 32; count++) expect((await ask()).status).toBe(200)
   expect(await ask()).toMatchObject({ status: 409, code: 'break-glass-too-many' })

@@ -30,6 +30,7 @@ import type { Tables } from '../store/tables.ts'
 import { sealBreakGlassKey } from './break-glass-key.ts'
 import {
   type BreakGlassRequest,
+  type BreakGlassState,
   type BreakGlassStoreCode,
   isOpen,
   lockRequest,
@@ -189,8 +190,6 @@ class StoredBreakGlass implements BreakGlass {
         return refuse('break-glass-foreign', 'id', 'Only whoever asked for a key is given it.')
       }
       if (request.state !== 'approved') return wrongState(request)
-      // A row of before, put back by whoever has the database, is of a request that was used.
-      if (await wasUsed(transaction, id)) return wrongState({ ...request, state: 'used' })
       if (!this.isAllowed(request.key)) return { ok: false, problem: notAllowed }
       const stored = await this.usableKey(request.key, request.version, transaction)
       if (!stored.ok) return stored
@@ -251,7 +250,13 @@ class StoredBreakGlass implements BreakGlass {
       const at = clock.now()
       const hasExpired = isOpen(request) && at >= request.expiresAt
       if (hasExpired) await this.end(transaction, stored.value)
-      const next = hasExpired ? expired : await step(request, at, transaction)
+      // A row of before, put back by whoever has the database, is of a request that has come to its end.
+      const ended = isOpen(request) ? await endOf(transaction, id) : undefined
+      const next = hasExpired
+        ? expired
+        : await (ended === undefined
+            ? step(request, at, transaction)
+            : wrongState({ state: ended }))
       if (next.ok) await writeRequest(transaction, sealer, next.value, revision)
       const outcome = next.ok ? 'done' : next.problem.code
       await this.append(transaction, verb, who, next.ok ? next.value : request, outcome)
@@ -367,23 +372,38 @@ const notAllowed: Problem<BreakGlassCode> = {
 
 const expired = refuse('break-glass-expired', 'id', 'The request has expired.')
 
-function wrongState({ state }: BreakGlassRequest): Result<never, Problem<BreakGlassCode>> {
+function wrongState({
+  state,
+}: Pick<BreakGlassRequest, 'state'>): Result<never, Problem<BreakGlassCode>> {
   return state === 'expired'
     ? expired
     : refuse('break-glass-state', 'id', `The request is ${state}, and this cannot be done with it.`)
 }
 
-/** Whether the log says that it was used. */
-async function wasUsed(transaction: DatabaseTransaction, id: string): Promise<boolean> {
-  const said = `"action":"break-glass-use","target":${JSON.stringify(targetOf(id))},"outcome":"done"`
-  const row = await transaction
-    .selectFrom('broker.audit_entry')
-    .select('sequence')
-    .where(sql<boolean>`position(${said} in line) > 0`)
-    .limit(1)
-    .executeTakeFirst()
-  return row !== undefined
+/** How it ended, if the log says that it did. */
+async function endOf(
+  transaction: DatabaseTransaction,
+  id: string,
+): Promise<BreakGlassState | undefined> {
+  const said = (verb: string): string =>
+    `"action":"break-glass-${verb}","target":${JSON.stringify(targetOf(id))},"outcome":"done"`
+  for (const [verb, state] of ends) {
+    const row = await transaction
+      .selectFrom('broker.audit_entry')
+      .select('sequence')
+      .where(sql<boolean>`position(${said(verb)} in line) > 0`)
+      .limit(1)
+      .executeTakeFirst()
+    if (row !== undefined) return state
+  }
+  return undefined
 }
+
+const ends = [
+  ['use', 'used'],
+  ['refuse', 'refused'],
+  ['expire', 'expired'],
+] as const
 
 function targetOf(id: string): string {
   return `break-glass/${id}`
