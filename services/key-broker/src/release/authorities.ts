@@ -9,8 +9,11 @@ import {
 import {
   type AttestationResult,
   claimNames,
+  earProfile,
   earSubmodule,
+  snpClaimNames,
   type TokenCode,
+  tdxClaimNames,
   tokenLimits,
   verifyAttestationResult,
 } from '@sealward/attestation/token'
@@ -119,7 +122,7 @@ function appraised(
   token: Verified<AttestationResult>,
   { development, policyHashes }: AuthoritySettings,
 ): Result<Verified<AttestationResult>, Problem<AuthorityCode>> {
-  const { policyHash, simulated } = appraisalIn(token.claims)
+  const { memory, policyHash, simulated } = appraisalIn(token.claims)
   if (typeof policyHash !== 'string' || !policyHashes.includes(policyHash)) {
     return refuse('wrong-policy', claimNames.policyHash, 'appraised under another policy')
   }
@@ -127,25 +130,47 @@ function appraised(
   if (simulated !== false && !(simulated === true && development)) {
     return refuse('simulated', claimNames.simulated, 'a simulated TEE protects nothing')
   }
+  if (memory !== 'closed' && !development) {
+    return refuse('debug', 'target', 'what is debugged can be read by whoever has the machine')
+  }
   return { ok: true, value: token }
 }
 
-/** Under which policy, and whether about something simulated: in Azure's form, or in EAT's. */
+/** Under which policy, whether about something simulated, and whether others read its memory: in Azure's form, or in EAT's. */
 function appraisalIn(claims: Readonly<Record<string, unknown>>): {
   readonly policyHash: unknown
   readonly simulated: unknown
+  readonly memory: 'closed' | 'open'
 } {
-  if (!Object.hasOwn(claims, 'eat_profile')) {
+  // Azure's tokens about trust domains name a profile, too.
+  if (member(claims, 'eat_profile') !== earProfile) {
+    const said = [
+      [claimNames.debug, false],
+      [snpClaimNames.debug, false],
+      [tdxClaimNames.debugStatus, 'disabled'],
+    ] as const
+    const debugged = said.filter(([name]) => Object.hasOwn(claims, name))
+    const isClosed = debugged.length > 0 && debugged.every(([name, no]) => claims[name] === no)
     return {
       policyHash: claims[claimNames.policyHash],
       simulated: claims[claimNames.simulated],
+      memory: isClosed ? 'closed' : 'open',
     }
   }
   const appraisal = member(member(claims, 'submods'), earSubmodule)
   return {
     policyHash: member(appraisal, 'ear.appraisal-policy-id'),
     simulated: member(member(appraisal, 'ear.veraison.annotated-evidence'), 'simulated'),
+    // The attestation service's policy can only worsen it.
+    memory: isAffirmed(member(member(appraisal, 'ear.trustworthiness-vector'), 'runtime-opaque'))
+      ? 'closed'
+      : 'open',
   }
+}
+
+/** draft-ietf-rats-ar4si, section 2.3.2: what is as it should be. */
+function isAffirmed(value: unknown): boolean {
+  return typeof value === 'number' && value >= 2 && value <= 31
 }
 
 function member(value: unknown, name: string): unknown {
