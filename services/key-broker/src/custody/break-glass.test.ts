@@ -63,6 +63,7 @@ async function start(breakGlass?: object): Promise<void> {
       development: true,
       identityProvider: people.settings,
       limits: { requestsPerSecond: 1000, burst: 1000 },
+      metricsPort: 0,
       ...(breakGlass === undefined ? {} : { breakGlass }),
     }),
     databaseUrl: postgres.url,
@@ -159,6 +160,10 @@ test('a key is asked for with a reason, approved by another person, and used onc
       'break-glass-approve',
       'break-glass-use',
     ]),
+  )
+  const metrics = await fetch(`http://127.0.0.1:${broker.ports['metrics']}/metrics`)
+  expect(await metrics.text()).toMatch(
+    /sealward_break_glass_steps_total\{outcome="done",command="break-glass-use",[^}]*\} 1/,
   )
   const { k } = (await keyIn(used)) as { readonly k: string }
   const everything = Buffer.concat([await postgres.everything(), Buffer.from(logged.join('\n'))])
