@@ -26,6 +26,16 @@ export interface SealedHttpFigures {
   readonly sealed: Rate
   /** How many times as long the sealed one takes. */
   readonly times: number
+  /** Microseconds of processor time that both sides spend on one request. */
+  readonly cpu: {
+    readonly plain: number
+    readonly sealed: number
+    /** A plain one, and the cryptography of a sealed one on both sides and nothing else of it. */
+    readonly limit: number
+    /** How many times as much as the plain one. */
+    readonly sealedTimes: number
+    readonly limitTimes: number
+  }
 }
 
 interface Rate {
@@ -56,7 +66,10 @@ export async function measureSealedHttp(): Promise<readonly SealedHttpFigures[]>
             direction,
             bytes,
             clients,
-            ...(await compare(asksOf(pool, sealedFetch, direction, bytes), clients)),
+            ...(await compare(asksOf(pool, sealedFetch, direction, bytes), clients, {
+              cpu: async () => cpuHere() + (await cpuOf(child)),
+              cryptography: await cryptographyOf(bytes),
+            })),
           })
         }
       }
@@ -104,27 +117,89 @@ function asksOf(
 async function compare(
   asks: Asks,
   clients: number,
-): Promise<Pick<SealedHttpFigures, 'plain' | 'sealed' | 'times'>> {
+  { cpu, cryptography }: { readonly cpu: () => Promise<number>; readonly cryptography: number },
+): Promise<Pick<SealedHttpFigures, 'plain' | 'sealed' | 'times' | 'cpu'>> {
   const seen = { plain: new Seen(), sealed: new Seen() }
-  for (const name of ['plain', 'sealed'] as const) await load(asks[name], clients, new Seen())
+  for (const name of ['plain', 'sealed'] as const) await load(asks[name], clients, new Seen(), cpu)
   for (let round = 0; round < rounds; round++) {
     const order = round % 2 === 0 ? (['plain', 'sealed'] as const) : (['sealed', 'plain'] as const)
-    for (const name of order) await load(asks[name], clients, seen[name])
+    for (const name of order) await load(asks[name], clients, seen[name], cpu)
   }
   const [plain, sealed] = [seen.plain.rate(), seen.sealed.rate()]
-  return { plain, sealed, times: rounded(plain.perSecond / sealed.perSecond) }
+  const [plainCpu, sealedCpu] = [middleOf(seen.plain.cpu), middleOf(seen.sealed.cpu)]
+  return {
+    plain,
+    sealed,
+    times: rounded(plain.perSecond / sealed.perSecond),
+    cpu: {
+      plain: rounded(plainCpu),
+      sealed: rounded(sealedCpu),
+      limit: rounded(plainCpu + cryptography),
+      sealedTimes: rounded(sealedCpu / plainCpu),
+      limitTimes: rounded((plainCpu + cryptography) / plainCpu),
+    },
+  }
 }
 
 class Seen {
   readonly times: number[] = []
   readonly rates: number[] = []
+  readonly cpu: number[] = []
   rate(): Rate {
-    const sorted = [...this.rates].sort((one, other) => one - other)
-    return { perSecond: rounded(sorted[sorted.length >> 1] ?? 0), ...quantiles(this.times) }
+    return { perSecond: rounded(middleOf(this.rates)), ...quantiles(this.times) }
   }
 }
 
-async function load(ask: () => Promise<void>, clients: number, seen: Seen): Promise<void> {
+function middleOf(values: readonly number[]): number {
+  return [...values].sort((one, other) => one - other)[values.length >> 1] ?? 0
+}
+
+function cpuHere(): number {
+  const { system, user } = process.cpuUsage()
+  return system + user
+}
+
+function cpuOf(server: ChildProcess): Promise<number> {
+  return new Promise((resolve) => {
+    server.once('message', ({ cpu }: { readonly cpu: number }) => resolve(cpu))
+    server.send('cpu')
+  })
+}
+
+/** Microseconds of processor time of what nobody seals and opens a request and its answer without, on both sides. */
+async function cryptographyOf(bytes: number): Promise<number> {
+  const [kem, symmetric] = [0x647a, { kdf: 0x0001, aead: 0x0002 }] as const
+  const random = systemRandom
+  const recipient = await nodeHpke.deriveRecipient(kem, random)
+  const { publicKey } = recipient
+  const [long, short, nothing] = [randomBytes(bytes), randomBytes(100), new Uint8Array()]
+  const aead = nodeHpke.aead(symmetric.aead)
+  const [key, nonce] = [randomBytes(aead.keyBytes), randomBytes(aead.nonceBytes)]
+  const once = async (): Promise<void> => {
+    const sender = await nodeHpke.setupSender({ kem, publicKey, symmetric, info: nothing, random })
+    if (!sender.ok) throw new Error(sender.problem.code)
+    const { enc, context } = sender.value
+    const there = await recipient.setup(enc, nothing, symmetric)
+    if ((await there?.open(await context.seal(short))) === undefined) throw new Error('not opened')
+    for (const side of [context, there]) await side?.export(nothing, 32)
+    await aead.open(key, nonce, nothing, await aead.seal(key, nonce, nothing, long))
+  }
+  const found: number[] = []
+  for (let round = 0; round < rounds + 1; round++) {
+    const [began, times] = [cpuHere(), 50]
+    for (let count = 0; count < times; count++) await once()
+    found.push((cpuHere() - began) / times)
+  }
+  return middleOf(found.slice(1))
+}
+
+async function load(
+  ask: () => Promise<void>,
+  clients: number,
+  seen: Seen,
+  cpu: () => Promise<number>,
+): Promise<void> {
+  const cpuBefore = await cpu()
   const started = performance.now()
   let asked = 0
   const client = async (): Promise<void> => {
@@ -137,6 +212,7 @@ async function load(ask: () => Promise<void>, clients: number, seen: Seen): Prom
   }
   await Promise.all(Array.from({ length: clients }, client))
   seen.rates.push(asked / ((performance.now() - started) / 1000))
+  seen.cpu.push(((await cpu()) - cpuBefore) / asked)
 }
 
 /** A `fetch` sealed to the server, through the connections that plain requests have too. */

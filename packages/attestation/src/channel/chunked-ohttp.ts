@@ -246,8 +246,8 @@ async function* sealedChunks(
 ): AsyncGenerator<Uint8Array> {
   let before = start
   for await (const { bytes, isFinal } of chunks) {
-    const sealed = await (isFinal ? context.seal(bytes, final) : context.seal(bytes))
-    yield concat(before, varintOf(isFinal ? 0 : sealed.length), sealed)
+    const length = varintOf(isFinal ? 0 : bytes.length + tagBytes)
+    yield await context.seal(bytes, isFinal ? final : undefined, concat(before, length))
     before = new Uint8Array()
   }
 }
@@ -259,7 +259,7 @@ async function onlyChunk(
   context: SealsChunks,
 ): Promise<Uint8Array> {
   if (bytes.length > channelLimits.chunkBytesMax) throw new TypeError('more than one chunk')
-  return concat(start, varintOf(0), await context.seal(bytes, final))
+  return context.seal(bytes, final, concat(start, varintOf(0)))
 }
 
 /** What is sealed together. Of `prompt` chunks the final one is empty: more may always come. */

@@ -165,7 +165,8 @@ export async function responseKeyOf(
   const nextNonce = (): Uint8Array => nonceOf(baseNonce, count++)
   const none = new Uint8Array()
   return {
-    seal: (plaintext, aad = none) => aead.seal(key, nextNonce(), aad, plaintext),
+    seal: (plaintext, aad = none, before = none) =>
+      aead.seal(key, nextNonce(), aad, plaintext, before),
     open: (ciphertext, aad = none) => aead.open(key, nextNonce(), aad, ciphertext),
   }
 }

@@ -48,8 +48,8 @@ export interface HpkeRecipient {
 
 /** What both sides have once a key is agreed on. Messages are sealed and opened in one order. */
 export interface HpkeContext {
-  /** @returns ciphertext ‖ tag. */
-  seal(plaintext: Uint8Array, aad?: Uint8Array): Awaitable<Uint8Array>
+  /** @returns `before` ‖ ciphertext ‖ tag: bytes that are sent together are written once. */
+  seal(plaintext: Uint8Array, aad?: Uint8Array, before?: Uint8Array): Awaitable<Uint8Array>
   /** @returns `undefined` when it does not open. */
   open(ciphertext: Uint8Array, aad?: Uint8Array): Awaitable<Uint8Array | undefined>
   export(exporterContext: Uint8Array, lengthBytes: number): Awaitable<Uint8Array>
@@ -59,12 +59,13 @@ export interface HpkeContext {
 export interface HpkeAead {
   readonly keyBytes: number
   readonly nonceBytes: number
-  /** @returns ciphertext ‖ tag. */
+  /** @returns `before` ‖ ciphertext ‖ tag. */
   seal(
     key: Uint8Array,
     nonce: Uint8Array,
     aad: Uint8Array,
     plaintext: Uint8Array,
+    before?: Uint8Array,
   ): Awaitable<Uint8Array>
   /** @returns `undefined` when it does not open. */
   open(

@@ -52,6 +52,7 @@ export {
 } from './chunked-ohttp.ts'
 export type { OhttpCode, OhttpForm, OhttpProblem, SealedExchange } from './encapsulation.ts'
 export type { Awaitable, HpkeAead, HpkeContext, HpkeEngine, HpkeRecipient } from './hpke-engine.ts'
+export { isKeyShared } from './is-key-shared.ts'
 export {
   decodeKeyConfigs,
   encodeKeyConfigs,
@@ -82,7 +83,6 @@ export type { SealedBody } from './request-body.ts'
 export {
   type ChannelRequest,
   type ChannelResponse,
-  isKeyShared,
   openChannel,
   type SealedChannel,
   type TransferOptions,

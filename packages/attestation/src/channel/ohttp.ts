@@ -8,7 +8,7 @@
  * @module
  */
 
-import { concat, ok, type Result, refuse } from '../bytes/index.ts'
+import { ok, type Result, refuse } from '../bytes/index.ts'
 import {
   headerBytes,
   type OhttpProblem,
@@ -48,7 +48,7 @@ export async function sealRequest(
   const sender = await setupSender('whole', input)
   if (!sender.ok) return sender
   const { start, context, exchange } = sender.value
-  return ok({ message: concat(start, await context.seal(request)), exchange })
+  return ok({ message: await context.seal(request, undefined, start), exchange })
 }
 
 /**
@@ -99,7 +99,7 @@ export async function sealResponse(input: {
   const nonce = random.bytes(responseNonceBytes(exchange))
   const key = responseKeyOf(exchange, nonce)
   spend(exchange)
-  return concat(nonce, await (await key).seal(response))
+  return (await key).seal(response, undefined, nonce)
 }
 
 /**

@@ -1,11 +1,12 @@
 /**
- * Sealed HTTP to a verified peer, and to nobody else.
+ * Sealed HTTP to a verified peer, and to nobody else, in the form of RFC 9458: a request is one sealed message and so is
+ * its answer, which is for peers that do not speak the draft of chunks. Whoever speaks to one that does uses
+ * `createSealedFetch`.
  *
  * @see docs/spec/sealed-http.md
  * @module
  */
 
-import { equalBytes } from '../bytes/index.ts'
 import { decodeResponse, encodeRequest, type Field } from './bhttp.ts'
 import { ChannelError } from './channel-error.ts'
 import type { SealedExchange } from './encapsulation.ts'
@@ -87,16 +88,6 @@ export function openChannel(
     },
   }
   return Object.freeze(channel) as SealedChannel
-}
-
-/**
- * Whether two verifications found a key in common. `stale-key` comes unsealed, so it is anybody's word: a peer
- * that still offers the key may have opened the request, and sending it again would have it done twice.
- */
-export function isKeyShared(one: VerifiedPeer, other: VerifiedPeer): boolean {
-  return one.keyConfigs.some((a) =>
-    other.keyConfigs.some((b) => a.kem === b.kem && equalBytes(a.publicKey, b.publicKey)),
-  )
 }
 
 type Answer = Awaited<ReturnType<Transport>>

@@ -23,7 +23,7 @@ import {
   OpenError,
   ValidationError,
 } from 'hpke'
-import { ok, refuse } from '../bytes/index.ts'
+import { concat, ok, refuse } from '../bytes/index.ts'
 import type { HpkeAead, HpkeContext, HpkeEngine, HpkeRecipient } from './hpke-engine.ts'
 import type { Random } from './random.ts'
 import { type AeadId, type KemId, kemsInPreference, type SymmetricSuite } from './suite.ts'
@@ -44,7 +44,8 @@ export function webHpkeWith(ephemeral?: () => Promise<KeyPair<HpkeKey>>): HpkeEn
         const recipient = await suite.DeserializePublicKey(publicKey)
         const { encapsulatedSecret, ctx } = await suite.SetupSender(recipient, { info })
         const context: HpkeContext = {
-          seal: (plaintext, aad) => ctx.Seal(plaintext, aad),
+          seal: async (plaintext, aad, before = none) =>
+            concat(before, await ctx.Seal(plaintext, aad)),
           open: () => Promise.reject(new Error('unreachable: a sender opens nothing')),
           export: (exporterContext, lengthBytes) => ctx.Export(exporterContext, lengthBytes),
         }
@@ -150,6 +151,8 @@ export function keyPairOf(kem: KemId, random: Random): Promise<KeyPair<HpkeKey>>
   return recipientSuite(kem, anyCipher).DeriveKeyPair(random.bytes(ikmBytes))
 }
 
+const none = new Uint8Array()
+
 const webAead: Readonly<Record<AeadId, HpkeAead>> = { 1: aeadOf(1), 2: aeadOf(2) }
 
 function aeadOf(id: AeadId): HpkeAead {
@@ -157,7 +160,8 @@ function aeadOf(id: AeadId): HpkeAead {
   return {
     keyBytes: aead.Nk,
     nonceBytes: aead.Nn,
-    seal: (key, nonce, aad, plaintext) => aead.Seal(key, nonce, aad, plaintext),
+    seal: async (key, nonce, aad, plaintext, before = none) =>
+      concat(before, await aead.Seal(key, nonce, aad, plaintext)),
     open: (key, nonce, aad, ciphertext) => opening(() => aead.Open(key, nonce, aad, ciphertext)),
   }
 }

@@ -156,12 +156,7 @@ function hybridRecipient(seed: Uint8Array): Recipient {
 }
 
 function hybridEncap(recipient: Uint8Array): Encapsulated {
-  const mlKem = createPublicKey({
-    key: Buffer.from(recipient.subarray(0, mlKemPublicKeyBytes)),
-    format: 'raw-public',
-    asymmetricKeyType: 'ml-kem-768',
-  })
-  const ecdhPublic = recipient.subarray(mlKemPublicKeyBytes)
+  const { mlKem, ecdhPublic } = hybridPublicOf(recipient)
   const { sharedKey, ciphertext } = encapsulate(mlKem)
   const { privateKey, publicKey } = ephemeralOf(x25519)
   const ephemeral = rawPublicOf(publicKey)
@@ -170,6 +165,30 @@ function hybridEncap(recipient: Uint8Array): Encapsulated {
     enc: concat(ciphertext, ephemeral),
     shared: hybridShared(sharedKey, dh, ephemeral, ecdhPublic),
   }
+}
+
+interface HybridPublic {
+  /** The bytes that it was made of. */
+  readonly raw: Uint8Array
+  readonly mlKem: KeyObject
+  readonly ecdhPublic: Uint8Array
+}
+
+let lastHybridPublic: HybridPublic | undefined
+
+/** A client seals one request after the other to one key, whose matrix is expanded when it is read. */
+function hybridPublicOf(recipient: Uint8Array): HybridPublic {
+  if (lastHybridPublic !== undefined && Buffer.compare(lastHybridPublic.raw, recipient) === 0) {
+    return lastHybridPublic
+  }
+  const raw = Uint8Array.from(recipient)
+  const mlKem = createPublicKey({
+    key: Buffer.from(raw.subarray(0, mlKemPublicKeyBytes)),
+    format: 'raw-public',
+    asymmetricKeyType: 'ml-kem-768',
+  })
+  lastHybridPublic = { raw, mlKem, ecdhPublic: raw.subarray(mlKemPublicKeyBytes) }
+  return lastHybridPublic
 }
 
 /** SHA3-256 of both secrets and of all that is public of the one that is not bound to it by itself. */
@@ -225,7 +244,8 @@ function contextOf(
   const exporterSecret = labeledExpand(suite, secret, 'exp', schedule, 32)
   let sequence = 0
   return {
-    seal: (plaintext, aad = none) => aead.seal(key, nonceOf(baseNonce, sequence++), aad, plaintext),
+    seal: (plaintext, aad = none, before = none) =>
+      aead.seal(key, nonceOf(baseNonce, sequence++), aad, plaintext, before),
     open(ciphertext, aad = none) {
       const opened = aead.open(key, nonceOf(baseNonce, sequence), aad, ciphertext)
       // What does not open takes no number.
@@ -242,15 +262,9 @@ const tagBytes = 16
 const none = new Uint8Array(0)
 
 interface NodeAead extends HpkeAead {
-  readonly seal: SyncAead
-  readonly open: (...parameters: Parameters<SyncAead>) => Uint8Array | undefined
+  readonly seal: (...parameters: Parameters<HpkeAead['seal']>) => Uint8Array
+  readonly open: (...parameters: Parameters<HpkeAead['open']>) => Uint8Array | undefined
 }
-type SyncAead = (
-  key: Uint8Array,
-  nonce: Uint8Array,
-  aad: Uint8Array,
-  text: Uint8Array,
-) => Uint8Array
 
 const aeads: Readonly<Record<SymmetricSuite['aead'], NodeAead>> = {
   1: aeadOf('aes-128-gcm', 16),
@@ -261,10 +275,12 @@ function aeadOf(cipher: 'aes-128-gcm' | 'aes-256-gcm', keyBytes: number): NodeAe
   return {
     keyBytes,
     nonceBytes,
-    seal(key, nonce, aad, plaintext) {
+    seal(key, nonce, aad, plaintext, before = none) {
       const sealing = createCipheriv(cipher, key, nonce)
       sealing.setAAD(aad)
-      return concat(sealing.update(plaintext), sealing.final(), sealing.getAuthTag())
+      const ciphertext = sealing.update(plaintext)
+      sealing.final()
+      return concat(before, ciphertext, sealing.getAuthTag())
     },
     open(key, nonce, aad, ciphertext) {
       const end = ciphertext.length - tagBytes
