@@ -145,7 +145,8 @@ export async function openChunkedRequest(input: {
     const header = await chunks.bytes(headerBytes)
     const recipient = recipientOf(keys, header)
     if (!recipient.ok) return recipient
-    const enc = (await chunks.bytes(recipient.value.encBytes)).slice()
+    // A copy, which a Buffer's slice would not be: the message may be gone before its response is sealed.
+    const enc = new Uint8Array(await chunks.bytes(recipient.value.encBytes))
     const setup = await setupRecipient('chunked', recipient.value, header, enc)
     if (!setup.ok) return setup
     const { context, exchange } = setup.value

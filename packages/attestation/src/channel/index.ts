@@ -51,6 +51,7 @@ export {
   sealShortResponse,
 } from './chunked-ohttp.ts'
 export type { OhttpCode, OhttpForm, OhttpProblem, SealedExchange } from './encapsulation.ts'
+export { giveBack } from './give-back.ts'
 export type { Awaitable, HpkeAead, HpkeContext, HpkeEngine, HpkeRecipient } from './hpke-engine.ts'
 export { isKeyShared } from './is-key-shared.ts'
 export {

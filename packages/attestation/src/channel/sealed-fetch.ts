@@ -29,6 +29,7 @@ import {
   sealShortRequest,
 } from './chunked-ohttp.ts'
 import type { OhttpProblem, SealedExchange, SenderInput } from './encapsulation.ts'
+import { giveBack } from './give-back.ts'
 import type { HpkeEngine } from './hpke-engine.ts'
 import { isKeyShared } from './is-key-shared.ts'
 import { channelLimits } from './limits.ts'
@@ -231,10 +232,11 @@ async function exchange(
 ): Promise<Response> {
   const { signal, onUploadProgress, onInformational } = request
   const content = guarded(request.body.open())
-  const plain = await encode(request, content)
+  const encoded = await encode(request, content)
   const sealed = await sealToFirst(peer.keyConfigs, (config) =>
-    seal({ config, random, engine }, plain),
+    seal({ config, random, engine }, encoded),
   )
+  if (encoded.plain instanceof Uint8Array) giveBack(encoded.plain)
   const carried = transport(
     { mediaType: chunkedRequestMediaType, body: sealed.message, length: sealed.length },
     {
@@ -246,7 +248,7 @@ async function exchange(
     content.rethrow()
     throw brokenOff(cause, signal, 'nothing came back')
   })
-  const body = answered(answer.body, signal)
+  const body = arriving(answer.body, signal)
   if (!isSealed(answer, chunkedResponseMediaType)) {
     throw new ChannelError(outerProblemOf({ ...answer, body: await beginningOf(body) }))
   }
@@ -259,7 +261,10 @@ async function exchange(
       ? await decodeResponseStream(opened.value, informed)
       : decodeResponse(whole, informed)
   if (!response.ok) throw new ChannelError(response.problem)
-  return await responseOf(response.value, request.head.method)
+  const answered = await responseOf(response.value, request.head.method)
+  // A response has a copy of its own.
+  if (whole !== undefined) giveBack(whole)
+  return answered
 }
 
 interface Content extends OpenBody {
@@ -337,7 +342,7 @@ async function seal(
 }
 
 /** The answer as it comes; a connection that breaks is told as what it is. */
-async function* answered(
+async function* arriving(
   body: ByteSource,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array> {

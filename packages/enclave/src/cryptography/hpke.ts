@@ -22,6 +22,7 @@ import {
 import { concat, ok, refuse, utf8Of } from '@sealward/attestation/bytes'
 import {
   derivePrivateKey,
+  giveBack,
   type HpkeAead,
   type HpkeContext,
   type HpkeEngine,
@@ -280,7 +281,9 @@ function aeadOf(cipher: 'aes-128-gcm' | 'aes-256-gcm', keyBytes: number): NodeAe
       sealing.setAAD(aad)
       const ciphertext = sealing.update(plaintext)
       sealing.final()
-      return concat(before, ciphertext, sealing.getAuthTag())
+      const sealed = concat(before, ciphertext, sealing.getAuthTag())
+      giveBack(ciphertext)
+      return sealed
     },
     open(key, nonce, aad, ciphertext) {
       const end = ciphertext.length - tagBytes

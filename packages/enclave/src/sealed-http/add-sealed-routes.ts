@@ -17,6 +17,7 @@ import {
   decodeRequestStream,
   encodeResponse,
   encodeResponseStream,
+  giveBack,
   type RequestHead,
   requestMediaType,
   responseMediaType,
@@ -190,6 +191,8 @@ export function addSealedRoutes(server: FastifyInstance, options: SealedRoutesOp
     const decoded = isShort
       ? decodeRequest(request.whole ?? (await gathered(request)))
       : await decodeRequestStream(request, { contentBytesMax: bytesMax })
+    // All of it has been opened.
+    if (source instanceof Uint8Array) giveBack(source)
     if (!decoded.ok && !decoded.problem.code.startsWith('bhttp-')) {
       return sendRefusal(reply, brokenOff(decoded.problem))
     }
@@ -198,7 +201,9 @@ export function addSealedRoutes(server: FastifyInstance, options: SealedRoutesOp
       : encodeResponse(refusedInside(400, { ...decoded.problem, code: 'malformed' }))
     sealedReply(reply, chunkedResponseMediaType)
     if (response instanceof Uint8Array && response.length <= channelLimits.chunkBytesMax) {
-      return sendShort(await sealShortResponse({ exchange, response, random }), reply)
+      const sealed = await sealShortResponse({ exchange, response, random })
+      giveBack(response)
+      return sendShort(sealed, reply)
     }
     const sealed = await sealChunkedResponse({ exchange, response, random })
     const taken = leaving(sealed, limits.idleSecondsMax, () => reply.raw.destroy())

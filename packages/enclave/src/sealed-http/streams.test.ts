@@ -61,6 +61,9 @@ function streamingRoutes(inner: FastifyInstance, seen: Seen): void {
     reply.raw.once('close', () => seen.closed.push('zeros'))
     return reply.type('application/octet-stream').send(Readable.from(zeros()))
   })
+  inner.get<{ Params: { bytes: string } }>('/sevens/:bytes', async ({ params }) =>
+    '7'.repeat(Number(params.bytes)),
+  )
   inner.get('/progress', async (request, reply) => {
     const pieces = async function* () {
       for (let step = 1; step <= 3; step++) {
@@ -162,6 +165,18 @@ test.each(ways)('asked %s: the head of an answer alone is an answer', async (_, 
   const response = await open(await send(at, message))
   expect([response.status, await textOf(response.body)]).toEqual([200, ''])
   expect(response.headers).toContainEqual(['x-inner', 'yes'])
+})
+
+test.each([1000, 900_000])('%i bytes as a whole reach a route and come back', async (bytes) => {
+  const { at } = await started()
+  const body = randomBytes(bytes)
+  const up = await sealInChunks(at, '/digest', body)
+  const there = await up.open(await postWhole(at, up.message))
+  const sha256 = createHash('sha256').update(body).digest('hex')
+  expect(JSON.parse(await textOf(there.body))).toEqual({ bytes, sha256 })
+  const down = await sealInChunks(at, `/sevens/${bytes}`)
+  const back = await down.open(await postWhole(at, down.message))
+  expect(await textOf(back.body)).toBe('7'.repeat(bytes))
 })
 
 test('a short upload that is cut never reaches a route', async () => {
