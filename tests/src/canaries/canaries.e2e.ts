@@ -117,6 +117,12 @@ runs('canary patients', () => {
     }
     for (const [type, id] of read) await get(`/fhir/${type}/:id`, `/fhir/${type}/${id}`)
     asked.add('POST /fhir/DiagnosticReport/:id/$sign')
+    asked.add('POST /fhir/Patient/:id/$erase')
+    const erased = await hospital.ask({
+      method: 'POST',
+      path: `/fhir/Patient/${idOf(second)}/$erase`,
+    })
+    expect(erased.code).toBe('role-insufficient')
     // Nothing refers to a notification: whoever gets it has its id.
     asked.add('GET /fhir/Communication/:id')
     const unknown = { method: 'GET', path: `/fhir/Communication/${canary.refused}` }
@@ -159,7 +165,8 @@ runs('canary patients', () => {
       ['not-found', { method: 'GET', path: `/${refused}` }],
       ['not-found', { method: 'GET', path: `/fhir/Patient/${refused}` }],
       ['not-found', { method: 'GET', path: `/films/${refused}` }],
-      ['method-not-allowed', { method: 'DELETE', path: `/fhir/Patient/${refused}` }],
+      ['not-found', { method: 'DELETE', path: `/fhir/Patient/${refused}` }],
+      ['method-not-allowed', { method: 'PURGE', path: `/fhir/Patient/${refused}` }],
       ['malformed', { method: 'GET', path: `/${refused.repeat(300)}` }],
       [
         'body-malformed',
@@ -207,6 +214,15 @@ runs('canary patients', () => {
     )
     const endless = `Bearer ${refused.repeat(1000)}`
     meet(await hospital.askAs(endless, search), 'token-malformed', 'an endless token')
+    const named = (key: string): ChannelRequest => {
+      const request = filmRequest(film, id)
+      return { ...request, headers: { ...request.headers, 'idempotency-key': key } }
+    }
+    meet(await hospital.ask(named(`${refused} ${refused}`)), 'idempotency-key-malformed', 'a key')
+    const key = '0b0c5a44-0d1f-4c8e-9b5e-5f2a7f6f9a01'
+    await hospital.ask(named(key))
+    const reused = { ...named(key), body: Buffer.from(refused.repeat(50)) }
+    meet(await hospital.ask(reused), 'idempotency-key-reused', 'a key for two films')
     // A film that is cut, one of another kind, and something that is no film at all.
     for (const bytes of [film.subarray(0, film.length / 2), Buffer.from(refused.repeat(50))]) {
       const told = await hospital.ask(filmRequest(bytes, id))
@@ -242,13 +258,13 @@ runs('canary patients', () => {
     expect((await hospital.ask({ method: 'GET', path: `/fhir/Patient/${patient}` })).status).toBe(
       200,
     )
-    expect((await hospital.ask({ method: 'GET', path: '/model-card' })).code).toBe(
-      'provider-unavailable',
-    )
 
     process.kill(postgresPid(on.stack.home), 'SIGKILL')
-    const away = await hospital.ask(patientRequest('POST', resource(`${canary.identifier}-5`)))
-    expect(away.code).toBe('store-unavailable')
+    // What was opened before cannot be looked up, so nothing is opened; or it was, and could not be kept.
+    const away = await hospital
+      .ask(patientRequest('POST', resource(`${canary.identifier}-5`)))
+      .then(({ code }) => code, String)
+    expect(away).toMatch(/unavailable/)
     const dying = hospital.ask(filmRequest(film, patient)).catch((error: Error) => error.message)
     // What a broken program leaves behind: a core, where the machine keeps one.
     process.kill(enclaves.platform.pid, 'SIGABRT')
@@ -256,7 +272,9 @@ runs('canary patients', () => {
     await dying
   })
 
-  test('no packet of the machine holds a trace of them, in any encoding', async () => {
+  test('no packet of the machine holds a trace of them, in any encoding', {
+    timeout: 300_000,
+  }, async () => {
     recording = await recorder.stop()
     const { streams, packets } = recording
     process.stdout.write(
@@ -283,7 +301,9 @@ runs('canary patients', () => {
     expect(unseen).toEqual([])
   })
 
-  test('no file that was written meanwhile, wherever on the machine, holds a trace of them', () => {
+  test('no file that was written meanwhile, wherever on the machine, holds a trace of them', {
+    timeout: 300_000,
+  }, () => {
     const { files, bytes, findings } = sweepFiles({
       folder: '/',
       since: began,
@@ -336,10 +356,22 @@ const elsewhere: ReadonlySet<string> = new Set([
   'conclusion-invalid',
   // A record that somebody changed: services/platform/src/store/store.test.ts.
   'record-refused',
+  // Of a privacy officer: services/platform/src/platform.test.ts.
+  'reason-missing',
+  // Of a start, or of a restored database: services/platform/src/store.
+  'key-unavailable',
+  'database-rolled-back',
+  'database-forked',
+  'database-altered',
+  'anchor-missing',
+  'anchor-behind',
+  'anchor-unavailable',
+  'anchor-refused',
   // Ours to mend.
   'broken-program',
   // Met in the test after.
   'store-unavailable',
+  // Of a provider that was away from the start: services/platform/src/platform.test.ts.
   'provider-unavailable',
 ])
 
