@@ -32,7 +32,7 @@ if (reason !== undefined) process.stdout.write(`canaries: skipped, ${reason}\n`)
 runs('canary patients', () => {
   let on: TestStack
   let hospital: CanaryHospital
-  let recorder: WireRecorder
+  let recorder: WireRecorder | undefined
   let began: number
   let recording: Recording
   /** The hospital's own machine: here a patient's name may lie. */
@@ -49,6 +49,7 @@ runs('canary patients', () => {
     hospital = await openCanaryHospital(on.stack.url, on.stack.home)
   })
   afterAll(async () => {
+    recorder?.giveUp()
     await on?.stop()
     for (const folder of [own, kept]) rmSync(folder ?? '', { recursive: true, force: true })
   })
@@ -275,6 +276,7 @@ runs('canary patients', () => {
   test('no packet of the machine holds a trace of them, in any encoding', {
     timeout: 300_000,
   }, async () => {
+    if (recorder === undefined) throw new Error('nothing was recorded')
     recording = await recorder.stop()
     const { streams, packets } = recording
     process.stdout.write(
