@@ -1,8 +1,9 @@
 /** What a broker in a TEE has for workloads, over attested TLS. */
 
 import { createHash } from 'node:crypto'
-import { base64UrlOf, hexOf } from '@sealward/attestation/bytes'
+import { base64UrlOf, hexOf, ok } from '@sealward/attestation/bytes'
 import { encodeInitTimeData, type PeerExpectation } from '@sealward/attestation/evidence'
+import { createBrokerAnchor } from '@sealward/enclave/anchor'
 import {
   type AttestedTls,
   connectAttested,
@@ -384,5 +385,59 @@ describe('an anchor', () => {
     expect(await anchoring(platform, 'GET', own)).toMatchObject(refused)
     await broker.postgres.run('delete from broker.anchor')
     expect(await anchoring(platform, 'GET', own)).toMatchObject(refused)
+  })
+})
+
+describe('a workload that anchors its ledger at the broker', () => {
+  const stateOf = (sequence: number, name: string) => ({ sequence, digest: hexOf(code(name)) })
+  const [first, second, fork] = [stateOf(1000, 'a'), stateOf(1001, 'b'), stateOf(1002, 'fork')]
+  const anchorOf = ({ attested, passport }: Workload, url = origin()) =>
+    createBrokerAnchor({ url, attested, passport })
+
+  test('is told how far it had come, and of who was faster', async () => {
+    await broker.postgres.run('delete from broker.anchor')
+    await broker.restart()
+    const anchor = anchorOf(platform)
+    expect(await anchor.read()).toEqual(ok(undefined))
+    expect(await anchor.advance(undefined, first)).toEqual(ok(true))
+    // The same once more, whose answer was lost.
+    expect(await anchor.advance(undefined, first)).toEqual(ok(true))
+    expect(await anchor.read()).toEqual(ok(first))
+    expect(await anchor.advance(first, second)).toEqual(ok(true))
+    const conflict = { ok: false, problem: { code: 'anchor-conflict' } }
+    expect(await anchor.advance(first, fork)).toMatchObject(conflict)
+    expect(await anchor.read()).toEqual(ok(second))
+    await anchor.close()
+  })
+
+  test('is told while the broker is away', async () => {
+    const anchor = anchorOf(platform, 'https://127.0.0.1:1')
+    const unavailable = { ok: false, problem: { code: 'anchor-unavailable' } }
+    expect(await anchor.read()).toMatchObject(unavailable)
+    expect(await anchor.advance(undefined, first)).toMatchObject(unavailable)
+    await anchor.close()
+  })
+
+  test('is refused where it is not one of those that the broker was measured with', async () => {
+    const unmeasured = await workloadOf('platform', { program: 'another program' })
+    const anchor = anchorOf(unmeasured)
+    const read = await anchor.read()
+    expect(read.ok).toBe(false)
+    expect((await anchor.advance(undefined, fork)).ok).toBe(false)
+    await anchor.close()
+    await unmeasured.passport.close()
+    const measured = anchorOf(platform)
+    expect(await measured.read()).toEqual(ok(second))
+    await measured.close()
+  })
+
+  test('waits while the database of the broker is not to be believed', async () => {
+    const anchor = anchorOf(platform)
+    expect(await anchor.read()).toEqual(ok(second))
+    await broker.postgres.run("update broker.anchor set sealed = '\\x00'")
+    const unavailable = { ok: false, problem: { code: 'anchor-unavailable' } }
+    expect(await anchor.read()).toMatchObject(unavailable)
+    expect(await anchor.advance(second, fork)).toMatchObject(unavailable)
+    await anchor.close()
   })
 })

@@ -1,4 +1,5 @@
 import type { Result } from '@sealward/attestation/bytes'
+import { type Anchor, createBrokerAnchor } from '@sealward/enclave/anchor'
 import type { AttestedTls } from '@sealward/enclave/attested-tls'
 import type { Tee } from '@sealward/enclave/evidence'
 import type { EncryptionKey, Passport } from '@sealward/enclave/identity'
@@ -28,6 +29,8 @@ export interface PlatformKeys {
   readonly master: MasterKeys
   /** What all replicas make the same channel keys of; `undefined` where each process draws its own. */
   readonly channelSeed: SeedOfDay | undefined
+  /** That of the key broker, where there is one. */
+  readonly anchor: Anchor | undefined
   close(): Promise<void>
 }
 
@@ -37,7 +40,7 @@ export interface PlatformKeysOptions {
   readonly attested: AttestedTls
   /** Where the measured init-time data names a key broker. */
   readonly encryptionKey: EncryptionKey | undefined
-  readonly passport: Pick<Passport, 'token'>
+  readonly passport: Pick<Passport, 'token' | 'accessToken'>
   readonly log: Logger
 }
 
@@ -51,7 +54,7 @@ export async function openKeys(options: PlatformKeysOptions): Promise<PlatformKe
   const { config, encryptionKey, tee } = options
   if (encryptionKey === undefined) {
     const master = masterKeysOf(await masterKeyOf(tee))
-    return { master, channelSeed: undefined, close: async () => {} }
+    return { master, channelSeed: undefined, anchor: undefined, close: async () => {} }
   }
   if (config.keyBroker === undefined) {
     const detail =
@@ -72,6 +75,8 @@ async function released(
   }
   const broker = createKeyBroker({ url, attested, encryptionKey, passport })
   closing.push(() => broker.close())
+  const anchor = createBrokerAnchor({ url, attested, passport })
+  closing.push(() => anchor.close())
   const answer = await answerWhileWaiting({ name: 'platform', logger: log, port: config.port })
   const waiting: Waiting = { log, onWaiting: answer.why }
   try {
@@ -109,7 +114,7 @@ async function released(
     const channel = await open('platform-channel')
     const channelSeed: SeedOfDay = (day) =>
       boundSecret(seedOfDay(channel.versions(), day).secret, tee.initTimeData, 'channel')
-    return { master: ring, channelSeed, close }
+    return { master: ring, channelSeed, anchor, close }
   } catch (error) {
     await close()
     throw error

@@ -114,7 +114,7 @@ export async function startPlatform(service: {
     sealer,
     lookUpsOf: lookUpsOfRecord,
     cache,
-    anchor: await anchorOf(config, sealer, log),
+    anchor: await anchorOf(keys.anchor, config, sealer, log),
     restore: restoreBy(config.restoreStatement, initTimeData, log),
     onAnchorProblem: (problem) => {
       if (problem === undefined) log.info('anchor-back')

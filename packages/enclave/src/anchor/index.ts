@@ -11,6 +11,7 @@ export {
   type AnchorState,
   sameState,
 } from './anchor.ts'
+export { type BrokerAnchor, type BrokerAnchorOptions, createBrokerAnchor } from './broker-anchor.ts'
 export { openFileAnchor } from './file-anchor.ts'
 export { readAnchorState } from './read-state.ts'
 export {

@@ -6,12 +6,15 @@ import type { Logger } from '@sealward/enclave/telemetry'
 import type { PlatformConfig } from '../config.ts'
 import type { Restore } from './compare-with-anchor.ts'
 
-/** The anchor of this platform's database; without one the start says so. */
+/** The anchor of this platform's database: its key broker's, or a folder; without one the start says so. */
 export async function anchorOf(
+  ofBroker: Anchor | undefined,
   { anchorFolder: folder }: Pick<PlatformConfig, 'anchorFolder'>,
   sealer: Sealer,
   log: Logger,
 ): Promise<Anchor | undefined> {
+  // The measured configuration says that there is a broker: the other one cannot choose another anchor.
+  if (ofBroker !== undefined) return ofBroker
   if (folder !== undefined) {
     return openFileAnchor({ folder, name: `${sealer.tenant}:platform`, sealer })
   }
