@@ -48,7 +48,10 @@ export async function openVersionedKey(
     // Before it is used: whoever meets what it sealed can ask for it.
     await known.add(wanted.name, key.version)
     held.set(key.version, key)
-    current = key.version
+    // A broker whose database is of yesterday has an older one as its current one: that opens, and seals nothing new.
+    const isOlder = key.createdAt < (held.get(current)?.createdAt ?? 0)
+    if (isOlder) log.warn('key-version-older', { version: key.version })
+    else current = key.version
   }
   const loadKnown = async (
     release: (version: string) => ReturnType<KeyBroker['release']>,
