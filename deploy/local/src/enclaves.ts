@@ -46,7 +46,7 @@ export interface EnclavesOptions {
     readonly keyBroker: string
   }
   /** Makes keys at the broker's listener for people, and encrypts the model: which file diagnostics is to serve. */
-  readonly prepareKeys: (brokerUrl: string) => Promise<string>
+  readonly prepareKeys: (brokerUrl: string, configId: string) => Promise<string>
   /** The model as it was made. */
   readonly plainModelFile: string
 }
@@ -90,7 +90,8 @@ export async function startEnclaves(options: EnclavesOptions): Promise<Enclaves>
   let modelFile = options.plainModelFile
   if (isNamed) {
     await announce('Making keys, and encrypting the model', async () => {
-      modelFile = await options.prepareKeys(`http://127.0.0.1:${brokerPorts['http']}`)
+      const brokerUrl = `http://127.0.0.1:${brokerPorts['http']}`
+      modelFile = await options.prepareKeys(brokerUrl, peerIds['key-broker'] ?? '')
       return undefined
     })
   }

@@ -14,7 +14,7 @@ import { LocalProblem } from '@sealward/enclave/local-servers'
 import type { MeasuredService } from './build/build.ts'
 import type { Home } from './home.ts'
 import { keyBrokerResource, operatorClientId } from './identity-provider/provider.ts'
-import { type Agreement, isvSvn, productIds } from './parties.ts'
+import { type Agreement, type ConfigIds, isvSvn, productIds } from './parties.ts'
 
 /** The keys API of the broker, asked as its operator. */
 export interface KeyBrokerAccess {
@@ -71,9 +71,13 @@ const deploymentKeys: readonly DeploymentKey[] = [
 ]
 
 /** Makes the keys that are not there, and has each version released to the workload that is built now, and to no other. */
-export async function keepKeys(broker: KeyBrokerAccess, agreement: Agreement): Promise<void> {
+export async function keepKeys(
+  broker: KeyBrokerAccess,
+  agreement: Agreement,
+  configIds: Required<ConfigIds>,
+): Promise<void> {
   for (const key of deploymentKeys) {
-    const policy = releasePolicyOf(agreement, key.role)
+    const policy = releasePolicyOf(agreement, key.role, configIds[key.role])
     const release_policy = { data: Buffer.from(JSON.stringify(policy)).toString('base64url') }
     const found = await broker.ask('GET', `/keys/${key.name}`)
     if (found.status === 404) {
@@ -102,10 +106,14 @@ interface Listing {
 }
 
 /**
- * Exactly the build whose measurement is published, in this deployment and role, and with the identity provider that
- * was agreed on: the same code that asks somebody else who is staff gets nothing.
+ * Exactly the build whose measurement is published, in this deployment and role, and with the configuration that was
+ * agreed on: the same code that asks somebody else who is staff, or whom to send films to, gets nothing.
  */
-export function releasePolicyOf(agreement: Agreement, role: MeasuredService): object {
+export function releasePolicyOf(
+  agreement: Agreement,
+  role: MeasuredService,
+  configId: string,
+): object {
   const claim = (name: string, equals: string | number): object => ({ claim: name, equals })
   const identity = role === 'platform' ? Object.entries(agreement.identity) : []
   return {
@@ -120,6 +128,7 @@ export function releasePolicyOf(agreement: Agreement, role: MeasuredService): ob
           claim('x-ms-sgx-mrsigner', agreement.signers[role]),
           claim('x-ms-sgx-product-id', productIds[role]),
           { claim: 'x-ms-sgx-svn', greaterOrEquals: isvSvn },
+          claim('x-ms-sgx-config-id', configId.padEnd(128, '0')),
           claim('x-ms-inittime.deployment', agreement.deployment),
           claim('x-ms-inittime.role', role),
           ...identity.map(([name, value]) => claim(`x-ms-inittime.identity.${name}`, value)),

@@ -1,5 +1,10 @@
-import type { InitTimeData, PeerExpectation } from '@sealward/attestation/evidence'
+import {
+  encodeInitTimeData,
+  type InitTimeData,
+  type PeerExpectation,
+} from '@sealward/attestation/evidence'
 import type { MeasuredService, ReferenceMeasurements } from './build/build.ts'
+import { sha256Hex } from './secrets.ts'
 
 /** ISV product id of each role, as its vendor numbers its products. */
 export const productIds: Readonly<Record<MeasuredService, number>> = {
@@ -74,6 +79,18 @@ export function initTimeDataOf(
     roots: agreement.roots,
     ...(identity && { identity }),
   }
+}
+
+/** Those of everybody, before anybody but the key broker is started. */
+export function configIdsOf(agreement: Agreement, keyBroker: string): Required<ConfigIds> {
+  const of = (role: MeasuredService, known: ConfigIds): string =>
+    sha256Hex(encodeInitTimeData(initTimeDataOf(agreement, role, known)))
+  const called = {
+    'key-broker': keyBroker,
+    'cache-gateway': of('cache-gateway', {}),
+    diagnostics: of('diagnostics', { 'key-broker': keyBroker }),
+  }
+  return { ...called, platform: of('platform', called) }
 }
 
 function peersOf({ keyBroker }: Agreement, role: MeasuredService): readonly MeasuredService[] {

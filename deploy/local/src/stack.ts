@@ -20,7 +20,7 @@ import {
   portalClientId,
 } from './identity-provider/provider.ts'
 import { keepEncryptedModel, keepKeys, openKeyBroker } from './keys.ts'
-import { type Agreement, expectationOf } from './parties.ts'
+import { type Agreement, configIdsOf, expectationOf } from './parties.ts'
 import { startRedis } from './redis.ts'
 import { identityKeys, openVendor, publisherKey, secretText, sha256Hex } from './secrets.ts'
 import type { Announce, StackOptions, Tampering } from './stack-options.ts'
@@ -137,10 +137,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         'key-broker': publishers.platform,
       },
       plainModelFile: modelFile,
-      prepareKeys: async (brokerUrl) => {
+      prepareKeys: async (brokerUrl, configId) => {
         edge.route('/key-broker', brokerUrl)
         const broker = await openKeyBroker(brokerUrl, operator)
-        await keepKeys(broker, agreement)
+        await keepKeys(broker, agreement, configIdsOf(agreement, configId))
         return keepEncryptedModel(broker, home, { file: modelFile, ...agreement.model })
       },
       urls: {
