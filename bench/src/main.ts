@@ -7,6 +7,7 @@ import { step } from '../../deploy/local/bootstrap/steps.mjs'
 import { measureAttestation, measureEndurance } from './attestation/measure-attestation.ts'
 import { measureReleases } from './broker/releases.ts'
 import { measureBrowser } from './browser.ts'
+import { measureHandshakes } from './channel/handshakes.ts'
 import { measureHpkeOpens } from './channel/hpke-opens.ts'
 import { measureSealedHttp } from './channel/sealed-http.ts'
 import { rounded } from './figures.ts'
@@ -59,6 +60,10 @@ const parts: Readonly<Record<string, Part>> = {
   releases: {
     title: 'Keys released a second',
     measure: async () => ({ figures: await measureReleases() }),
+  },
+  handshakes: {
+    title: 'Attested TLS handshakes against plain ones',
+    measure: async () => ({ figures: await measureHandshakes() }),
   },
   hpke: {
     title: 'Sealed messages opened a second',
