@@ -29,6 +29,7 @@ export async function askInside(
   }
   if (signal.aborted) end()
   else signal.addEventListener('abort', end, { once: true })
+  response.once('close', () => request.giveUp())
   inner.routing(request, response)
   return response.answered
 }
@@ -40,13 +41,19 @@ async function begun(
   const pieces = body[Symbol.asyncIterator]()
   const first = await pieces.next()
   if (first.done === true) return new Uint8Array()
-  async function* whole(value: Uint8Array): AsyncGenerator<Uint8Array> {
-    try {
-      yield value
-      yield* { [Symbol.asyncIterator]: () => pieces }
-    } finally {
+  let next: IteratorResult<Uint8Array> | undefined = first
+  // Not a generator: one that nobody has read from yet would not pass on that it is given up.
+  const whole: AsyncIterator<Uint8Array> = {
+    async next() {
+      const due = next
+      next = undefined
+      return due ?? pieces.next()
+    },
+    async return() {
+      next = undefined
       await pieces.return?.()
-    }
+      return { done: true, value: undefined }
+    },
   }
-  return whole(first.value)
+  return { [Symbol.asyncIterator]: () => whole }
 }

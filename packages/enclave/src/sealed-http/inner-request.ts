@@ -11,6 +11,7 @@ import { headersOf } from './fields.ts'
 export class InnerRequest extends IncomingMessage {
   readonly #pieces: AsyncIterator<Uint8Array> | undefined
   readonly #onFailure: (error: unknown) => void
+  #isGivenUp = false
 
   /** @param onFailure is told what reading `body` failed with; the route only learns that the request broke off. */
   constructor(
@@ -40,10 +41,18 @@ export class InnerRequest extends IncomingMessage {
     }
   }
 
+  /** Once it has been answered, nobody waits for what is still to come of it. */
+  giveUp(): void {
+    if (this.complete) return
+    this.#isGivenUp = true
+    void this.#pieces?.return?.()
+  }
+
   override _read(): void {
     this.#pieces?.next().then(
       ({ done, value }) => {
         if (done !== true) return this.push(value)
+        if (this.#isGivenUp) return this.destroy()
         this.complete = true
         return this.push(null)
       },
