@@ -43,6 +43,7 @@ import { capturedFuzzSeeds, readFuzzSeeds } from './fuzz-seeds.ts'
 import { kbsParsers } from './kbs-targets.ts'
 import { policyJwsParsers } from './policy-jws-targets.ts'
 import { policyEvaluation, policyQuery, policyText } from './policy-targets.ts'
+import { storageParsers } from './storage-targets.ts'
 import { tokenParsers } from './token-targets.ts'
 
 /** A parser of what strangers send, and inputs to start from. */
@@ -112,6 +113,7 @@ const parsers: Readonly<Record<string, FuzzTarget['run']>> = {
   'reference-values': (input) => parseReferenceValues(jsonIn(input)),
   ...attestParsers,
   ...tokenParsers,
+  ...storageParsers,
   ...policyJwsParsers,
   ...channelParsers,
   ...kbsParsers,

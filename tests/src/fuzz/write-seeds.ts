@@ -36,6 +36,7 @@ import { fuzzSeedsFile } from './fuzz-seeds.ts'
 import { kbsSeedsOf } from './kbs-targets.ts'
 import { policyJwsSeeds } from './policy-jws-targets.ts'
 import { policySeeds } from './policy-seeds.ts'
+import { storageSeeds } from './storage-targets.ts'
 import { tokenSeeds } from './token-targets.ts'
 
 const { quote, endorsements, endorsementsWith, verify } = await sampleWorld()
@@ -147,6 +148,7 @@ const seeds: Readonly<Record<string, readonly Uint8Array[]>> = {
   ...policySeeds,
   ...(await policyJwsSeeds()),
   ...tokenSeeds(),
+  ...storageSeeds(),
   ...(await channelSeeds()),
   ...brokerSeeds(),
   ...attestSeedsOf({ quote, tdxQuote: tdxQuoteOf(quote), maaReport, runtimeData }),
