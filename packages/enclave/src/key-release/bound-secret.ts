@@ -3,21 +3,22 @@ import { utf8Of } from '@sealward/attestation/bytes'
 import type { InitTimeData } from '@sealward/attestation/evidence'
 
 /**
- * A secret of 32 bytes made from a released one, for one purpose, and bound to deployment, role and identity provider of
- * the measured init-time data.
+ * A secret of 32 bytes made from a released one, for one purpose, and bound to deployment, role, identity provider and
+ * restorers of the measured init-time data.
  *
  * Who may have the key says its release policy. That one which says too little still gives nothing away: the
  * same code, started with an identity provider of the operator's own, makes another secret of it.
  */
 export function boundSecret(
   released: Uint8Array,
-  { deployment, role, identity }: InitTimeData,
+  { deployment, role, identity, restorers }: InitTimeData,
   purpose: string,
 ): Uint8Array {
   const bound = JSON.stringify([
     deployment,
     role,
     identity === undefined ? null : [identity.issuer, identity.audience, identity.roleClaim],
+    ...(restorers === undefined ? [] : [[...restorers].sort()]),
   ])
   const salt = createHash('sha256').update(bound).digest()
   const info = utf8Of(`sealward released key 1 ${purpose}`)
