@@ -27,7 +27,7 @@ const slow = [
   'services/attestation-service/src/replicas.test.ts',
   'services/attestation-service/src/revocation/*.test.ts',
   'services/attestation-service/src/store/*.test.ts',
-  'services/platform/src/store/store.test.ts',
+  'services/platform/src/store/*.test.ts',
   'packages/enclave/src/server/run-service.test.ts',
   'packages/enclave/src/server/server.test.ts',
   'apps/cli/src/attestation/attestation.test.ts',

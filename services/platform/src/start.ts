@@ -205,12 +205,13 @@ export async function startPlatform(service: {
       await channelKeys.close()
       await queue.close()
       await films.close()
+      await sweeper.close()
+      // What was committed last is anchored before those go who are needed for it.
+      await store.close()
+      await keys.close()
       await Promise.all([diagnostics.close(), cache.close(), passport.close()])
       await Promise.all([denyList.close(), signerKeys.close()])
       await endorsements.close()
-      await sweeper.close()
-      await store.close()
-      await keys.close()
     },
   }
 }

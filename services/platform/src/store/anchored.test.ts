@@ -38,7 +38,7 @@ beforeAll(async () => {
   postgres = await startTestPostgres()
 }, 60_000)
 
-afterAll(() => postgres?.stop())
+afterAll(() => postgres?.stop(), 60_000)
 
 /** An anchor in memory: what a broker does, in this process. */
 function memoryAnchor(): Anchor & { state: AnchorState | undefined; isAway: boolean } {

@@ -25,7 +25,7 @@ beforeAll(async () => {
   postgres = await startTestPostgres()
 }, 60_000)
 
-afterAll(() => postgres?.stop())
+afterAll(() => postgres?.stop(), 60_000)
 
 /** Two patients with a film each, and one device of nobody's. */
 async function filled(): Promise<{ readonly database: TestDatabase; readonly store: Store }> {

@@ -32,7 +32,7 @@ beforeAll(async () => {
   postgres = await startTestPostgres()
 }, 60_000)
 
-afterAll(() => postgres?.stop())
+afterAll(() => postgres?.stop(), 60_000)
 
 async function usesOf(store: Store): Promise<readonly KeyUse[]> {
   const uses = await store.rotation.uses()
