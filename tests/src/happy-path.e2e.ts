@@ -114,6 +114,19 @@ describe('a film goes from the clerk to the record and is signed', () => {
     })
     expect(traced).toEqual([])
   })
+
+  test('the platform’s database is anchored at the key broker', () => {
+    const logs = filesBelow(on.stack.home).filter((file) => file.endsWith('.log'))
+    const linesOf = (name: string): readonly string[] =>
+      logs
+        .filter((file) => file.endsWith(`${name}.log`))
+        .flatMap((file) => readFileSync(file, 'utf8').split('\n'))
+    expect(linesOf('platform').join('\n')).not.toMatch(/database-not-anchored|anchor-not-moved/)
+    const anchored = linesOf('key-broker').filter((line) =>
+      ['"/anchors/:name"', '"method":"PUT"', '"status":200'].every((part) => line.includes(part)),
+    )
+    expect(anchored.length).toBeGreaterThan(0)
+  })
 })
 
 async function registerPatient(page: Page): Promise<void> {
