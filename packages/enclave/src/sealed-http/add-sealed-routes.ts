@@ -271,7 +271,12 @@ function throwAwayTheRest(message: IncomingMessage, lingerMs: number): void {
   if (message.complete || message.destroyed) return
   const patience = setTimeout(() => message.destroy(), lingerMs)
   message.once('close', () => clearTimeout(patience))
-  message.resume()
+  // Whoever stopped reading may still listen for `readable`; then, and when they leave, only a stream that has somebody for
+  // its data goes on.
+  message
+    .removeAllListeners('readable')
+    .on('data', () => {})
+    .resume()
 }
 
 const tooSlow: SealedHttpProblem = {

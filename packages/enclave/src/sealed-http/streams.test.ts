@@ -1,4 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -6,6 +8,7 @@ import { ChannelError } from '@sealward/attestation/channel'
 import type { FastifyInstance } from 'fastify'
 import { afterEach, expect, test } from 'vitest'
 import { postInChunks, postWhole, sealInChunks, textOf } from './chunked-client.fixtures.ts'
+import { lingerSecondsMax } from './limits.ts'
 import { type Replica, refusalOf, startReplica } from './sealed-server.fixtures.ts'
 
 const replicas: Replica[] = []
@@ -280,6 +283,24 @@ test('a route that says no before the body has come is heard', async () => {
   const response = await open(await postInChunks(at, message))
   expect([response.status, await textOf(response.body)]).toEqual([401, '{"who":"nobody"}'])
 })
+
+test('whoever is told no in the middle of an upload is let finish, so that they read it', async () => {
+  const { at } = await started()
+  const { message } = await sealInChunks(at, '/staff-only', pieces(100, 70_000, 2))
+  const request = httpRequest(`${at.url}/sealed`, {
+    method: 'POST',
+    headers: { 'content-type': 'message/ohttp-chunked-req' },
+  })
+  const finished = once(request, 'finish')
+  const answered = once(request, 'response')
+  const began = performance.now()
+  Readable.from(message).pipe(request)
+  const [response] = (await answered) as [IncomingMessage]
+  response.resume()
+  await finished
+  // Well before they would be cut off.
+  expect(performance.now() - began).toBeLessThan(lingerSecondsMax * 900)
+}, 30_000)
 
 test.each(ways)(
   'asked %s: a client that leaves in the middle of an answer ends the route',
