@@ -1,48 +1,125 @@
-import { ok } from '@sealward/attestation/bytes'
-import { expect, test } from 'vitest'
+import { ok, type Result } from '@sealward/attestation/bytes'
+import type { InitTimeData } from '@sealward/attestation/evidence'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { failure } from '../peers/index.ts'
 import { createLogger } from '../telemetry/index.ts'
+import { startTestPostgres, type TestPostgres } from '../testing/postgres.ts'
+import { sampleInitTimeData } from '../testing/sample.ts'
+import { boundSecret } from './bound-secret.ts'
+import type { KeyReleaseFailure } from './key-broker.ts'
+import { openKnownVersions } from './known-versions.ts'
 import type { ReleasedKey, WantedKey } from './open-release.ts'
-import { openVersionedKey } from './versioned-key.ts'
+import { openVersionedKey, type VersionedKey } from './versioned-key.ts'
 
-const wanted: WantedKey = { name: 'platform-master', type: { kty: 'oct', bytes: 32 } }
-const keyOf = (version: string, createdAt: number): ReleasedKey => ({
-  kid: `https://broker.example/keys/platform-master/${version}`,
-  name: 'platform-master',
-  version,
-  createdAt,
-  secret: new Uint8Array(32),
+const wanted = { name: 'platform-master', type: { kty: 'oct', bytes: 32 } } as const
+const log = createLogger('test', { level: 'silent' })
+let postgres: TestPostgres
+beforeAll(async () => {
+  postgres = await startTestPostgres()
+}, 60_000)
+afterAll(() => postgres.stop())
+beforeEach(() => postgres.run('drop schema if exists key_release cascade'))
+
+/** A broker with these versions, the newest last. */
+function brokerOf(versions: readonly string[]) {
+  const state = { versions: [...versions], away: false, asked: [] as string[] }
+  return Object.assign(state, {
+    async release({ name, version }: WantedKey): Promise<Result<ReleasedKey, KeyReleaseFailure>> {
+      const which = version ?? state.versions.at(-1) ?? ''
+      state.asked.push(which)
+      if (state.away) return failure('unavailable', 'key-broker-unreachable', '', 'away')
+      const index = state.versions.indexOf(which)
+      if (index < 0) return failure('refused', 'key-unknown', '', 'no such version')
+      const kid = `https://broker.example/keys/${name}/${which}`
+      const secret = new Uint8Array(32).fill(index)
+      return ok({ kid, name, version: which, createdAt: 1000 + index, secret })
+    },
+  })
+}
+
+async function opened(broker: ReturnType<typeof brokerOf>): Promise<VersionedKey> {
+  const known = await openKnownVersions({ url: postgres.url })
+  const key = await openVersionedKey({ broker, wanted, known, waiting: { log } })
+  if (!key.ok) throw new Error(key.problem.code)
+  const { value } = key
+  return {
+    ...value,
+    close: async () => {
+      await value.close()
+      await known.close()
+    },
+  }
+}
+
+const named = (key: VersionedKey): readonly string[] => key.versions().map(({ version }) => version)
+
+test('a workload that starts after a rotation has the versions that were in use before, and no others', async () => {
+  const broker = brokerOf(['v1'])
+  const first = await opened(broker)
+  expect(named(first)).toEqual(['v1'])
+  broker.versions.push('v2', 'v3')
+  const second = await opened(broker)
+  // Nobody has used the one in between.
+  expect(named(second)).toEqual(['v3', 'v1'])
+  await first.renew()
+  expect(named(first)).toEqual(['v3', 'v1'])
+  await Promise.all([first.close(), second.close()])
+})
+
+test('a version that the broker has no more is left out, and one that nobody made is asked for in vain', async () => {
+  const broker = brokerOf(['v1', 'v2'])
+  const known = await openKnownVersions({ url: postgres.url })
+  for (const version of ['v1', 'purged', 'v1']) await known.add('platform-master', version)
+  await known.add('another-key', 'v9')
+  await known.close()
+  const key = await opened(broker)
+  expect(named(key)).toEqual(['v2', 'v1'])
+  expect(broker.asked).not.toContain('v9')
+  await key.close()
+})
+
+test('with the broker away a renewal fails, and what is held stays', async () => {
+  const broker = brokerOf(['v1'])
+  const key = await opened(broker)
+  broker.away = true
+  await expect(key.renew()).rejects.toThrow('key-broker-unreachable')
+  expect(named(key)).toEqual(['v1'])
+  await key.close()
+})
+
+test('what is made of a released key is of one purpose, deployment, role and identity provider', () => {
+  const released = new Uint8Array(32).fill(1)
+  const identity = { issuer: 'https://hospital.example', audience: 'platform', roleClaim: 'roles' }
+  const made = (changes: Partial<InitTimeData>, purpose = 'master'): string =>
+    Buffer.from(
+      boundSecret(released, sampleInitTimeData({ identity, ...changes }), purpose),
+    ).toString('hex')
+  const others = [
+    made({}, 'channel'),
+    made({ deployment: 'urn:uuid:00000000-0000-4000-8000-000000000002' }),
+    made({ role: 'diagnostics' }),
+    made({ identity: { ...identity, issuer: 'https://operator.example' } }),
+  ]
+  expect(made({ peers: [] })).toBe(made({}))
+  expect(new Set([made({}), ...others]).size).toBe(5)
 })
 
 test('a broker that was put back to an older version does not have it used again for what is new', async () => {
-  const versions = [keyOf('1', 100)]
+  const broker = brokerOf(['v1'])
   const lines: string[] = []
-  const log = createLogger('workload', { write: (line) => lines.push(line) })
-  const opened = await openVersionedKey({
-    broker: {
-      release: async ({ version }) => {
-        const key = versions.findLast((one) => version === undefined || one.version === version)
-        if (key === undefined) throw new Error('no such version')
-        return ok(key)
-      },
-    },
-    wanted,
-    known: { add: async () => {}, of: async () => [] },
-    waiting: { log },
-    everySeconds: 3600,
-  })
-  if (!opened.ok) throw new Error(opened.problem.code)
-  const key = opened.value
-  const current = (): string | undefined => key.versions()[0]?.version
-  versions.push(keyOf('2', 200))
-  await key.renew()
-  expect(current()).toBe('2')
-  versions.pop()
-  await key.renew()
-  expect(current()).toBe('2')
-  expect(key.versions().map(({ version }) => version)).toEqual(['2', '1'])
+  const told = createLogger('workload', { write: (line) => lines.push(line) })
+  const known = { add: async () => {}, of: async () => [] }
+  const key = await openVersionedKey({ broker, wanted, known, waiting: { log: told } })
+  if (!key.ok) throw new Error(key.problem.code)
+  broker.versions.push('v2')
+  await key.value.renew()
+  expect(named(key.value)).toEqual(['v2', 'v1'])
+  broker.versions.pop()
+  await key.value.renew()
+  expect(named(key.value)).toEqual(['v2', 'v1'])
   expect(lines.join()).toContain('key-version-older')
-  versions.push(keyOf('3', 300))
-  await key.renew()
-  expect(current()).toBe('3')
-  await key.close()
+  broker.versions.push('v2', 'v3')
+  await key.value.renew()
+  expect(named(key.value)).toEqual(['v3', 'v2', 'v1'])
+  await key.value.close()
 })

@@ -5,8 +5,7 @@
 
 import { type ChildProcess, fork } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { createReadStream, createWriteStream } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -25,7 +24,11 @@ import {
   type TeeRole,
 } from '@sealward/attestation/evidence'
 import { createSampleVendor } from '@sealward/attestation/sample'
-import { brokerWrapper, encryptModel } from '@sealward/enclave/encrypted-model'
+import {
+  brokerWrapper,
+  encryptModel,
+  type ModelKeyWrapper,
+} from '@sealward/enclave/encrypted-model'
 import { createSampleTee, startSamplePcs } from '@sealward/enclave/evidence'
 import {
   systemClock as clock,
@@ -61,6 +64,8 @@ export type WorkloadRole = ReplicaOrder['role']
 export interface Replica {
   readonly port: number
   readonly log: readonly string[]
+  /** What it is told, unless something else is said at a start. */
+  readonly order: ReplicaOrder
   /** @returns what it says: that it is ready, or why it is not. */
   start(changes?: Partial<ReplicaOrder>): Promise<ReplicaAnswer>
   /** Resolves when it has ended. */
@@ -86,6 +91,10 @@ export interface Cluster {
     body?: object,
   ): Promise<{ readonly status: number; readonly json: Json }>
   initTimeDataOf(role: WorkloadRole, changes?: Partial<InitTimeData>): string
+  /** What everybody expects of the platform. */
+  readonly platformExpected: PeerExpectation
+  /** Encrypts a model, under the broker's key unless said. @returns the file. */
+  sealModel(model: Uint8Array, wrapper?: ModelKeyWrapper): Promise<string>
   /** A client as the portal is one, through the balancer. */
   client(): SealedFetch
   close(): Promise<void>
@@ -279,20 +288,28 @@ async function start(
       ],
     }
   }
-  const modelFile = join(folder, 'model.sealed')
-  const out = createWriteStream(modelFile)
-  const encrypted = await encryptModel({
-    read: () => createReadStream(trainedModelFile),
-    write: (piece) => void out.write(piece),
-    wrapper: brokerWrapper('diagnostics-model', async (path, body) => {
-      const wrapped = await broker('POST', path.split('?')[0] ?? path, body)
-      return wrapped.status === 200
-        ? ok(Buffer.from(JSON.stringify(wrapped.json)))
-        : refuse('refused', 'broker', String(wrapped.status))
-    }),
+  const brokerKey = brokerWrapper('diagnostics-model', async (path, body) => {
+    const wrapped = await broker('POST', path.split('?')[0] ?? path, body)
+    return wrapped.status === 200
+      ? ok(Buffer.from(JSON.stringify(wrapped.json)))
+      : refuse('refused', 'broker', String(wrapped.status))
   })
-  await new Promise<void>((resolve) => out.end(() => resolve()))
-  if (!encrypted.ok) throw new Error(encrypted.problem.code)
+  let models = 0
+  const sealModel: Cluster['sealModel'] = async (model, wrapper = brokerKey) => {
+    const pieces: Uint8Array[] = []
+    const encrypted = await encryptModel({
+      read: async function* () {
+        yield model
+      },
+      write: (piece) => void pieces.push(piece),
+      wrapper,
+    })
+    if (!encrypted.ok) throw new Error(encrypted.problem.code)
+    const file = join(folder, `model-${models++}.sealed`)
+    await writeFile(file, Buffer.concat(pieces))
+    return file
+  }
+  const modelFile = await sealModel(await readFile(trainedModelFile))
 
   // The workloads.
   const ports = {
@@ -349,6 +366,8 @@ async function start(
     startBroker,
     broker,
     initTimeDataOf,
+    platformExpected: expectation('platform'),
+    sealModel,
     client() {
       const { url } = balancers.platform
       const now = (): number => clock.now()
@@ -392,6 +411,7 @@ function createReplica(port: number, order: ReplicaOrder): Replica {
   return {
     port,
     log,
+    order,
     async start(changes = {}) {
       const started = fork(processFile, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
       child = started
