@@ -8,6 +8,7 @@ import {
   parseTcbInfo,
 } from '@sealward/attestation/endorsements'
 import {
+  evidenceOfCertificate,
   parseAmdCertificateTable,
   parseAzureVtpmEvidence,
   parseCoseSign1,
@@ -70,6 +71,19 @@ export function fuzzTargets(): readonly FuzzTarget[] {
   }))
 }
 
+/** Of the form that is asked for, for evidence that is not looked at further. */
+const endorsements = {
+  pck_crl_issuer_chain: '',
+  root_ca_crl: '',
+  pck_crl: '',
+  tcb_info_issuer_chain: '',
+  tcb_info: '',
+  tcb_info_signature: '0'.repeat(128),
+  qe_identity_issuer_chain: '',
+  qe_identity: '',
+  qe_identity_signature: '0'.repeat(128),
+}
+
 const parsers: Readonly<Record<string, FuzzTarget['run']>> = {
   'dcap-quote': (input) => {
     const quote = parseDcapQuote(input)
@@ -82,7 +96,12 @@ const parsers: Readonly<Record<string, FuzzTarget['run']>> = {
   'tpm-quote': parseTpmQuote,
   'tpm-signature': parseTpmSignature,
   'cose-sign1': parseCoseSign1,
-  'ra-tls': parseRaTlsCertificate,
+  'ra-tls': (input) => {
+    const certificate = parseRaTlsCertificate(input)
+    const evidence = evidenceOfCertificate(input, endorsements)
+    if (evidence.ok) parseEvidenceDocument(evidence.value)
+    return certificate
+  },
   'amd-certificate-table': parseAmdCertificateTable,
   'azure-vtpm-evidence': parseAzureVtpmEvidence,
   'thim-certificates': parseThimCertificates,

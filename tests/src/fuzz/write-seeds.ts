@@ -12,6 +12,7 @@ import { base64Of, base64UrlOf, bytesOfHex, concat, utf8Of } from '@sealward/att
 import { skeletonOf } from '@sealward/attestation/claims'
 import {
   encodeInitTimeData,
+  encodeRaTlsClaims,
   encodeRuntimeData,
   parseDcapQuote,
   parsePckChain,
@@ -55,7 +56,17 @@ const runtimeData = encodeRuntimeData(await runtimeDataOf())
 const initTimeData = encodeInitTimeData(initTimeDataOf())
 const hcl = hclWorld()
 const cose = [coseWorld().message, coseWorld({ algorithm: 'ES256' }).message]
-const raTls = (['dice', 'gramine', 'open-enclave'] as const).map((form) => raTlsWorld({ form }).der)
+const raTls = [
+  ...(['dice', 'gramine', 'open-enclave'] as const).map((form) => raTlsWorld({ form }).der),
+  raTlsWorld({
+    claims: await encodeRaTlsClaims(utf8Of('a key'), new Uint8Array(32), {
+      runtimeData,
+      initTimeData,
+      notBefore: 1_800_000_000,
+      notAfter: 1_800_007_200,
+    }),
+  }).der,
+]
 const crls = [endorsements.root_ca_crl, revoking.root_ca_crl, revoking.pck_crl].map(hex)
 const tcbInfoBody = `{"tcbInfo":${endorsements.tcb_info},"signature":"${endorsements.tcb_info_signature}"}`
 

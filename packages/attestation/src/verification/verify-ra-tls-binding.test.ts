@@ -9,7 +9,13 @@ import {
   cborMap,
   cborText,
 } from '../evidence/cose-sign1.fixtures.ts'
-import { parseDcapQuote, parseOpenEnclaveReport, parseRaTlsCertificate } from '../evidence/index.ts'
+import {
+  encodeRaTlsClaims,
+  parseDcapQuote,
+  parseOpenEnclaveReport,
+  parseRaTlsCertificate,
+  parseRaTlsClaims,
+} from '../evidence/index.ts'
 import {
   hashEntryOf,
   type RaTlsWorld,
@@ -37,6 +43,61 @@ test.each<readonly [string, string, RaTlsWorldChanges]>([
   ["Open Enclave's", 'open-enclave', { form: 'open-enclave' }],
 ])('a certificate of the form %s is its enclave’s', async (_, form, changes) => {
   expect(await verify(raTlsWorld(changes))).toMatchObject({ ok: true, value: { form } })
+})
+
+const workload = {
+  runtimeData: utf8Of('{"version":1}'),
+  initTimeData: utf8Of('{"version":2}'),
+  notBefore: 1_700_000_000,
+  notAfter: 1_700_007_200,
+}
+
+test('claims of a workload are read as they were written, and leave the others what they are', async () => {
+  const spki = Uint8Array.of(1, 2, 3)
+  const nonce = new Uint8Array(32).fill(9)
+  const claims = await encodeRaTlsClaims(spki, nonce, workload)
+  const value = new Uint8Array(createHash('sha256').update(spki).digest())
+  expect(parseRaTlsClaims(claims)).toEqual({
+    ok: true,
+    value: { publicKeyHash: { algorithm: 'SHA-256', value }, nonce, workload },
+  })
+})
+
+test('claims that say a part of a workload only, or in another form, are refused', () => {
+  const entry = hashEntryOf(1, new Uint8Array(32))
+  const key = [cborText('pubkey-hash'), cborBytes(entry)] as const
+  const parts = [
+    [cborText('sealward-runtime-data'), cborBytes(workload.runtimeData)],
+    [cborText('sealward-init-time-data'), cborBytes(workload.initTimeData)],
+    [cborText('sealward-not-before'), cborInteger(1)],
+    [cborText('sealward-not-after'), cborInteger(2)],
+  ] as const
+  expect(parseRaTlsClaims(cborMap(key, ...parts))).toMatchObject({ ok: true })
+  for (const left of parts) {
+    const others = parts.filter((part) => part !== left)
+    const changed = [left[0], cborText('x')] as const
+    for (const claims of [cborMap(key, ...others), cborMap(key, ...others, changed)]) {
+      expect(parseRaTlsClaims(claims)).toMatchObject({
+        problem: { code: 'ra-tls-claims-malformed' },
+      })
+    }
+  }
+})
+
+test('a certificate with other dates than the claims is refused', async () => {
+  const { der } = raTlsWorld()
+  const read = parseRaTlsCertificate(der)
+  if (!read.ok) throw new Error(read.problem.code)
+  const { spki, notBefore, notAfter } = read.value.certificate
+  for (const [dates, code] of [
+    [{ notBefore, notAfter }, undefined],
+    [{ notBefore: notBefore + 1, notAfter }, 'ra-tls-validity'],
+    [{ notBefore, notAfter: notAfter - 1 }, 'ra-tls-validity'],
+  ] as const) {
+    const claims = await encodeRaTlsClaims(spki, Uint8Array.of(1), { ...workload, ...dates })
+    const bound = await verify(raTlsWorld({ claims }))
+    expect(bound.ok ? undefined : bound.problem.code).toBe(code)
+  }
 })
 
 test('the nonce is handed on, and the endorsements as they stand', async () => {

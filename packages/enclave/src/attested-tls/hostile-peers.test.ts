@@ -4,7 +4,16 @@ import { createPrivateKey, createPublicKey } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, connect as connectPlain, createServer as createPlain } from 'node:net'
 import { type ConnectionOptions, connect, createServer, type TLSSocket } from 'node:tls'
-import { type InitTimeData, parseRaTlsCertificate, raTlsOids } from '@sealward/attestation/evidence'
+import { bytesOfBase64Url } from '@sealward/attestation/bytes'
+import { verifyPeer } from '@sealward/attestation/channel'
+import {
+  encodeRaTlsEvidence,
+  evidenceOfCertificate,
+  type InitTimeData,
+  parseEvidenceDocument,
+  parseRaTlsCertificate,
+  raTlsOids,
+} from '@sealward/attestation/evidence'
 import { createSampleVendor, type SampleVendor } from '@sealward/attestation/sample'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Clock, systemClock, systemRandom } from '../effects/index.ts'
@@ -188,17 +197,19 @@ describe('diversion: a genuine enclave of the same code', () => {
 })
 
 describe('relay: evidence of a genuine enclave', () => {
-  const certificateOf = (shown: TlsIdentity, key = createTlsKey()): TlsIdentity => {
-    const extension = evidenceIn(shown)
-    return createTlsIdentity({
+  const certificateOf = (
+    shown: TlsIdentity,
+    key = createTlsKey(),
+    evidence = evidenceIn(shown),
+  ): TlsIdentity =>
+    createTlsIdentity({
       commonName: 'sealward platform',
       at,
       random: systemRandom,
       key,
       notAfter: shown.notAfter ?? at + 7200,
-      evidence: extension,
+      evidence,
     })
-  }
 
   test('in a certificate of somebody else is refused: its key is another', async () => {
     const client = certificateOf(platform.identity.tls)
@@ -284,6 +295,72 @@ describe('relay: evidence of a genuine enclave', () => {
     expect(await meet(platform.attested, await listening(mirror))).toMatchObject({
       problem: { code: 'session-proof' },
     })
+  })
+
+  test('out of a certificate, shown to whoever asks for evidence, is refused by who verifies a peer, and by the portal', async () => {
+    const { tls } = platform.identity
+    const endorsements = await vendor.endorsements({ at, lifetimeSeconds: 3600 })
+    const document = evidenceOfCertificate(tls.certificate, endorsements)
+    if (!document.ok) throw new Error(document.problem.code)
+    const { issuer, signer, policyHash } = service
+    const verified = async (
+      shown: object,
+      nonce = systemRandom.bytes(32),
+      more: object = {},
+    ): Promise<string> => {
+      const peer = await verifyPeer({
+        document: shown,
+        token: undefined,
+        nonce,
+        deployment: platform.identity.deployment,
+        expectation: sampleExpectation('platform'),
+        roots: [vendor.rootSpkiSha256],
+        attestation: {
+          issuer,
+          jwks: { keys: [] },
+          signers: [signer],
+          policyHashes: [policyHash],
+          denyList: { unchecked: 'nothing gets so far' },
+        },
+        at,
+        development: true,
+        ...more,
+      })
+      return peer.ok ? 'believed' : peer.problem.code
+    }
+    // The nonce in it was nobody's who asks.
+    expect(await verified(document.value)).toBe('nonce-mismatch')
+    const read = parseEvidenceDocument(document.value)
+    if (!read.ok) throw new Error(read.problem.code)
+    const own = bytesOfBase64Url(read.value.runtimeData.nonce)
+    const certificateSha256 = tls.certificateSha256
+    expect(await verified(document.value, own, { certificateSha256 })).toBe('certificate-mismatch')
+    // Nor can what was asked for be put in its place.
+    const asked = await platform.identity.evidence(systemRandom.bytes(32))
+    if (!asked.ok) throw new Error(asked.problem.code)
+    const other = await provider.identity.evidence(systemRandom.bytes(32))
+    if (!other.ok) throw new Error(other.problem.code)
+    const { runtimeData } = asked.value
+    const { initTimeData } = other.value
+    for (const part of [{ runtimeData }, { initTimeData }]) {
+      expect(await verified({ ...document.value, ...part })).toBe('runtime-data-binding')
+    }
+    const { claims: _, ...without } = document.value
+    expect(await verified(without)).toBe('runtime-data-binding')
+    expect(await verified({ ...asked.value, claims: document.value.claims })).toBe(
+      'runtime-data-binding',
+    )
+  })
+
+  test('that was made for whoever asked, in a certificate, is refused', async () => {
+    const { quote } = await platform.identity.quoted(systemRandom.bytes(32))
+    const { claimsBytes } = raTlsIn(platform.identity.tls)
+    const tls = certificateOf(
+      platform.identity.tls,
+      createTlsKey(),
+      encodeRaTlsEvidence(quote, claimsBytes),
+    )
+    expect((await asClient(posing(platform, { tls })))[2]).toBe('runtime-data-binding')
   })
 
   test('whose dates were drawn out by who holds its key is refused', async () => {
@@ -485,6 +562,13 @@ async function listening(server: ReturnType<typeof createPlain>): Promise<number
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   undo.push(() => server.close())
   return (server.address() as AddressInfo).port
+}
+
+/** The evidence in a certificate of ours. */
+function raTlsIn({ certificate }: TlsIdentity): { readonly claimsBytes: Uint8Array } {
+  const parsed = parseRaTlsCertificate(certificate)
+  if (!parsed.ok || parsed.value.form !== 'dice') throw new Error('no evidence')
+  return parsed.value
 }
 
 /** Value of the extension that carries evidence, as it stands in a certificate. */
