@@ -13,6 +13,8 @@ export interface PlatformConfig {
   readonly attestationUrl: string
   readonly cacheGateway: { readonly host: string; readonly port: number }
   readonly diagnostics: { readonly url: string }
+  /** Where the secret is kept that data is sealed under, if no broker keeps the key: it outlives updates of the machine. */
+  readonly secretFile?: string | undefined
   /** A folder outside the database that remembers how far it has come, where no broker does. */
   readonly anchorFolder?: string | undefined
   /** What an administrator signed so that a database which was put back is gone on with. */
@@ -36,6 +38,7 @@ export const platformConfig: z.ZodType<PlatformConfig> = z.strictObject({
   attestationUrl: z.url(),
   cacheGateway: z.strictObject({ host: z.string().min(1), port: Port }),
   diagnostics: z.strictObject({ url: z.url({ protocol: /^https$/ }) }),
+  secretFile: z.string().min(1).optional(),
   anchorFolder: z.string().min(1).optional(),
   restoreStatement: z.string().min(1).optional(),
   keyBroker: z

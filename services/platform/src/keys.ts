@@ -1,6 +1,7 @@
 import type { Result } from '@sealward/attestation/bytes'
 import { type Anchor, createBrokerAnchor } from '@sealward/enclave/anchor'
 import type { AttestedTls } from '@sealward/enclave/attested-tls'
+import type { PcsClient } from '@sealward/enclave/endorsements'
 import type { Tee } from '@sealward/enclave/evidence'
 import type { EncryptionKey, Passport } from '@sealward/enclave/identity'
 import {
@@ -16,12 +17,12 @@ import {
   loadMasterKeys,
   type MasterKey,
   type MasterKeys,
-  masterKeyOf,
   masterKeysOf,
 } from '@sealward/enclave/sealing'
 import { answerWhileWaiting, StartRefusal } from '@sealward/enclave/server'
 import type { Logger } from '@sealward/enclave/telemetry'
 import type { PlatformConfig } from './config.ts'
+import { openOwnMasterKey } from './own-master-key.ts'
 import { seedOfDay } from './seed-of-day.ts'
 
 /** What the platform seals with, and what its channel keys are made of. */
@@ -38,6 +39,7 @@ export interface PlatformKeysOptions {
   readonly tee: Tee
   readonly config: PlatformConfig
   readonly attested: AttestedTls
+  readonly endorsements: PcsClient
   /** Where the measured init-time data names a key broker. */
   readonly encryptionKey: EncryptionKey | undefined
   readonly passport: Pick<Passport, 'token' | 'accessToken'>
@@ -51,10 +53,10 @@ export interface PlatformKeysOptions {
  * @throws StartRefusal where the broker does not release them, or nobody says where it is.
  */
 export async function openKeys(options: PlatformKeysOptions): Promise<PlatformKeys> {
-  const { config, encryptionKey, tee } = options
+  const { config, encryptionKey } = options
   if (encryptionKey === undefined) {
-    const master = masterKeysOf(await masterKeyOf(tee))
-    return { master, channelSeed: undefined, anchor: undefined, close: async () => {} }
+    const { key, close } = await openOwnMasterKey(options)
+    return { master: masterKeysOf(key), channelSeed: undefined, anchor: undefined, close }
   }
   if (config.keyBroker === undefined) {
     const detail =

@@ -107,7 +107,7 @@ export async function startPlatform(service: {
   const ownProof = createOwnProof({ identity, trust })
 
   // What we keep.
-  const keys = await openKeys({ tee, config, attested, encryptionKey, passport, log })
+  const keys = await openKeys({ tee, config, attested, endorsements, encryptionKey, passport, log })
   const sealer = createSealer(keys.master, { random, tenant: initTimeData.deployment })
   const store = await openStore({
     url: config.databaseUrl,

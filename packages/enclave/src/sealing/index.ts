@@ -6,7 +6,7 @@
 
 export { parseEnvelope, parseStreamHead, streamHeadBytes } from './envelope.ts'
 export { openKeyFile } from './key-file.ts'
-export { type MasterKey, masterKeyOf } from './master-key.ts'
+export { type MasterKey, masterKeyFrom, masterKeyOf } from './master-key.ts'
 export {
   type LoadedMasterKeys,
   loadMasterKeys,

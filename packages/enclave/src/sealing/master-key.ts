@@ -1,5 +1,6 @@
 import { createHash, hkdfSync } from 'node:crypto'
 import { utf8Of } from '@sealward/attestation/bytes'
+import type { InitTimeData } from '@sealward/attestation/evidence'
 import type { Tee } from '../evidence/index.ts'
 
 declare const master: unique symbol
@@ -18,8 +19,15 @@ export type MasterKey = Uint8Array & { readonly [master]: true }
  *
  * @see docs/spec/sealing.md
  */
-export async function masterKeyOf(tee: Tee): Promise<MasterKey> {
-  const { attestation, deployment, development, role, identity, restorers } = tee.initTimeData
+export async function masterKeyOf(
+  tee: Pick<Tee, 'initTimeData' | 'sealingKey'>,
+): Promise<MasterKey> {
+  return masterKeyFrom(await tee.sealingKey('mrsigner'), tee.initTimeData)
+}
+
+/** The same of a secret that the TEE keeps, which outlives its sealing key; bound to the same. */
+export function masterKeyFrom(secret: Uint8Array, initTimeData: InitTimeData): MasterKey {
+  const { attestation, deployment, development, role, identity, restorers } = initTimeData
   const bound = JSON.stringify([
     deployment,
     role,
@@ -31,12 +39,6 @@ export async function masterKeyOf(tee: Tee): Promise<MasterKey> {
       : []),
   ])
   const salt = createHash('sha256').update(bound).digest()
-  const key = hkdfSync(
-    'sha256',
-    await tee.sealingKey('mrsigner'),
-    salt,
-    utf8Of('sealward master key 2'),
-    32,
-  )
+  const key = hkdfSync('sha256', secret, salt, utf8Of('sealward master key 2'), 32)
   return new Uint8Array(key) as MasterKey
 }

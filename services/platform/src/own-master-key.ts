@@ -1,0 +1,47 @@
+import type { PcsClient } from '@sealward/enclave/endorsements'
+import type { Tee } from '@sealward/enclave/evidence'
+import { openLocalSecret, secretFile, watchSecret } from '@sealward/enclave/local-secret'
+import { type MasterKey, masterKeyFrom, masterKeyOf } from '@sealward/enclave/sealing'
+import { StartRefusal, systemClock } from '@sealward/enclave/server'
+import type { Logger } from '@sealward/enclave/telemetry'
+import type { PlatformConfig } from './config.ts'
+import { forecastEverySeconds } from './limits.ts'
+import { isSealed } from './store/is-sealed.ts'
+
+/**
+ * The master key of a platform that no key broker serves: of a secret in a file, which outlives updates of
+ * the machine, or, where no file is named, of the TEE's sealing key, which does not.
+ *
+ * @throws StartRefusal where the secret does not open, or is missing while there is data that needs it.
+ */
+export async function openOwnMasterKey(options: {
+  readonly tee: Tee
+  readonly config: Pick<PlatformConfig, 'secretFile' | 'databaseUrl'>
+  readonly endorsements: PcsClient
+  readonly log: Logger
+}): Promise<{ readonly key: MasterKey; close(): Promise<void> }> {
+  const { config, endorsements, log, tee } = options
+  if (config.secretFile === undefined) {
+    return { key: await masterKeyOf(tee), close: async () => {} }
+  }
+  const opened = await openLocalSecret({
+    name: 'platform-master',
+    place: secretFile(config.secretFile),
+    tee,
+    policy: 'mrsigner',
+    mayDraw: !(await isSealed(config.databaseUrl)),
+  })
+  if (!opened.ok) throw new StartRefusal(opened.problem)
+  const { isResealed, secret } = opened.value
+  if (isResealed) log.info('secret-sealed-again')
+  const watch = watchSecret({
+    tee,
+    endorsements,
+    roots: tee.initTimeData.roots,
+    clock: systemClock,
+    secret: opened.value,
+    log,
+    everySeconds: forecastEverySeconds,
+  })
+  return { key: masterKeyFrom(secret, tee.initTimeData), close: () => watch.close() }
+}
