@@ -53,6 +53,8 @@ let attester: Attester
 let url: string
 let platform: Identity
 let thief: Identity
+/** A genuine platform of the same code, in another deployment. */
+let diverted: Identity
 /** How each of them meets others: by an attestation service that is always there and denies nobody. */
 const meeting = new Map<Identity, AttestedTls>()
 let passport: Passport
@@ -88,13 +90,14 @@ beforeAll(async () => {
   const calm = createAttestationService({ ...attester.deps })
   const calmUrl = `http://127.0.0.1:${(await calm.listen()).port}`
   undo.push(() => calm.close())
-  const meet = async (role: TeeRole): Promise<Identity> => {
-    const identity = await attester.workload({ initTimeData: { role } })
+  const meet = async (role: TeeRole, more: Partial<InitTimeData> = {}): Promise<Identity> => {
+    const identity = await attester.workload({ initTimeData: { role, ...more } })
     meeting.set(identity, attestedAs(identity, calmUrl))
     return identity
   }
   platform = await meet('platform')
   thief = await meet('platform')
+  diverted = await meet('platform', { deployment: deployment.replace(/.$/, '0') })
   passport = createPassport({ identity: platform, attestation: { issuer, url }, clock, random })
   undo.push(() => passport.close())
 
@@ -285,9 +288,9 @@ const trust = async () => ({
 })
 
 /** As the token about evidence of this very moment: what portal, platform and command line ask for. */
-async function atPeerCheck(token: string): Promise<string> {
+async function atPeerCheck(token: string, by = platform): Promise<string> {
   const nonce = random.bytes(32)
-  const document = await platform.evidence(nonce)
+  const document = await by.evidence(nonce)
   if (!document.ok) throw new Error(document.problem.code)
   const { token: denyList } = (await (await fetch(`${url}/deny-list`)).json()) as { token: string }
   const { at, ...attestation } = await trust()
@@ -531,6 +534,18 @@ describe('a token where it belongs is refused', () => {
     move(10)
     expect(await atGateway(later)).toBe('taken')
   })
+})
+
+test('a genuine platform of another deployment is let in nowhere, with whatever token', async () => {
+  const asked = async (role: 'cache-gateway' | 'diagnostics'): Promise<string> => {
+    const port = role === 'diagnostics' ? providerPort : gatewayPort
+    const met = await connectAttested(attestedOf(diverted), { host: '127.0.0.1', port, role })
+    return met.ok ? 'let in' : `${met.problem.code}: ${met.problem.detail}`
+  }
+  const refusal = 'refused-by-peer: The peer does not let us in (wrong-deployment).'
+  expect(await asked('cache-gateway')).toBe(refusal)
+  expect(await asked('diagnostics')).toBe(refusal)
+  expect(await atPeerCheck(await attestationToken(), diverted)).toBe('wrong-deployment')
 })
 
 describe('a forged token', () => {
