@@ -1,5 +1,5 @@
 import { createHash, X509Certificate } from 'node:crypto'
-import { jsonOf, ok, type UnixSeconds } from '@sealward/attestation/bytes'
+import { base64Of, jsonOf, ok, type UnixSeconds } from '@sealward/attestation/bytes'
 import {
   type DenyListTrust,
   type SignatureTrust,
@@ -224,11 +224,21 @@ async function readCertificate(file: string | undefined): Promise<Outcome<string
   const bytes = await bytesIn(file, '--certificate')
   if (!bytes.ok) return bytes
   try {
-    const { raw } = new X509Certificate(bytes.value)
+    // DER as PEM: else Node takes the first PEM that it finds inside, and evidence in a certificate has some.
+    const { raw } = new X509Certificate(isDer(bytes.value) ? pemOf(bytes.value) : bytes.value)
     return ok(createHash('sha256').update(raw).digest('base64url'))
   } catch {
     return badInput('certificate-malformed', '--certificate', `${file} is no certificate`)
   }
+}
+
+/** A SEQUENCE of more than 127 bytes, which no text begins with. */
+function isDer([tag, length = 0]: Uint8Array): boolean {
+  return tag === 0x30 && length > 0x80
+}
+
+function pemOf(der: Uint8Array): string {
+  return `-----BEGIN CERTIFICATE-----\n${base64Of(der)}\n-----END CERTIFICATE-----\n`
 }
 
 async function signatureProblem(

@@ -252,6 +252,7 @@ describe('verify', () => {
   test('asks for what the caller names: audience, purpose, holder, policy', async () => {
     const access = files['access-token'] ?? ''
     const own = scratch.written(workload.tls.certificatePem)
+    const der = scratch.written(workload.tls.certificate)
     const other = scratch.written((await attester.workload()).tls.certificatePem)
     const cases = [
       [['--audience', audience], '0 verified'],
@@ -259,6 +260,7 @@ describe('verify', () => {
       [['--purpose', 'cache'], '0 verified'],
       [['--purpose', 'interpretation'], '1 wrong-purpose'],
       [['--certificate', own], '0 verified'],
+      [['--certificate', der], '0 verified'],
       [['--certificate', other], '1 wrong-holder'],
       [['--certificate', access], '2 certificate-malformed'],
       [['--policy-hash', 'A'.repeat(43), '--policy-hash', attester.policyHash], '0 verified'],

@@ -8,12 +8,10 @@ export {
   attest,
   failure,
   failureOf,
-  type Introduction,
   kindOf,
   type PeerFailure,
   type PeerTrust,
   type ShownCertificate,
   standingProblem,
-  verifyAttested,
   verifyAttestedCertificate,
-} from './verify-attested.ts'
+} from './verify-attested-certificate.ts'

@@ -1,5 +1,5 @@
 import { base64UrlOf, ok, type Problem, type Result, textOf } from '@sealward/attestation/bytes'
-import { type VerifiedPeer, verifyPeer, verifyPeerCertificate } from '@sealward/attestation/channel'
+import { type VerifiedPeer, verifyPeerCertificate } from '@sealward/attestation/channel'
 import {
   type EndorsementsJson,
   evidenceOfCertificate,
@@ -33,30 +33,6 @@ export interface PeerTrust {
   readonly random: Random
 }
 
-/** What a peer sent when it was asked who it is. */
-export interface Introduction {
-  readonly role: TeeRole
-  readonly document: unknown
-  /** The 32 bytes that we chose. */
-  readonly nonce: Uint8Array
-  /** Of the certificate that the peer proved to hold on the same connection. */
-  readonly certificateSha256: string
-}
-
-/**
- * Verifies a peer both ways: its evidence here, and the attestation service's token about that evidence.
- * Both must agree with each other and with what the measured configuration expects.
- */
-export async function verifyAttested(
-  trust: PeerTrust,
-  introduction: Introduction,
-): Promise<Result<VerifiedPeer, PeerFailure>> {
-  const { role, ...shown } = introduction
-  return verifyBothWays(trust, role, introduction.document, (common) =>
-    verifyPeer({ ...common, ...shown }),
-  )
-}
-
 /** What a peer showed on TLS, and what its vendor says of the platform that it runs on. */
 export interface ShownCertificate {
   /** Roles that it may have: one of them it says that it has. */
@@ -66,7 +42,10 @@ export interface ShownCertificate {
   readonly endorsements: EndorsementsJson
 }
 
-/** As {@link verifyAttested}, from the evidence in a certificate. */
+/**
+ * Verifies a peer both ways: the evidence in its certificate here, and the attestation service's token about that
+ * evidence. Both must agree with each other and with what the measured configuration expects.
+ */
 export async function verifyAttestedCertificate(
   trust: PeerTrust,
   { roles, certificate, endorsements }: ShownCertificate,
@@ -79,36 +58,19 @@ export async function verifyAttestedCertificate(
   if (role === undefined) {
     return failure('refused', 'wrong-role', 'runtimeData.role', `${roles.join(' or ')} expected`)
   }
-  return verifyBothWays(trust, role, document.value, (common) =>
-    verifyPeerCertificate({ ...common, certificate, endorsements }),
-  )
-}
-
-function unreadable({ code, at, detail }: Problem): ReturnType<typeof failure> {
-  return code === 'ra-tls-no-evidence'
-    ? failure('refused', code, at, detail)
-    : failure('refused', 'ra-tls-malformed', at, `${code}: ${detail}`)
-}
-
-type CommonTrust = Omit<Parameters<typeof verifyPeer>[0], 'document' | 'nonce'>
-
-async function verifyBothWays(
-  trust: PeerTrust,
-  role: TeeRole,
-  document: unknown,
-  verifyWith: (common: CommonTrust) => ReturnType<typeof verifyPeer>,
-): Promise<Result<VerifiedPeer, PeerFailure>> {
-  const expectation = expectationOf(trust.initTimeData, role)
+  const { initTimeData } = trust
+  const expectation = expectationOf(initTimeData, role)
   if (expectation === undefined) {
     return failure('refused', 'configuration', 'peers', 'No such peer is expected.')
   }
-  const token = await attest(trust, document)
+  const token = await attest(trust, document.value)
   if (!token.ok && token.problem.kind === 'unavailable') return token
-  const { initTimeData } = trust
   const denyList = await trust.denyList.trust()
   if (!denyList.ok) return failureOf('unavailable', denyList.problem)
-  const verify = (jwks: SigningKeys): ReturnType<typeof verifyPeer> =>
-    verifyWith({
+  const verify = (jwks: SigningKeys): ReturnType<typeof verifyPeerCertificate> =>
+    verifyPeerCertificate({
+      certificate,
+      endorsements,
       token: token.ok ? token.value : undefined,
       deployment: initTimeData.deployment,
       expectation,
@@ -137,6 +99,12 @@ async function verifyBothWays(
   return !token.ok && peer.problem.code === 'token-missing'
     ? token
     : failureOf(kindOf(peer.problem), peer.problem)
+}
+
+function unreadable({ code, at, detail }: Problem): ReturnType<typeof failure> {
+  return code === 'ra-tls-no-evidence'
+    ? failure('refused', code, at, detail)
+    : failure('refused', 'ra-tls-malformed', at, `${code}: ${detail}`)
 }
 
 /** Why a peer that was verified before is spoken to no longer: it was denied since, or nobody knows who was. */
