@@ -25,7 +25,7 @@ const nameInFilm = 'Synthetic^'
 const cases: readonly (readonly [what: string, tampering: () => Tampering, code: string])[] = [
   [
     'one byte changed in the built platform',
-    () => ({ folders: { platform: changedPlatform() } }),
+    () => ({ folders: { platform: changed('platform') } }),
     'measurement',
   ],
   ['an expired TCB info', () => ({ endorsements: { expired: ['tcb-info'] } }), 'tcb-info-expired'],
@@ -63,6 +63,11 @@ describe.each(cases)('%s', (_what, tampering, code) => {
   })
 })
 
+test('with a key broker, one byte changed in the built provider has the model stay ciphertext, and the stack says so', async () => {
+  const starting = startTestStack({ folders: { diagnostics: changed('diagnostics') } })
+  await expect(starting).rejects.toThrow(/^diagnostics ended before it was ready/)
+})
+
 test('evidence for another nonce is refused as nonce-mismatch, and no patient byte leaves', async () => {
   on = await startTestStack()
   browser = await openBrowser(on)
@@ -90,11 +95,11 @@ async function expectRefusal(page: Page, code: string): Promise<void> {
   expect(await page.locator('input, textarea, [contenteditable]').count()).toBe(0)
 }
 
-/** The built platform with one byte changed, in a folder of its own. */
-function changedPlatform(): string {
+/** A built service with one byte changed, in a folder of its own. */
+function changed(service: 'diagnostics' | 'platform'): string {
   const folder = mkdtempSync(join(tmpdir(), 'sealward-changed-'))
   copies.push(folder)
-  cpSync(join(projectRoot, 'services', 'platform', 'dist'), folder, { recursive: true })
+  cpSync(join(projectRoot, 'services', service, 'dist'), folder, { recursive: true })
   const main = join(folder, 'main.js')
   const bytes = readFileSync(main)
   // A tab for a blank: the program does the same, and is not the same.

@@ -56,6 +56,11 @@ test.each([
     'cannot be written',
   ],
   ["a folder of somebody else's", foreignFolder, 'holds other files'],
+  [
+    'state of before there was a key broker',
+    stateWithoutBroker,
+    'before Sealward had a key broker',
+  ],
 ])('%s is told in one sentence', async (_what, home, sentence) => {
   const { child, output } = startStack({ SEALWARD_HOME: home(), PORT: String(await freePort()) })
   expect(await ended(child)).toBe(1)
@@ -158,4 +163,13 @@ function foreignFolder(): string {
   mkdirSync(foreign, { recursive: true })
   writeFileSync(join(foreign, 'thesis.txt'), 'not ours')
   return foreign
+}
+
+/** What is left of a stack that sealed with its TEE's own key. */
+function stateWithoutBroker(): string {
+  const older = join(folder, 'older')
+  mkdirSync(older)
+  writeFileSync(join(older, 'sealward-home'), '')
+  writeFileSync(join(older, 'deployment'), 'urn:uuid:00000000-0000-4000-8000-000000000001')
+  return older
 }

@@ -194,6 +194,8 @@ async function startEnclave(
       env: { SEALWARD_CONFIG: configFile, NODE_ENV: 'production' },
       reads: [configFile, ...reads],
       onLog: openLog(logFile),
+      // Keys for RSA are drawn and a broker is asked first, on a machine that may be busy.
+      readySecondsMax: 60,
     }).catch((error: unknown) => {
       if (!(error instanceof LaunchFailure)) throw error
       throw new LocalProblem(error.code, `${error.message}; see ${logFile}.`)
