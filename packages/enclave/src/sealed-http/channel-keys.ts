@@ -130,12 +130,18 @@ export async function createChannelKeys(deps: {
     return found === undefined ? stale : ok(found)
   }
 
+  /** What goes on coming under keys that have been replaced is not remembered without an end. */
+  const isFlooded = (epoch: Epoch): boolean =>
+    known !== undefined &&
+    isAfter(known.newest, epoch) &&
+    (opened.get(nameOf(epoch)) ?? 0) >= 2 * partMax
+
   /** Asks the memory, whose own codes are kept for whoever opened. */
   const gateOf = (epoch: Epoch): Gate => {
     let refused: Extract<Admission, { readonly ok: false }> | undefined
     return {
       async admit(_keyId, enc) {
-        const admitted = await memory.admit(epoch, enc)
+        const admitted = isFlooded(epoch) ? stale : await memory.admit(epoch, enc)
         if (!admitted.ok) {
           refused = admitted
           return replayed

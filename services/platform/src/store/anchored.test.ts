@@ -132,6 +132,64 @@ test('of two databases that both go on from one state the second is refused, at 
   expect(await startCode(one, anchor)).toBe('opened')
 })
 
+test('a database that is put back under a running process is refused by it, and no new block hides that', async () => {
+  const anchor = memoryAnchor()
+  const database = await begun(anchor)
+  const store = await database.open({ sealer, anchor })
+  const then = await ledgerRows(database)
+  for (const id of ['b', 'c', 'd']) {
+    await write(store, draft(id, 'later'))
+    expect(await store.settled()).toEqual(ok(true))
+  }
+  // As a restore, or a fail-over to a copy that lags, leaves it: what came later is not there any more.
+  await forgetAfter(database, then)
+  expect(await store.settled()).toMatchObject({
+    ok: false,
+    problem: { code: 'database-rolled-back' },
+  })
+  expect(await textAt(store, 'Patient', 'a')).toBe('database-rolled-back')
+  await database.close()
+})
+
+test('blocks that are made up between two states that an anchor knew are found while it runs', async () => {
+  const anchor = memoryAnchor()
+  const database = await begun(anchor)
+  const store = await database.open({ sealer, anchor })
+  await write(store, draft('b', 'later'))
+  expect(await store.settled()).toEqual(ok(true))
+  const state = anchor.state
+  if (state === undefined) throw new Error('it was anchored')
+  await write(store, draft('c', 'later'))
+  // The entry goes, and a block without it comes in its place.
+  await database.run('delete from sealward.ledger_entry where block is null', [])
+  await database.run('insert into sealward.ledger_block (sequence, digest) values ($1, $2)', [
+    state.sequence + 1,
+    Buffer.alloc(32, 7),
+  ])
+  expect(await store.settled()).toMatchObject({ ok: false, problem: { code: 'database-altered' } })
+  await database.close()
+})
+
+test('a database whose rows and entries were taken out is refused, though the block that the anchor knows is there', async () => {
+  const anchor = memoryAnchor()
+  const database = await begun(anchor)
+  await database.run('delete from sealward.version', [])
+  await database.run('delete from sealward.ledger_entry', [])
+  expect(await startCode(database, anchor)).toBe('database-altered')
+})
+
+async function ledgerRows(database: TestDatabase): Promise<number> {
+  const [row] = await database.run('select max(sequence) as head from sealward.ledger_block', [])
+  return Number(row?.['head'])
+}
+
+async function forgetAfter(database: TestDatabase, sequence: number): Promise<void> {
+  await database.run('delete from sealward.ledger_entry where block > $1 or block is null', [
+    sequence,
+  ])
+  await database.run('delete from sealward.ledger_block where sequence > $1', [sequence])
+}
+
 test('an empty database in the place of one with data is refused', async () => {
   const anchor = memoryAnchor()
   await begun(anchor)

@@ -53,8 +53,11 @@ export function keepAnchored(options: AnchoringOptions): Anchoring {
     if (!head.ok) return head
     if (anchor === undefined) return ok(true)
     for (;;) {
-      if (head.value.sequence <= (anchored?.sequence ?? 0)) return ok(true)
-      const moved = await anchor.advance(anchored, head.value)
+      const from = anchored
+      const whole = await goesOn(ledger, from, head.value)
+      if (!whole.ok) return whole
+      if (head.value.sequence === (from?.sequence ?? 0)) return ok(true)
+      const moved = await anchor.advance(from, head.value)
       if (moved.ok) {
         anchored = head.value
         return ok(true)
@@ -63,10 +66,16 @@ export function keepAnchored(options: AnchoringOptions): Anchoring {
       // Somebody was faster: a replica, if what it anchored is in our chain.
       const state = await anchor.read()
       if (!state.ok) return unanchored(state.problem.code)
-      if (sameState(state.value, anchored)) return unanchored('anchor-refused')
-      const ours = await belongs(ledger, state.value)
+      if (sameState(state.value, from)) return unanchored('anchor-refused')
+      if (state.value === undefined) return anchorMissing
+      const known = await belongs(ledger, state.value)
+      if (!known.ok) return known
+      const ours = await goesOn(ledger, from, state.value)
       if (!ours.ok) return ours
       anchored = state.value
+      if (state.value.sequence >= head.value.sequence) {
+        return goesOn(ledger, head.value, state.value)
+      }
     }
   }
 
@@ -141,6 +150,21 @@ export async function belongs(
   const digest = await ledger.digestAt(state.sequence)
   if (digest === state.digest) return ok(true)
   return digest === undefined ? rolledBack : forked
+}
+
+/**
+ * Whether the database still holds `from`, and goes on from it to `to`, block by block. One that was put back under a
+ * running process does not, and neither does one whose blocks were only made up.
+ */
+async function goesOn(
+  ledger: Ledger,
+  from: AnchorState | undefined,
+  to: AnchorState,
+): Promise<Result<true, AnchoringProblem>> {
+  if (from === undefined) return belongs(ledger, to)
+  const held = await belongs(ledger, from)
+  if (!held.ok) return held
+  return to.sequence < from.sequence ? rolledBack : ledger.follows(from, to)
 }
 
 export const anchorMissing: ReturnType<typeof refuse<'anchor-missing'>> = refuse(

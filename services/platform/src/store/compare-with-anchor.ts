@@ -33,12 +33,13 @@ export async function compareWithAnchor(
   const read = await anchor?.read()
   if (read?.ok === false) throw new StartRefusal(read.problem)
   const state = read?.value
-  const isNew = await ledger.isEmpty()
+  // One that an anchor knows is not new, however empty it is.
+  const isNew = state === undefined && (await ledger.isEmpty())
   const whole = isNew ? undefined : await ledger.verify()
   if (whole?.ok === false) throw new StartRefusal(whole.problem)
   if (anchor === undefined) return undefined
 
-  if (state === undefined && isNew) return begin(ledger, anchor)
+  if (isNew) return begin(ledger, anchor)
   const ours = await belongs(ledger, state)
   if (ours.ok) return state
   const database = whole?.value ?? { sequence: 0, digest: '0'.repeat(64) }

@@ -60,6 +60,8 @@ export interface Ledger {
    * @returns the head, or `database-altered`.
    */
   verify(): Promise<Result<AnchorState, LedgerProblem>>
+  /** Whether the blocks after `from`, as they are stored, come to `to`. Refuses with `database-altered`. */
+  follows(from: AnchorState, to: AnchorState): Promise<Result<true, LedgerProblem>>
   /** A block that goes on from the head with a greater sequence, and says why. */
   goOn(sequence: number, note: Uint8Array): Promise<Result<AnchorState, LedgerProblem>>
   /** What versions come to: equal for equal sets, in whatever order. */
@@ -129,6 +131,12 @@ export async function openLedger(db: Kysely<Tables>, sealer: Sealer): Promise<Le
         .setIsolationLevel('repeatable read')
         .setAccessMode('read only')
         .execute((snapshot) => verify(snapshot, { sealer, open, sums })),
+    follows: (from, to) =>
+      db
+        .transaction()
+        .setIsolationLevel('repeatable read')
+        .setAccessMode('read only')
+        .execute((snapshot) => follows(snapshot, from, to)),
     async goOn(sequence, note) {
       const head = await extend()
       if (!head.ok) return head
@@ -267,6 +275,34 @@ async function verify(
   if (chained === undefined) return altered
   const stored = await sumStored(snapshot, verifying)
   return stored === chained.sum ? ok(chained.head) : altered
+}
+
+async function follows(
+  snapshot: Transaction<Tables>,
+  from: AnchorState,
+  to: AnchorState,
+): Promise<Result<true, LedgerProblem>> {
+  const blocks = await snapshot
+    .selectFrom('sealward.ledger_block')
+    .selectAll()
+    .where('sequence', '>', String(from.sequence))
+    .where('sequence', '<=', String(to.sequence))
+    .orderBy('sequence')
+    .execute()
+  let head = from
+  for (const { sequence, note } of blocks) {
+    const entries = await snapshot
+      .selectFrom('sealward.ledger_entry')
+      .select('sealed')
+      .where('block', '=', sequence)
+      .orderBy('id')
+      .execute()
+    const next = Number(sequence)
+    if (note === null ? next !== head.sequence + 1 : next <= head.sequence) return altered
+    const inBlock = entries.map(({ sealed }) => sealed)
+    head = { sequence: next, digest: hexOf(digestOf(head.digest, next, note, inBlock)) }
+  }
+  return head.sequence === to.sequence && head.digest === to.digest ? ok(true) : altered
 }
 
 const altered = refuse(
