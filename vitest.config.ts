@@ -34,6 +34,19 @@ const slow = [
   'apps/cli/src/attestation-policy/attestation-policy.test.ts',
   'apps/cli/src/diagnose.test.ts',
   'apps/cli/src/endorsements.test.ts',
+  'apps/cli/src/audit/audit.test.ts',
+  'apps/cli/src/broker/*.test.ts',
+  'apps/cli/src/model/model.test.ts',
+  'packages/enclave/src/attested-tls/*.test.ts',
+  'packages/enclave/src/key-release/*.test.ts',
+  'services/key-broker/src/*.test.ts',
+  'services/key-broker/src/audit/audit.test.ts',
+  'services/key-broker/src/conformance/*.test.ts',
+  'services/key-broker/src/custody/{break-glass,change-custody,key-encryption}.test.ts',
+  'services/key-broker/src/keys/rotation.test.ts',
+  'services/key-broker/src/release/release.test.ts',
+  'services/platform/src/{own-master-key,released-keys,replicas}.test.ts',
+  'services/platform/src/peers/denied-peers.test.ts',
 ]
 
 const quick = process.env['SEALWARD_QUICK'] === '1'
