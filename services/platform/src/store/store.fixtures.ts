@@ -72,12 +72,17 @@ export function databaseAt(postgres: TestPostgres, address: string): TestDatabas
     },
     async copy() {
       const name = url.pathname.slice(1)
-      // PostgreSQL copies what nobody is connected to; pools connect again.
-      await postgres.run(
-        'select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = $1',
-        [name],
-      )
-      return newDatabase(postgres, name)
+      // PostgreSQL copies what nobody is connected to; pools connect again, and not before that.
+      await postgres.run(`alter database "${name}" allow_connections false`)
+      try {
+        await postgres.run(
+          'select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = $1',
+          [name],
+        )
+        return await newDatabase(postgres, name)
+      } finally {
+        await postgres.run(`alter database "${name}" allow_connections true`)
+      }
     },
     close,
   }
