@@ -48,7 +48,9 @@ export class InnerRequest extends IncomingMessage {
     void this.#pieces?.return?.()
   }
 
-  override _read(): void {
+  override _read(size: number): void {
+    // Until it has been read from once, an IncomingMessage asks for no more by itself.
+    super._read(size)
     this.#pieces?.next().then(
       ({ done, value }) => {
         if (done !== true) return this.push(value)

@@ -284,6 +284,29 @@ test('a route that says no before the body has come is heard', async () => {
   expect([response.status, await textOf(response.body)]).toEqual([401, '{"who":"nobody"}'])
 })
 
+test.each([1, 2, 20])(
+  'a route that takes its body as a whole gets all of %i MiB',
+  async (mebibytes) => {
+    const at = await startReplica({
+      routes: (inner) => {
+        inner.addContentTypeParser(
+          'application/dicom',
+          { parseAs: 'buffer', bodyLimit: 32 * 1024 * 1024 },
+          (_request, body, done) => done(null, body),
+        )
+        inner.post('/film', async ({ body }) => ({ bytes: (body as Buffer).length }))
+      },
+    })
+    replicas.push(at)
+    const body = new Uint8Array(mebibytes * 1024 * 1024)
+    const { message, open } = await sealInChunks(at, '/film', body, [
+      ['content-type', 'application/dicom'],
+    ])
+    const response = await open(await postInChunks(at, message))
+    expect(await textOf(response.body)).toBe(`{"bytes":${body.length}}`)
+  },
+)
+
 test('whoever is told no in the middle of an upload is let finish, so that they read it', async () => {
   const { at } = await started()
   const { message } = await sealInChunks(at, '/staff-only', pieces(100, 70_000, 2))
