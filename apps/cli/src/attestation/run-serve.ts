@@ -7,79 +7,32 @@
 import { resolve } from 'node:path'
 import { type AttestationConfig, rootsOf } from '@sealward/attestation-service/config'
 import { startAttestationService } from '@sealward/attestation-service/start'
-import { databaseUrlOf } from '@sealward/enclave/config'
-import type { Postgres } from '@sealward/enclave/local-servers'
-import type { Running } from '@sealward/enclave/server'
-import { createLogger } from '@sealward/enclave/telemetry'
 import { failed } from '../failed.ts'
-import { startOwnPostgres } from '../own-postgres.ts'
 import type { ExitCode } from '../problem.ts'
 import type { Surroundings } from '../program.ts'
-import { placeOf, startProblemOf } from '../start-problem.ts'
+import { type ServeFlags as Flags, serve } from '../serve.ts'
 import { type ConfigChanges, exampleConfig, readServiceConfig } from './service-config.ts'
 
-export interface ServeFlags extends ConfigChanges {
-  readonly verbose?: true
-  readonly printConfig?: true
-}
+export type ServeFlags = Flags & ConfigChanges
 
 /** Serves until Ctrl-C. */
 export async function runServe(surroundings: Surroundings, flags: ServeFlags): Promise<ExitCode> {
-  const { out, err, env, interrupted } = surroundings
   if (flags.printConfig === true) {
-    out(exampleConfig())
+    surroundings.out(exampleConfig())
     return 0
   }
   const config = await readServiceConfig(flags)
   if (!config.ok) return failed(surroundings, config.problem)
-  const log = createLogger('attestation-service', {
-    level: flags.verbose === true ? 'info' : 'warn',
-    write: (line) => err(`${line}\n`),
+  return serve(surroundings, {
+    name: 'attestation-service',
+    config: config.value,
+    isVerbose: flags.verbose === true,
+    start: startAttestationService,
+    welcome: (url, database) => welcomeOf(config.value, url, database),
   })
-  let postgres: Postgres | undefined
-  let running: Running | undefined
-  try {
-    const named = databaseUrlOf(config.value, env)
-    if (named === undefined) {
-      err('Starting PostgreSQL …\n')
-      postgres = await startOwnPostgres(config.value.stateFolder)
-    } else {
-      err(`Opening the database${placeOf(named)} …\n`)
-    }
-    const databaseUrl = named ?? postgres?.url ?? ''
-    running = await startAttestationService({
-      config: config.value,
-      databaseUrl,
-      log,
-      signal: interrupted,
-    })
-    out(welcomeOf(config.value, running, postgres))
-    if (!interrupted.aborted) {
-      await new Promise((done) => interrupted.addEventListener('abort', done, { once: true }))
-    }
-    err('Stopping …\n')
-    return 0
-  } catch (error) {
-    if (interrupted.aborted) {
-      err('Stopped before it was ready.\n')
-      return 130
-    }
-    const problem = startProblemOf(error, config.value)
-    if (problem === undefined) throw error
-    return failed(surroundings, problem)
-  } finally {
-    await running?.close()
-    await postgres?.stop()
-  }
 }
 
-function welcomeOf(
-  config: AttestationConfig,
-  { ports }: Running,
-  postgres: Postgres | undefined,
-): string {
-  const host = config.address.includes(':') ? `[${config.address}]` : config.address
-  const url = `http://${host}:${ports['http']}`
+function welcomeOf(config: AttestationConfig, url: string, database: string): string {
   const instances = config.instances.map((instance, index) => {
     const { name, issuer, development, mode, identityProvider } = instance
     const roots =
@@ -89,10 +42,6 @@ function welcomeOf(
     const place = index === 0 ? url : `${url}/instances/${name}`
     return `  ${name}\n    issuer   ${issuer}\n    address  ${place}\n    trusts   ${roots} (${kind})\n    policies ${modeWords[mode]}${isRead ? '' : '; without an identity provider nobody reads them'}\n`
   })
-  const database =
-    postgres === undefined
-      ? 'PostgreSQL as configured'
-      : `PostgreSQL ${postgres.version} of its own`
   return `Attestation service is ready: ${url}
 
 ${instances.join('\n')}

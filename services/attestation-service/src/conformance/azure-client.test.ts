@@ -1,3 +1,7 @@
+import {
+  type AzureClient,
+  startAzureClient,
+} from '../../../../packages/enclave/src/testing/azure-client.ts'
 /** The released, unmodified client of Azure Attestation against the whole service, over TLS. */
 
 import { hash } from 'node:crypto'
@@ -25,8 +29,7 @@ import { attestationConfig } from '../config.ts'
 import { startAttestationService } from '../start.ts'
 import { bearerOf, peopleKeys, provider } from '../testing/administered.fixtures.ts'
 import { createTestSigner, permitAll, type TestSigner } from '../testing/policy-signer.fixtures.ts'
-import { type AzureClient, startAzureClient } from './azure-client.fixtures.ts'
-import type { Reply } from './azure-client-process.fixtures.ts'
+import type { Call, Reply } from './azure-client-process.fixtures.ts'
 
 let postgres: TestPostgres
 let folder: string
@@ -35,7 +38,7 @@ let pcs: SamplePcs
 let identityProvider: Server
 let edge: TlsEdge
 let service: Running
-let client: AzureClient
+let client: AzureClient<Call, Reply>
 let administrator: string
 let approver: string
 let first: TestSigner
@@ -103,7 +106,10 @@ beforeAll(async () => {
     log: createLogger('test', { level: 'silent' }),
   })
   edge.target = service.ports['http']
-  client = await startAzureClient(caFile)
+  client = await startAzureClient<Call, Reply>(
+    new URL('azure-client-process.fixtures.ts', import.meta.url),
+    caFile,
+  )
 }, 120_000)
 afterAll(async () => {
   await client?.close()

@@ -1,3 +1,7 @@
+import {
+  type AzureClient,
+  startAzureClient,
+} from '../../../../packages/enclave/src/testing/azure-client.ts'
 /** The released, unmodified client of Key Vault against the whole broker, over TLS. */
 
 import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto'
@@ -31,7 +35,6 @@ import {
 import { startTlsEdge, type TlsEdge } from '../../../../packages/enclave/src/testing/tls-edge.ts'
 import { brokerConfig } from '../config.ts'
 import { startKeyBroker } from '../start.ts'
-import { type AzureClient, startAzureClient } from './azure-client.fixtures.ts'
 import type { Call, Reply } from './azure-client-process.fixtures.ts'
 
 let postgres: TestPostgres
@@ -39,7 +42,7 @@ let folder: string
 let people: TestIdentityProvider
 let edge: TlsEdge
 let broker: Running
-let client: AzureClient
+let client: AzureClient<Call, Reply>
 let vault: string
 let bearer: string
 
@@ -65,7 +68,10 @@ beforeAll(async () => {
   })
   edge.target = broker.ports['http']
   bearer = await people.tokenOf(['officer', 'user'])
-  client = await startAzureClient(caFile)
+  client = await startAzureClient<Call, Reply>(
+    new URL('azure-client-process.fixtures.ts', import.meta.url),
+    caFile,
+  )
 }, 60_000)
 
 afterAll(async () => {

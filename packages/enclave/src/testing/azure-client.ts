@@ -1,16 +1,23 @@
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import type { Call, Reply } from './azure-client-process.fixtures.ts'
 
-/** The released client in its own process. */
-export interface AzureClient {
+/** A released client of Azure's, in a process of its own. */
+export interface AzureClient<Call, Reply> {
   call(call: Omit<Call, 'id'>): Promise<Reply>
   close(): Promise<void>
 }
 
-/** @param caFile - PEM of the authority whose certificates it is to believe. */
-export async function startAzureClient(caFile: string): Promise<AzureClient> {
-  const child = fork(fileURLToPath(new URL('azure-client-process.fixtures.ts', import.meta.url)), {
+/**
+ * Starts a client that answers each message with one of the same `id`, and says a word when it is ready.
+ *
+ * @param program - the module that it runs.
+ * @param caFile - PEM of the authority whose certificates it is to believe.
+ */
+export async function startAzureClient<
+  Call extends { readonly id: number },
+  Reply extends { readonly id: number },
+>(program: URL, caFile: string): Promise<AzureClient<Call, Reply>> {
+  const child = fork(fileURLToPath(program), {
     env: { NODE_EXTRA_CA_CERTS: caFile },
     serialization: 'advanced',
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
