@@ -47,6 +47,7 @@ const slow = [
   'services/key-broker/src/release/release.test.ts',
   'services/platform/src/{own-master-key,released-keys,replicas}.test.ts',
   'services/platform/src/peers/denied-peers.test.ts',
+  'services/platform/src/orders/queue.test.ts',
 ]
 
 const quick = process.env['SEALWARD_QUICK'] === '1'

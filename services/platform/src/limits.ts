@@ -40,6 +40,10 @@ export const orderAttemptsMax = 5
 export const orderRetrySeconds = 1
 /** One attempt at one order. Seconds. */
 export const orderAttemptSecondsMax = 120
+/** An order whose replica has not said for so long that it works on it is given to another one. Seconds. */
+export const orderHeartbeatSeconds = 15
+/** How often it is looked for such orders. Seconds. */
+export const orderSupervisionSeconds = 5
 /** Orders interpreted at once by one replica. */
 export const ordersAtOnceMax = 2
 /** Longest side of a rendered film. Pixels. */

@@ -3,7 +3,9 @@ import { PgBoss } from 'pg-boss'
 import {
   orderAttemptSecondsMax,
   orderAttemptsMax,
+  orderHeartbeatSeconds,
   orderRetrySeconds,
+  orderSupervisionSeconds,
   ordersAtOnceMax,
 } from '../limits.ts'
 import type { Notes, StoreTransaction } from '../store/store.ts'
@@ -39,19 +41,26 @@ export async function openOrderQueue(url: string, notes: Notes, log: Logger): Pr
     max: 4,
     schedule: false,
     useListenNotify: true,
+    // A replica that was killed says nothing: its orders go to others once its heartbeat is missed.
+    superviseIntervalSeconds: orderSupervisionSeconds,
+    monitorIntervalSeconds: orderSupervisionSeconds,
   })
   boss.on('error', (error) => log.thrown('queue-error', error, { job: queueName }))
   await boss.start()
   await boss.createQueue(lostQueueName, { deleteAfterSeconds: 24 * 3600 })
-  await boss.createQueue(queueName, {
+  const settings = {
     notify: true,
     retryLimit: orderAttemptsMax - 1,
     retryDelay: orderRetrySeconds,
     retryBackoff: true,
     expireInSeconds: orderAttemptSecondsMax,
+    heartbeatSeconds: orderHeartbeatSeconds,
     deadLetter: lostQueueName,
     deleteAfterSeconds: 3600,
-  })
+  }
+  // What there is already stays as it was made, unless it is told.
+  await boss.createQueue(queueName, settings)
+  await boss.updateQueue(queueName, settings)
   return {
     async add(transaction, task) {
       const job: Job = { sealed: notes.seal(queueName, task) }
