@@ -154,7 +154,7 @@ test('a database that is put back under a running process is refused by it, and 
 test('blocks that are made up between two states that an anchor knew are found while it runs', async () => {
   const anchor = memoryAnchor()
   const database = await begun(anchor)
-  const store = await database.open({ sealer, anchor })
+  const store = await database.open({ sealer, anchor, anchorEveryMs: 3_600_000 })
   await write(store, draft('b', 'later'))
   expect(await store.settled()).toEqual(ok(true))
   const state = anchor.state

@@ -141,6 +141,52 @@ test('a patient who is put back row by row is refused at the start', async () =>
   await expect(database.open({ sealer })).rejects.toThrow('not what was written')
 })
 
+/** Rows of b are stored as a's: with a's erasure they would go, and with a's data key nobody misses them. */
+const moves: readonly (readonly [string, string])[] = [
+  ['moved to the patient', `update sealward.record set patient = 'a' where id = 'film-b'`],
+  [
+    'moved to the patient, with a head that names the patient’s data key',
+    `update sealward.record set patient = 'a' where id = 'film-b';
+     update sealward.version set sealed = (select substring(sealed from 1 for 20) from sealward.version where id = 'film-a')
+       || substring(sealed from 21) where id = 'film-b'`,
+  ],
+  [
+    'moved to the patient, with the patient’s proof',
+    `update sealward.record set patient = 'a' where id = 'film-b';
+     update sealward.version set proof = (select proof from sealward.version where id = 'film-a') where id = 'film-b'`,
+  ],
+  [
+    'of nobody’s, moved to the patient',
+    `update sealward.record set patient = 'a' where id = 'device'`,
+  ],
+  ['moved away from the patient', `update sealward.record set patient = 'b' where id = 'film-a'`],
+  ['moved to nobody', `update sealward.record set patient = null where id = 'film-a'`],
+]
+
+test.each(moves)('with a row that was %s nothing is erased', async (_, statement) => {
+  const { database, store } = await filled()
+  const count = async (): Promise<unknown> =>
+    database.run(
+      'select count(*) from sealward.version union all select count(*) from sealward.data_key',
+    )
+  await database.run(statement)
+  const before = await count()
+  expect(await erase(store, 'a')).toMatchObject({ problem: { code: 'record-refused' } })
+  expect(await count()).toEqual(before)
+  expect(await database.run('select patient from sealward.erased')).toEqual([])
+  expect(await textAt(store, 'Patient', 'a')).toBe('changed #a #all')
+  await database.close()
+  await expect(database.open({ sealer })).rejects.toThrow('not what was written')
+})
+
+test('what is moved to a patient who is gone already is missed at the start', async () => {
+  const { database, store } = await filled()
+  await erase(store, 'a')
+  await database.close()
+  await database.run(`update sealward.record set patient = 'a' where id = 'film-b'`)
+  await expect(database.open({ sealer })).rejects.toThrow('not what was written')
+})
+
 test('a record written while the patient is being erased is erased too, or refused', async () => {
   const { database, store } = await filled()
   const others = Array.from({ length: 20 }, (_, index) =>

@@ -11,6 +11,7 @@
 
 import { createHash, createHmac, randomUUID } from 'node:crypto'
 import {
+  equalBytes,
   hexOf,
   jsonOf,
   ok,
@@ -26,11 +27,22 @@ import { ledgerBlockEntriesMax, ledgerEntryBytesMax, ledgerPageRows } from '../l
 import { ownDataKey } from './data-keys.ts'
 import type { Tables } from './schema.ts'
 
+/**
+ * A version of a record. The tag is that of the sealed bytes, hex: it tells two seals of one version apart. Whose it is
+ * belongs to it: a row that was moved to another patient is not what was written.
+ */
+export type WrittenVersion = readonly [
+  type: string,
+  id: string,
+  version: number,
+  tag: string,
+  patient: string | null,
+]
+
 /** What one transaction did. All of it is of one tenant. */
 export interface LedgerEntry {
   readonly tenant: string
-  /** The tag is that of the sealed bytes, hex: it tells two seals of one version apart. */
-  readonly versions: readonly (readonly [type: string, id: string, version: number, tag: string])[]
+  readonly versions: readonly WrittenVersion[]
   readonly keys: readonly (readonly [patient: string, dataKeyId: string])[]
   /** Patients whose data key was destroyed, with the sum over the versions that went with it. */
   readonly erased: readonly (readonly [patient: string, dataKeyId: string, sum: string])[]
@@ -65,16 +77,23 @@ export interface Ledger {
   /** A block that goes on from the head with a greater sequence, and says why. */
   goOn(sequence: number, note: Uint8Array): Promise<Result<AnchorState, LedgerProblem>>
   /** What versions come to: equal for equal sets, in whatever order. */
-  sumOf(tenant: string, versions: LedgerEntry['versions']): string
+  sumOf(tenant: string, versions: readonly WrittenVersion[]): string
+  /** What is stored beside a version, so that whoever takes it out knows whose it was without opening it. */
+  proofOf(tenant: string, version: WrittenVersion): Uint8Array
 }
 
 /** Opens the ledger of a database; `sealer` is of any tenant. */
 export async function openLedger(db: Kysely<Tables>, sealer: Sealer): Promise<Ledger> {
   const own = sealer.forTenant('')
   const key = await ownDataKey(db, own)
-  const derived = own.derived(key, 'ledger sums')
-  if (!derived.ok) throw new Error(derived.problem.code)
-  const sums = sumsUnder(derived.value)
+  const keyFor = (purpose: string): Uint8Array => {
+    const derived = own.derived(key, purpose)
+    if (!derived.ok) throw new Error(derived.problem.code)
+    return derived.value
+  }
+  const sums = sumsUnder(keyFor('ledger sums'))
+  // Under a key of their own: whoever saw what is summed could look for other sets with one sum.
+  const proofOf = proofsUnder(keyFor('ledger proofs'))
   const open = openerOf(own, key)
 
   const extend: Ledger['extend'] = async () => {
@@ -130,7 +149,7 @@ export async function openLedger(db: Kysely<Tables>, sealer: Sealer): Promise<Le
         .transaction()
         .setIsolationLevel('repeatable read')
         .setAccessMode('read only')
-        .execute((snapshot) => verify(snapshot, { sealer, open, sums })),
+        .execute((snapshot) => verify(snapshot, { sealer, open, sums, proofOf })),
     follows: (from, to) =>
       db
         .transaction()
@@ -153,6 +172,7 @@ export async function openLedger(db: Kysely<Tables>, sealer: Sealer): Promise<Le
       return ok({ sequence, digest: hexOf(digest) })
     },
     sumOf: (tenant, versions) => textOf(sums.of(versions.map((one) => ['v', tenant, ...one]))),
+    proofOf,
   }
 }
 
@@ -236,7 +256,7 @@ async function nextBlock(
 }
 
 /** What is summed: kind and fields of one thing. */
-type Summand = readonly (string | number)[]
+type Summand = readonly (string | number | null)[]
 
 interface Sums {
   of(summands: readonly Summand[]): bigint
@@ -258,6 +278,15 @@ function sumsUnder(key: Uint8Array): Sums {
   }
 }
 
+type ProofOf = Ledger['proofOf']
+
+function proofsUnder(key: Uint8Array): ProofOf {
+  return (tenant, version) =>
+    createHmac('sha256', key)
+      .update(JSON.stringify([tenant, ...version]))
+      .digest()
+}
+
 const modulus = 1n << 256n
 const textOf = (sum: bigint): string => sum.toString(16)
 
@@ -265,6 +294,7 @@ interface Verifying {
   readonly sealer: Sealer
   readonly open: OpenEntry
   readonly sums: Sums
+  readonly proofOf: ProofOf
 }
 
 async function verify(
@@ -401,10 +431,21 @@ async function* entriesInOrder(
   }
 }
 
+/** A stored version, with its record's patient, as it is in the ledger. */
+export function versionOf(row: {
+  readonly type: string
+  readonly id: string
+  readonly version: number
+  readonly tag: Uint8Array
+  readonly patient: string | null
+}): WrittenVersion {
+  return [row.type, row.id, row.version, hexOf(row.tag), row.patient]
+}
+
 /** What is stored: every version, with its tag, and every patient's data key. */
 async function sumStored(
   snapshot: Transaction<Tables>,
-  { sealer, sums }: Verifying,
+  { sealer, sums, proofOf }: Verifying,
 ): Promise<bigint | undefined> {
   let sum = 0n
   const add = (summands: readonly Summand[]): void => {
@@ -419,15 +460,24 @@ async function sumStored(
       readonly id: string
       readonly version: number
       readonly tag: Buffer
+      readonly proof: Buffer
       readonly head: number | null
-    }>`select v.tenant, v.type, v.id, v.version, r.version as head,
+      readonly patient: string | null
+      readonly has_key: boolean
+    }>`select v.tenant, v.type, v.id, v.version, v.proof, r.version as head, r.patient,
+        r.patient is null or exists (select from sealward.data_key k
+          where k.tenant = v.tenant and k.patient = r.patient) as has_key,
         substring(v.sealed from greatest(1, length(v.sealed) - 15)) as tag
       from sealward.version v left join sealward.record r using (tenant, type, id)
       where (v.tenant, v.type, v.id, v.version) > (${tenant}, ${type}, ${id}, ${version}::int)
       order by v.tenant, v.type, v.id, v.version limit ${ledgerPageRows}`.execute(snapshot)
-    // A version without its record, or newer than it, would never be read.
-    if (rows.some((row) => row.head === null || row.head < row.version)) return undefined
-    add(rows.map((row) => ['v', row.tenant, row.type, row.id, row.version, hexOf(row.tag)]))
+    const isWhole = rows.every((row) => {
+      // A version without its record, newer than it, or of an erased patient would never be read.
+      if (row.head === null || row.head < row.version || !row.has_key) return false
+      return equalBytes(row.proof, proofOf(row.tenant, versionOf(row)))
+    })
+    if (!isWhole) return undefined
+    add(rows.map((row) => ['v', row.tenant, ...versionOf(row)]))
     const last = rows.at(-1)
     if (last === undefined) break
     after = [last.tenant, last.type, last.id, last.version]

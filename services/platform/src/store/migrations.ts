@@ -22,11 +22,15 @@ export const migrations: Migrations = {
         id text not null,
         version integer not null check (version > 0),
         sealed bytea not null,
+        proof bytea not null,
         primary key (tenant, type, id, version),
         foreign key (tenant, type, id) references sealward.record deferrable initially deferred
       )`.execute(db)
       // Sealed bytes do not compress: trying would cost time for nothing.
       await sql`alter table sealward.version alter column sealed set storage external`.execute(db)
+      // Which data key sealed it says the head of an envelope.
+      await sql`create index version_key on sealward.version
+        (tenant, substring(sealed from 5 for 16))`.execute(db)
       await sql`create table sealward.look_up (
         tenant text not null,
         value bytea not null,

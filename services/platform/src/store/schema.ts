@@ -25,6 +25,8 @@ export interface VersionTable {
   readonly id: string
   readonly version: number
   readonly sealed: Buffer
+  /** That this version was written, and of whom: see `Ledger.proofOf`. */
+  readonly proof: Buffer
 }
 
 /** Keyed digests of what is looked up by exact match. */

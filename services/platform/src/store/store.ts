@@ -69,6 +69,8 @@ export interface StoreTransaction extends Reader {
    * Destroys a patient's data key, and takes out all that it sealed and all that it was found by. What
    * stays is that somebody of this opaque id was erased, and `note`, sealed.
    *
+   * Ends the transaction with `record-refused`, and nothing is erased, where rows were moved from one patient to another.
+   *
    * @returns how many versions went, or `not-found`.
    */
   erase(

@@ -1,11 +1,18 @@
 import { createHmac } from 'node:crypto'
-import { hexOf, ok, type Result, refuse, utf8Of } from '@sealward/attestation/bytes'
+import {
+  bytesOfHex,
+  equalBytes,
+  ok,
+  type Result,
+  refuse,
+  utf8Of,
+} from '@sealward/attestation/bytes'
 import { inTransaction } from '@sealward/enclave/database'
 import type { DataKey } from '@sealward/enclave/sealing'
 import { CompiledQuery, type Kysely, sql, type Transaction } from 'kysely'
 import type { ApiProblem } from '../problems.ts'
 import { patientDataKey } from './data-keys.ts'
-import type { Ledger } from './ledger.ts'
+import { type Ledger, versionOf, type WrittenVersion } from './ledger.ts'
 import type { MasterKeysInUse } from './master-keys-in-use.ts'
 import { isErased, keyUnavailable, type Opened, readerOf, tombstoneOf } from './rows.ts'
 import type { Tables } from './schema.ts'
@@ -16,12 +23,9 @@ export interface Writing extends Opened {
   readonly inUse: MasterKeysInUse
 }
 
-type Written = readonly [type: string, id: string, version: number, tag: string]
-
 /** What one transaction did so far. */
 interface Done {
-  readonly versions: Written[]
-  readonly patients: Map<string, string | undefined>
+  readonly versions: WrittenVersion[]
   readonly keys: (readonly [patient: string, dataKeyId: string])[]
   readonly erased: (readonly [patient: string, dataKeyId: string, sum: string])[]
 }
@@ -32,7 +36,7 @@ export async function runTransaction<T>(
   writing: Writing,
   work: (transaction: StoreTransaction) => Promise<Result<T, ApiProblem>>,
 ): Promise<Result<{ readonly value: T; readonly hasWritten: boolean }, ApiProblem>> {
-  const done: Done = { versions: [], patients: new Map(), keys: [], erased: [] }
+  const done: Done = { versions: [], keys: [], erased: [] }
   try {
     const outcome = await inTransaction(
       db,
@@ -51,8 +55,8 @@ export async function runTransaction<T>(
       },
     )
     if (outcome.ok) {
-      for (const [type, id, version] of done.versions) {
-        writing.versions.remember(type, id, version, done.patients.get(id))
+      for (const [type, id, version, , patient] of done.versions) {
+        writing.versions.remember(type, id, version, patient ?? undefined)
       }
     }
     return outcome
@@ -60,6 +64,13 @@ export async function runTransaction<T>(
     if (error instanceof KeyGone) return keyUnavailable
     if (error instanceof PatientGone) {
       return refuse('not-found', 'patient', 'There is no such patient, or no longer.')
+    }
+    if (error instanceof RowsMoved) {
+      return refuse(
+        'record-refused',
+        'patient',
+        'Rows of one patient are stored as another’s, so nothing is erased: somebody moved them in the database.',
+      )
     }
     throw error
   }
@@ -70,6 +81,9 @@ class KeyGone extends Error {}
 
 /** Leaves a write about somebody who was erased, and is caught there too. */
 class PatientGone extends Error {}
+
+/** Leaves an erasure that would take what is not the patient's, or leave what is, and is caught there too. */
+class RowsMoved extends Error {}
 
 function transactionOf(
   db: Transaction<Tables>,
@@ -107,7 +121,18 @@ function transactionOf(
     const sealed = Buffer.from(
       sealer.seal({ type, id, version }, draft.bytes, await dataKeyOf(patient)),
     )
-    await db.insertInto('sealward.version').values({ tenant, type, id, version, sealed }).execute()
+    const written = versionOf({
+      type,
+      id,
+      version,
+      tag: sealed.subarray(-16),
+      patient: patient ?? null,
+    })
+    const proof = Buffer.from(ledger.proofOf(tenant, written))
+    await db
+      .insertInto('sealward.version')
+      .values({ tenant, type, id, version, sealed, proof })
+      .execute()
     const digests = new Set(
       draft.lookUps.map(({ name, value }) => sealer.blindIndexes(name, value)[0]?.value ?? ''),
     )
@@ -122,8 +147,7 @@ function transactionOf(
       }))
       await db.insertInto('sealward.look_up').values(rows).execute()
     }
-    done.versions.push([type, id, version, hexOf(sealed.subarray(-16))])
-    done.patients.set(id, patient)
+    done.versions.push(written)
   }
   return {
     ...readerOf(db, { sealer, own, lockKey, versions }),
@@ -191,11 +215,19 @@ function transactionOf(
       }
       const dataKeyId = sealer.dataKeyId({ patient, wrapped: key.wrapped })
       if (!dataKeyId.ok) throw new KeyGone()
+      // What this key sealed, and is stored as somebody else's, would be left behind.
+      const { rows: moved } = await sql`select from sealward.version v
+        join sealward.record r using (tenant, type, id)
+        where v.tenant = ${tenant}
+          and substring(v.sealed from 5 for 16) = ${bytesOfHex(dataKeyId.value)}
+          and r.patient is distinct from ${patient} limit 1`.execute(db)
+      if (moved.length > 0) throw new RowsMoved()
       const { rows } = await sql<{
         readonly type: string
         readonly id: string
         readonly version: number
         readonly tag: Buffer
+        readonly proof: Buffer
       }>`with whose as (select type, id from sealward.record
           where tenant = ${tenant} and patient = ${patient}),
         unfound as (delete from sealward.look_up l using whose w
@@ -206,11 +238,13 @@ function transactionOf(
           where tenant = ${tenant} and patient = ${patient})
         delete from sealward.version v using whose w
           where v.tenant = ${tenant} and v.type = w.type and v.id = w.id
-        returning v.type, v.id, v.version,
+        returning v.type, v.id, v.version, v.proof,
           substring(v.sealed from greatest(1, length(v.sealed) - 15)) as tag`.execute(db)
-      const gone = rows.map(
-        ({ type, id, version, tag }) => [type, id, version, hexOf(tag)] as const,
-      )
+      const gone = rows.map((row) => {
+        const version = versionOf({ ...row, patient })
+        if (!equalBytes(row.proof, ledger.proofOf(tenant, version))) throw new RowsMoved()
+        return version
+      })
       done.erased.push([patient, dataKeyId.value, ledger.sumOf(tenant, gone)])
       const sealed = sealer.seal(tombstoneOf(patient), utf8Of(JSON.stringify(note)), own)
       await db
