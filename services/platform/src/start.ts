@@ -115,7 +115,7 @@ export async function startPlatform(service: {
     lookUpsOf: lookUpsOfRecord,
     cache,
     anchor: await anchorOf(keys.anchor, config, sealer, log),
-    restore: restoreBy(config.restoreStatement, initTimeData, log),
+    restore: restoreBy(config.restoreStatement, initTimeData, clock, log),
     onAnchorProblem: (problem) => {
       if (problem === undefined) log.info('anchor-back')
       else log.warn('anchor-not-moved', { code: problem.code })

@@ -75,6 +75,7 @@ export const storageParsers: Readonly<Record<string, (input: Uint8Array) => Outc
           restorers: [restorerOf(restorer)],
           anchor: anchored,
           database,
+          now: 1_795_392_000,
         })
   },
 }

@@ -33,7 +33,7 @@ export function addPlatformCommands(
       'PEM of a private key that init-time data names a restorer',
     )
     .requiredOption('--deployment <urn>', 'whose database it is')
-    .requiredOption('--anchor <state>', 'as the refusal tells it: a number and a digest, or none')
+    .requiredOption('--anchor <state>', 'as the refusal tells it: a number and a digest')
     .requiredOption('--database <state>', 'as the refusal tells it: a number and a digest')
     .requiredOption('--reason <text>', 'why; it is kept in the ledger')
     .addHelpText('after', acceptRestoreHelp)

@@ -23,7 +23,7 @@ export async function runAcceptRestore(
 ): Promise<ExitCode> {
   const key = await keyIn(flags.signWith, '--sign-with', createPrivateKey)
   if (!key.ok) return failed(surroundings, key.problem)
-  const anchor = flags.anchor.trim() === 'none' ? ok(undefined) : stateIn(flags.anchor, '--anchor')
+  const anchor = stateIn(flags.anchor, '--anchor')
   if (!anchor.ok) return failed(surroundings, anchor.problem)
   const database = stateIn(flags.database, '--database')
   if (!database.ok) return failed(surroundings, database.problem)

@@ -13,6 +13,8 @@ export {
 } from './anchor.ts'
 export { type BrokerAnchor, type BrokerAnchorOptions, createBrokerAnchor } from './broker-anchor.ts'
 export { openFileAnchor } from './file-anchor.ts'
+export { restoreStatementSeconds } from './limits.ts'
+export { isLoss, newLoss } from './lost-anchor.ts'
 export { readAnchorState } from './read-state.ts'
 export {
   type RestoreStatement,

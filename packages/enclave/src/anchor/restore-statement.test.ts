@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { base64UrlOf, bytesOfBase64Url, textOf, utf8Of } from '@sealward/attestation/bytes'
 import { expect, test } from 'vitest'
+import { isLoss, newLoss } from './lost-anchor.ts'
 import {
   type RestoreStatement,
   restorerOf,
@@ -16,17 +17,34 @@ const statement: RestoreStatement = {
   reason: 'the disk broke',
   at: 1_795_000_000,
 }
-const allowed = { ...statement, restorers: [restorerOf(publicKey)] }
+const allowed = { ...statement, restorers: [restorerOf(publicKey)], now: statement.at + 60 }
 const refused = { ok: false, problem: { code: 'restore-statement-refused' } }
 
 test('a statement of an administrator allows what it names', () => {
   const jws = signRestoreStatement(statement, privateKey)
   expect(verifyRestoreStatement(jws, allowed)).toEqual({ ok: true, value: statement })
   expect(verifyRestoreStatement(`${jws}\n`, allowed)).toMatchObject({ ok: true })
-  const without = { ...statement, anchor: undefined }
-  expect(
-    verifyRestoreStatement(signRestoreStatement(without, privateKey), { ...allowed, ...without }),
-  ).toMatchObject({ ok: true })
+})
+
+test('it is taken for three days', () => {
+  const jws = signRestoreStatement(statement, privateKey)
+  const at = (now: number): boolean => verifyRestoreStatement(jws, { ...allowed, now }).ok
+  const { at: signed } = statement
+  expect([-301, -300, 0, 259_200, 259_201].map((after) => at(signed + after))).toEqual([
+    false,
+    true,
+    true,
+    true,
+    false,
+  ])
+})
+
+test('one that names no state of the anchor, as it fitted every loss of one, is not read any more', () => {
+  const { anchor: _, ...without } = statement
+  for (const anchor of [{ anchor: null }, {}]) {
+    const jws = signRestoreStatement({ ...without, ...anchor } as never, privateKey)
+    expect(verifyRestoreStatement(jws, allowed)).toMatchObject(refused)
+  }
 })
 
 test('it allows no other deployment, no other states, and is of nobody else', () => {
@@ -34,7 +52,7 @@ test('it allows no other deployment, no other states, and is of nobody else', ()
   for (const other of [
     { deployment: 'urn:uuid:00000000-0000-4000-8000-000000000002' },
     { anchor: { sequence: 10, digest: 'a'.repeat(64) } },
-    { anchor: undefined },
+    { anchor: newLoss() },
     { database: { sequence: 7, digest: 'c'.repeat(64) } },
     { database: { sequence: 6, digest: 'b'.repeat(64) } },
     { restorers: [] },
@@ -66,6 +84,17 @@ test('no part of it may differ', () => {
     ).toMatchObject(refused)
     expect(verifyRestoreStatement(wrong, allowed)).toMatchObject(refused)
   }
+})
+
+test('of two losses each has its own name', () => {
+  const [one, other] = [newLoss(), newLoss()]
+  expect(one.digest).toMatch(/^[0-9a-f]{64}$/)
+  expect(one).not.toEqual(other)
+  expect([one, other, statement.anchor].map(isLoss)).toEqual([true, true, false])
+  const lost = { ...statement, anchor: one }
+  const jws = signRestoreStatement(lost, privateKey)
+  expect(verifyRestoreStatement(jws, { ...allowed, anchor: one })).toMatchObject({ ok: true })
+  expect(verifyRestoreStatement(jws, { ...allowed, anchor: other })).toMatchObject(refused)
 })
 
 test('a key of another curve signs no statement', () => {

@@ -2,7 +2,8 @@
  * What an administrator of the hospital signs so that a database which was put back is gone on with.
  *
  * Whoever runs the machine puts databases back; whether an older state may pass for the present one is not
- * theirs to say. The statement names both states, so it allows this one restore and no other.
+ * theirs to say. The statement names both states, what waited for a block included, so it allows this one restore and
+ * no other: the anchor moves on with it, and never comes back to where it was.
  *
  * @see docs/spec/anchors.md
  * @module
@@ -23,15 +24,16 @@ import {
   utf8Of,
 } from '@sealward/attestation/bytes'
 import { type AnchorState, sameState } from './anchor.ts'
+import { restoreStatementAheadSeconds, restoreStatementSeconds } from './limits.ts'
 
 export interface RestoreStatement {
   readonly deployment: string
-  /** What the anchor held; `undefined` where it held nothing. */
-  readonly anchor: AnchorState | undefined
-  /** What is gone on with. */
+  /** What the anchor held; where it was lost, the name of that loss. */
+  readonly anchor: AnchorState
+  /** What is gone on with: the ledger's head, when all that was committed is in a block. */
   readonly database: AnchorState
   readonly reason: string
-  /** Unix seconds. */
+  /** When it was signed, in Unix seconds. It is taken for {@link restoreStatementSeconds}. */
   readonly at: number
 }
 
@@ -46,7 +48,7 @@ export function restorerOf(key: KeyObject): string {
 export function signRestoreStatement(statement: RestoreStatement, key: KeyObject): string {
   const jwk = publicJwkOf(createPublicKey(key))
   const header = partOf({ alg: 'ES256', typ: type, jwk })
-  const text = `${header}.${partOf({ ...statement, anchor: statement.anchor ?? null })}`
+  const text = `${header}.${partOf(statement)}`
   const signature = sign('sha256', utf8Of(text), { key, dsaEncoding: 'ieee-p1363' })
   return `${text}.${base64UrlOf(signature)}`
 }
@@ -61,8 +63,10 @@ export function verifyRestoreStatement(
   allowed: {
     readonly deployment: string
     readonly restorers: readonly string[]
-    readonly anchor: AnchorState | undefined
+    readonly anchor: AnchorState
     readonly database: AnchorState
+    /** Unix seconds. */
+    readonly now: number
   },
 ): Result<RestoreStatement, RestoreStatementProblem> {
   if (jws.length > statementCharactersMax) return refused('it is too long')
@@ -87,6 +91,14 @@ export function verifyRestoreStatement(
     !sameState(statement.database, allowed.database)
   ) {
     return refused('it is about another restore: the states in it are not those of now')
+  }
+  if (statement.at > allowed.now + restoreStatementAheadSeconds) {
+    return refused('it says that it is of a time that has not come')
+  }
+  if (statement.at + restoreStatementSeconds < allowed.now) {
+    return refused(
+      `it is older than ${restoreStatementSeconds / 3600} hours: have a new one signed`,
+    )
   }
   return ok(statement)
 }
@@ -152,10 +164,9 @@ function readHeader(top: Shape): P256Jwk {
 
 function readStatement(top: Shape): RestoreStatement {
   return top.object('refused', (fields) => {
-    const anchor = fields.required('anchor')
     return {
       deployment: fields.required('deployment').string(256),
-      anchor: anchor.kind === 'null' ? undefined : readState(anchor, 1),
+      anchor: readState(fields.required('anchor'), 1),
       database: readState(fields.required('database'), 0),
       reason: fields.required('reason').string(reasonCharactersMax),
       at: fields.required('at').integer(0, Number.MAX_SAFE_INTEGER),

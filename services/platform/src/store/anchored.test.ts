@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { createHash, generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -410,20 +410,22 @@ test('a restore is allowed by what an administrator signed, whom the measured in
   const yesterday = await today.copy()
   const then = anchor.state
   await goOn(today, anchor, 'b')
-  if (then === undefined) throw new Error('nothing was anchored')
+  const now = anchor.state
+  if (then === undefined || now === undefined) throw new Error('nothing was anchored')
   const [administrator, operator] = [1, 2].map(() =>
     generateKeyPairSync('ec', { namedCurve: 'P-256' }),
   )
   if (administrator === undefined || operator === undefined) throw new Error('no keys')
+  const instant = 1_795_000_000
   const deployment = 'urn:uuid:00000000-0000-4000-8000-000000000001'
-  const statement = { deployment, anchor: anchor.state, database: then, reason: 'disk', at: 1 }
+  const statement = { deployment, anchor: now, database: then, reason: 'disk', at: instant }
   const measured = { deployment, restorers: [restorerOf(administrator.publicKey)] }
   const lines: string[] = []
   const log = createLogger('test', { write: (line) => void lines.push(line) })
   const by = (
     jws: string | undefined,
     initTimeData: typeof measured | { deployment: string } = measured,
-  ) => startCode(yesterday, anchor, restoreBy(jws, initTimeData, log))
+  ) => startCode(yesterday, anchor, restoreBy(jws, initTimeData, { now: () => instant }, log))
   const signed = signRestoreStatement(statement, administrator.privateKey)
   expect(await by(undefined)).toBe('database-rolled-back')
   expect(await by(signRestoreStatement(statement, operator.privateKey))).toBe(
@@ -433,4 +435,176 @@ test('a restore is allowed by what an administrator signed, whom the measured in
   expect(await by(signed)).toBe('opened')
   expect(lines.filter((line) => line.includes('restore-accepted'))).toHaveLength(1)
   expect(lines.filter((line) => line.includes('restore-statement-refused'))).toHaveLength(2)
+})
+
+/** Says yes to whatever it is asked, and keeps what it was asked. */
+function allowing(asked: Departure[], text = 'a statement') {
+  return async (departure: Departure): Promise<Uint8Array> => {
+    asked.push(departure)
+    return utf8Of(text)
+  }
+}
+
+test('what waits for a block is named: a database that has more of it, or less, is another one', async () => {
+  const anchor = memoryAnchor()
+  const today = await begun(anchor)
+  const dying = await today.open({ sealer, anchor, anchorEveryMs: 3_600_000 })
+  await write(dying, draft('waiting', 'committed'))
+  // As a machine that loses its power leaves it.
+  const yesterday = await today.copy()
+  await today.close()
+  await goOn(today, anchor, 'b')
+  const waiting = await yesterday.run('select * from sealward.ledger_entry where block is null')
+  expect(waiting).toHaveLength(1)
+  const asked: Departure[] = []
+  expect(await startCode(yesterday, anchor, refusing(asked))).toBe('database-rolled-back')
+  // Being asked writes nothing.
+  expect(
+    await yesterday.run('select id from sealward.ledger_entry where block is null'),
+  ).toHaveLength(1)
+  const other = await yesterday.copy()
+  await other.run(`delete from sealward.ledger_entry where block is null`)
+  await other.run(`delete from sealward.version where id = 'waiting'`)
+  await other.run(`delete from sealward.look_up where id = 'waiting'`)
+  await other.run(`delete from sealward.record where id = 'waiting'`)
+  await other.run(`delete from sealward.data_key where patient = 'waiting'`)
+  expect(await startCode(other, anchor, refusing(asked))).toBe('database-rolled-back')
+  expect(asked[0]?.database).not.toEqual(asked[1]?.database)
+  // The block that is made of it is the one that was named.
+  expect(await startCode(yesterday, anchor, allowing(asked))).toBe('opened')
+  expect(asked[2]).toEqual(asked[0])
+  const [{ digest } = {}] = await yesterday.run(
+    'select digest from sealward.ledger_block where sequence = $1',
+    [asked[0]?.database.sequence],
+  )
+  expect(Buffer.from(digest as Buffer).toString('hex')).toBe(asked[0]?.database.digest)
+})
+
+function refusing(asked: Departure[]) {
+  return async (departure: Departure): Promise<undefined> => {
+    asked.push(departure)
+  }
+}
+
+test('what is committed between the question and the answer is asked about again', async () => {
+  const anchor = memoryAnchor()
+  const today = await begun(anchor)
+  const yesterday = await today.copy()
+  // A replica that has not noticed yet that its database was put back.
+  const unaware = await yesterday.open({ sealer, anchor, anchorEveryMs: 3_600_000 })
+  await goOn(today, anchor, 'b')
+  const asked: Departure[] = []
+  const late = async (departure: Departure): Promise<Uint8Array | undefined> => {
+    asked.push(departure)
+    if (asked.length > 1) return undefined
+    await write(unaware, draft('late', 'unnamed'))
+    return utf8Of('a statement')
+  }
+  const opening = yesterday.open({ sealer, anchor, restore: late })
+  await expect(opening).rejects.toThrow('database')
+  expect(asked).toHaveLength(2)
+  expect(asked[0]?.database).not.toEqual(asked[1]?.database)
+  expect(
+    await yesterday.run('select note from sealward.ledger_block where note is not null'),
+  ).toEqual([])
+  await yesterday.close()
+})
+
+test('a block that accepts a restore holds nothing else: what is put into it is not accepted with it', async () => {
+  const anchor = memoryAnchor()
+  const today = await begun(anchor)
+  const dying = await today.open({ sealer, anchor, anchorEveryMs: 3_600_000 })
+  await write(dying, draft('waiting', 'committed'))
+  const yesterday = await today.copy()
+  await today.close()
+  await goOn(today, anchor, 'b')
+  const [head] = await yesterday.run(
+    'select sequence, digest from sealward.ledger_block order by sequence desc limit 1',
+  )
+  const [entry] = await yesterday.run(
+    'select sealed from sealward.ledger_entry where block is null',
+  )
+  const sequence = Number(head?.['sequence']) + 9
+  const note = utf8Of('a statement')
+  // Everything that such a digest is made of is there for whoever owns the database.
+  const sha256 = (...parts: readonly Uint8Array[]): Buffer =>
+    createHash('sha256').update(Buffer.concat(parts)).digest()
+  const counted = Buffer.alloc(8)
+  counted.writeBigUInt64BE(BigInt(sequence))
+  const digest = sha256(
+    utf8Of('sealward ledger block 2'),
+    head?.['digest'] as Buffer,
+    counted,
+    sha256(note),
+    sha256(entry?.['sealed'] as Buffer),
+  )
+  await yesterday.run('insert into sealward.ledger_block values ($1, $2, $3)', [
+    sequence,
+    digest,
+    note,
+  ])
+  await yesterday.run('update sealward.ledger_entry set block = $1 where block is null', [sequence])
+  const asked: Departure[] = []
+  expect(await startCode(yesterday, anchor, allowing(asked))).toBe('database-altered')
+  expect(asked).toEqual([])
+})
+
+test('each loss of the anchor has a name of its own, so what allowed to go on after one allows nothing after another', async () => {
+  const first = memoryAnchor()
+  const database = await begun(first)
+  const backup = await database.copy()
+  const lost = memoryAnchor()
+  const asked: Departure[] = []
+  expect(await startCode(database, lost)).toBe('anchor-missing')
+  expect(await startCode(database, lost, refusing(asked))).toBe('anchor-missing')
+  // Asked again after another start it is the same, so that there is time to sign.
+  expect(await startCode(database, lost, allowing(asked))).toBe('opened')
+  expect(asked[1]).toEqual(asked[0])
+  await goOn(database, lost, 'b')
+  // The same backup, and no anchor again.
+  const again = memoryAnchor()
+  const only = asked[1]?.anchor
+  const strict = async (departure: Departure): Promise<Uint8Array | undefined> => {
+    asked.push(departure)
+    return sameState(departure.anchor, only) ? utf8Of('a statement') : undefined
+  }
+  expect(await startCode(backup, again, strict)).toBe('anchor-missing')
+  expect(asked[2]?.database).toEqual(asked[1]?.database)
+  expect(asked[2]?.anchor).not.toEqual(only)
+})
+
+test('after the loss of an anchor an empty database begins anew, and goes on', async () => {
+  const lost = memoryAnchor()
+  expect(await startCode(await begun(memoryAnchor()), lost)).toBe('anchor-missing')
+  const empty = await newDatabase(postgres)
+  expect(await startCode(empty, lost)).toBe('opened')
+  await goOn(empty, lost, 'a')
+  expect(await startCode(empty, lost)).toBe('opened')
+})
+
+test('after a start that was allowed, and died before the anchor moved, a new statement serves as well', async () => {
+  const anchor = memoryAnchor()
+  const today = await begun(anchor)
+  const yesterday = await today.copy()
+  const then = anchor.state
+  await goOn(today, anchor, 'b')
+  const dying: Anchor = { read: anchor.read, advance: async () => away }
+  const asked: Departure[] = []
+  for (const text of ['first', 'second']) {
+    expect(await startCode(yesterday, dying, allowing(asked, text))).toBe('anchor-unavailable')
+  }
+  expect(await startCode(yesterday, anchor, allowing(asked, 'third'))).toBe('opened')
+  expect(asked.map(({ database }) => database)).toEqual([then, then, then])
+  await goOn(yesterday, anchor, 'c')
+})
+
+test('replicas that start with one statement at once all go on from it', async () => {
+  const anchor = memoryAnchor()
+  const today = await begun(anchor)
+  const yesterday = await today.copy()
+  await goOn(today, anchor, 'b')
+  const codes = await Promise.all([1, 2, 3].map(() => startCode(yesterday, anchor, allowing([]))))
+  expect(codes).toEqual(['opened', 'opened', 'opened'])
+  const notes = await yesterday.run('select note from sealward.ledger_block where note is not null')
+  expect(notes).toHaveLength(1)
 })

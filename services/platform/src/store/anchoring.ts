@@ -1,5 +1,11 @@
 import { ok, type Problem, type Result, refuse } from '@sealward/attestation/bytes'
-import { type Anchor, type AnchorCode, type AnchorState, sameState } from '@sealward/enclave/anchor'
+import {
+  type Anchor,
+  type AnchorCode,
+  type AnchorState,
+  isLoss,
+  sameState,
+} from '@sealward/enclave/anchor'
 import { isUnavailable } from '@sealward/enclave/database'
 import { anchorEveryMs, anchorLagSecondsMax } from '../limits.ts'
 import type { Ledger, LedgerProblem } from './ledger.ts'
@@ -146,7 +152,7 @@ export async function belongs(
   ledger: Ledger,
   state: AnchorState | undefined,
 ): Promise<Result<true, AnchoringProblem>> {
-  if (state === undefined) return anchorMissing
+  if (state === undefined || isLoss(state)) return anchorMissing
   const digest = await ledger.digestAt(state.sequence)
   if (digest === state.digest) return ok(true)
   return digest === undefined ? rolledBack : forked

@@ -1,13 +1,21 @@
-import { equalBytes } from '@sealward/attestation/bytes'
-import { type Anchor, type AnchorState, sameState } from '@sealward/enclave/anchor'
+import { equalBytes, type Result, utf8Of } from '@sealward/attestation/bytes'
+import {
+  type Anchor,
+  type AnchorProblem,
+  type AnchorState,
+  isLoss,
+  newLoss,
+  sameState,
+} from '@sealward/enclave/anchor'
 import { StartRefusal } from '@sealward/enclave/server'
-import { anchorMissing, belongs } from './anchoring.ts'
+import { belongs } from './anchoring.ts'
 import type { Ledger } from './ledger.ts'
 
 /** What the anchor knows, and what the database is instead. */
 export interface Departure {
-  /** `undefined` where there is no anchor. */
-  readonly anchor: AnchorState | undefined
+  /** Where it was lost, what that loss is called. */
+  readonly anchor: AnchorState
+  /** With all that was committed. */
   readonly database: AnchorState
 }
 
@@ -30,20 +38,40 @@ export async function compareWithAnchor(
   anchor: Anchor | undefined,
   restore: Restore | undefined,
 ): Promise<AnchorState | undefined> {
-  const read = await anchor?.read()
-  if (read?.ok === false) throw new StartRefusal(read.problem)
-  const state = read?.value
-  // One that an anchor knows is not new, however empty it is.
-  const isNew = state === undefined && (await ledger.isEmpty())
-  const whole = isNew ? undefined : await ledger.verify()
-  if (whole?.ok === false) throw new StartRefusal(whole.problem)
-  if (anchor === undefined) return undefined
+  if (anchor === undefined) {
+    if (!(await ledger.isEmpty())) taken(await ledger.verify())
+    return undefined
+  }
+  // Of replicas that start together one is first; the others find what it anchored.
+  for (let attempt = 0; attempt < attemptsMax; attempt++) {
+    const state = await compareOnce(ledger, anchor, restore)
+    if (state !== undefined) return state
+  }
+  const detail = 'Others move the anchor on, again and again, while this one starts.'
+  throw new StartRefusal({ code: 'anchor-conflict', at: 'anchor', detail })
+}
 
-  if (isNew) return begin(ledger, anchor)
+const attemptsMax = 5
+
+/** `undefined` where somebody else was faster. */
+async function compareOnce(
+  ledger: Ledger,
+  anchor: Anchor,
+  restore: Restore | undefined,
+): Promise<AnchorState | undefined> {
+  const state = taken(await anchor.read())
+  // One that an anchor knows is not new, however empty it is.
+  const isUnknown = state === undefined || isLoss(state)
+  if (isUnknown && (await ledger.isEmpty())) return begin(ledger, anchor, state)
+  const found = taken(await ledger.verify())
   const ours = await belongs(ledger, state)
   if (ours.ok) return state
-  const database = whole?.value ?? { sequence: 0, digest: '0'.repeat(64) }
-  const departure = await departureFrom(ledger, { anchor: state, database })
+  if (state === undefined) {
+    // From now on this loss has a name, and what is signed for it serves for no later one.
+    await moved(anchor, undefined, newLoss())
+    return undefined
+  }
+  const departure = { anchor: state, database: await namedState(ledger, found) }
   const statement = await restore?.(departure)
   if (statement === undefined) {
     throw new StartRefusal({
@@ -55,55 +83,66 @@ export async function compareWithAnchor(
       ].join(' '),
     })
   }
-  const next = await goOn(ledger, departure, statement)
-  const moved = await anchor.advance(state, next)
-  if (!moved.ok) throw new StartRefusal(moved.problem)
-  return next
+  const next = await goOn(ledger, { state, found }, statement)
+  return next !== undefined && (await moved(anchor, state, next)) ? next : undefined
 }
 
-/** The first start of all. Of replicas that start together each finds what the first one anchored. */
-async function begin(ledger: Ledger, anchor: Anchor): Promise<AnchorState> {
-  const head = await ledger.extend()
-  if (!head.ok) throw new StartRefusal(head.problem)
-  const moved = await anchor.advance(undefined, head.value)
-  if (moved.ok) return head.value
-  const now = await anchor.read()
-  if (!now.ok) throw new StartRefusal(now.problem)
-  if (now.value === undefined || sameState(now.value, undefined)) {
-    throw new StartRefusal(anchorMissing.problem)
-  }
-  const ours = await belongs(ledger, now.value)
-  if (!ours.ok) throw new StartRefusal(ours.problem)
-  return now.value
+/** The first start of all; or one with an empty database, where the anchor of another was lost. */
+async function begin(
+  ledger: Ledger,
+  anchor: Anchor,
+  loss: AnchorState | undefined,
+): Promise<AnchorState | undefined> {
+  const first = taken(await ledger.extend())
+  const head =
+    loss === undefined || first.sequence > loss.sequence
+      ? first
+      : taken(await ledger.goOn(first, loss.sequence + 1, utf8Of('begun after a loss')))
+  return head !== undefined && (await moved(anchor, loss, head)) ? head : undefined
 }
 
-/** Where a start that had been allowed died before the anchor moved, the state before it counts. */
-async function departureFrom(ledger: Ledger, departure: Departure): Promise<Departure> {
+/**
+ * Where a start that had been allowed died before the anchor moved, the state before it counts: its block holds
+ * nothing but the statement.
+ */
+async function namedState(ledger: Ledger, found: AnchorState): Promise<AnchorState> {
   const accepted = await ledger.lastNote()
-  return accepted?.sequence === departure.database.sequence
-    ? { ...departure, database: accepted.before }
-    : departure
+  return accepted !== undefined && sameState(accepted, found) ? accepted.before : found
 }
 
 async function goOn(
   ledger: Ledger,
-  { anchor, database }: Departure,
+  { state, found }: { readonly state: AnchorState; readonly found: AnchorState },
   statement: Uint8Array,
-): Promise<AnchorState> {
+): Promise<AnchorState | undefined> {
   const accepted = await ledger.lastNote()
-  if (
+  const isDone =
     accepted !== undefined &&
+    sameState(accepted, found) &&
     equalBytes(accepted.note, statement) &&
-    sameState(accepted.before, database)
-  ) {
-    return { sequence: accepted.sequence, digest: accepted.digest }
-  }
-  const sequence = Math.max(anchor?.sequence ?? 0, database.sequence) + 1
-  const next = await ledger.goOn(sequence, statement)
-  if (!next.ok) throw new StartRefusal(next.problem)
-  return next.value
+    found.sequence > state.sequence
+  if (isDone) return found
+  return taken(await ledger.goOn(found, Math.max(state.sequence, found.sequence) + 1, statement))
 }
 
-function spoken(state: AnchorState | undefined): string {
-  return state === undefined ? 'none' : `${state.sequence} ${state.digest}`
+/** `false` where somebody else moved it. */
+async function moved(
+  anchor: Anchor,
+  from: AnchorState | undefined,
+  to: AnchorState,
+): Promise<boolean> {
+  const advanced: Result<true, AnchorProblem> = await anchor.advance(from, to)
+  if (!advanced.ok && advanced.problem.code !== 'anchor-conflict') {
+    throw new StartRefusal(advanced.problem)
+  }
+  return advanced.ok
+}
+
+function taken<T>(result: Result<T>): T {
+  if (result.ok) return result.value
+  throw new StartRefusal(result.problem)
+}
+
+function spoken({ sequence, digest }: AnchorState): string {
+  return `${sequence} ${digest}`
 }

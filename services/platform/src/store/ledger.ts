@@ -20,7 +20,7 @@ import {
   refuse,
   utf8Of,
 } from '@sealward/attestation/bytes'
-import type { AnchorState } from '@sealward/enclave/anchor'
+import { type AnchorState, sameState } from '@sealward/enclave/anchor'
 import type { DataKey, Sealer } from '@sealward/enclave/sealing'
 import { type Kysely, sql, type Transaction } from 'kysely'
 import { ledgerBlockEntriesMax, ledgerEntryBytesMax, ledgerPageRows } from '../limits.ts'
@@ -59,7 +59,7 @@ export interface Ledger {
   extend(): Promise<Result<AnchorState, LedgerProblem>>
   /** The digest of a block; `undefined` where there is none of this sequence. */
   digestAt(sequence: number): Promise<string | undefined>
-  /** The head, where it is a block that says why it goes on, and the block before it. */
+  /** The head, where it is a block that says why it goes on, and the newest block before it that is none. */
   lastNote(): Promise<
     (AnchorState & { readonly note: Uint8Array; readonly before: AnchorState }) | undefined
   >
@@ -69,13 +69,22 @@ export interface Ledger {
    * Reads the whole chain, and compares it with what is stored: every version that was written and not
    * erased is there, and nothing else is.
    *
-   * @returns the head, or `database-altered`.
+   * @returns the head as it is when all that waits is in a block, as {@link extend} puts it there; or
+   *   `database-altered`.
    */
   verify(): Promise<Result<AnchorState, LedgerProblem>>
   /** Whether the blocks after `from`, as they are stored, come to `to`. Refuses with `database-altered`. */
   follows(from: AnchorState, to: AnchorState): Promise<Result<true, LedgerProblem>>
-  /** A block that goes on from the head with a greater sequence, and says why. */
-  goOn(sequence: number, note: Uint8Array): Promise<Result<AnchorState, LedgerProblem>>
+  /**
+   * Puts what waits into a block, and then one with a greater sequence that says why, if what is gone on from is `from`.
+   *
+   * @returns `undefined`, and nothing is written, where it is something else by now.
+   */
+  goOn(
+    from: AnchorState,
+    sequence: number,
+    note: Uint8Array,
+  ): Promise<Result<AnchorState | undefined, LedgerProblem>>
   /** What versions come to: equal for equal sets, in whatever order. */
   sumOf(tenant: string, versions: readonly WrittenVersion[]): string
   /** What is stored beside a version, so that whoever takes it out knows whose it was without opening it. */
@@ -124,19 +133,12 @@ export async function openLedger(db: Kysely<Tables>, sealer: Sealer): Promise<Le
       return row && hexOf(row.digest)
     },
     async lastNote() {
-      const [head, before] = await db
-        .selectFrom('sealward.ledger_block')
-        .selectAll()
-        .orderBy('sequence', 'desc')
-        .limit(2)
-        .execute()
-      return head === undefined || head.note === null
-        ? undefined
-        : {
-            ...stateOf(head),
-            note: head.note,
-            before: before === undefined ? nothing : stateOf(before),
-          }
+      const newest = db.selectFrom('sealward.ledger_block').selectAll().orderBy('sequence', 'desc')
+      const head = await newest.limit(1).executeTakeFirst()
+      if (head === undefined || head.note === null) return undefined
+      const before = await newest.where('note', 'is', null).limit(1).executeTakeFirst()
+      const { note } = head
+      return { ...stateOf(head), note, before: before === undefined ? nothing : stateOf(before) }
     },
     async isEmpty() {
       const { rows } = await sql<{ readonly any: boolean }>`select
@@ -156,20 +158,29 @@ export async function openLedger(db: Kysely<Tables>, sealer: Sealer): Promise<Le
         .setIsolationLevel('repeatable read')
         .setAccessMode('read only')
         .execute((snapshot) => follows(snapshot, from, to)),
-    async goOn(sequence, note) {
-      const head = await extend()
-      if (!head.ok) return head
-      if (sequence <= head.value.sequence) throw new RangeError('a sequence grows')
-      const digest = digestOf(head.value.digest, sequence, note, [])
-      await db
-        .insertInto('sealward.ledger_block')
-        .values({
-          sequence: String(sequence),
-          digest: Buffer.from(digest),
-          note: Buffer.from(note),
+    goOn: async (from, sequence, note) => {
+      const undone = new Error('what is gone on from is something else')
+      try {
+        return await db.transaction().execute(async (transaction) => {
+          const head = await coverAll(transaction, open)
+          if (!head.ok) return head
+          if (!sameState(head.value, from)) throw undone
+          if (sequence <= from.sequence) throw new RangeError('a sequence grows')
+          const digest = digestOf(from.digest, sequence, note, [])
+          await transaction
+            .insertInto('sealward.ledger_block')
+            .values({
+              sequence: String(sequence),
+              digest: Buffer.from(digest),
+              note: Buffer.from(note),
+            })
+            .execute()
+          return ok({ sequence, digest: hexOf(digest) })
         })
-        .execute()
-      return ok({ sequence, digest: hexOf(digest) })
+      } catch (error) {
+        if (error === undone) return ok(undefined)
+        throw error
+      }
     },
     sumOf: (tenant, versions) => textOf(sums.of(versions.map((one) => ['v', tenant, ...one]))),
     proofOf,
@@ -214,12 +225,34 @@ function digestOf(
   return new Uint8Array(hash.digest())
 }
 
+/** All that waits, in blocks of one transaction. Where nothing was ever written there is none. */
+async function coverAll(
+  transaction: Transaction<Tables>,
+  open: OpenEntry,
+): Promise<Result<AnchorState, LedgerProblem>> {
+  await takeTurns(transaction)
+  const { rows } = await sql<{ readonly any: boolean }>`select
+    exists (select from sealward.ledger_block) or exists (select from sealward.ledger_entry)
+    as any`.execute(transaction)
+  if (rows[0]?.any !== true) return ok(nothing)
+  for (;;) {
+    const block = await nextBlock(transaction, open)
+    if (!block.ok) return block
+    if (block.value.entries < ledgerBlockEntriesMax) return ok(block.value.head)
+  }
+}
+
+/** Until the transaction ends nobody else makes a block. */
+async function takeTurns(transaction: Transaction<Tables>): Promise<void> {
+  await sql`select pg_advisory_xact_lock(hashtext('sealward.ledger'))`.execute(transaction)
+}
+
 /** Replicas take turns. Where nothing waits, the head is as it was; the first block of all has no entries. */
 async function nextBlock(
   transaction: Transaction<Tables>,
   open: OpenEntry,
 ): Promise<Result<{ readonly head: AnchorState; readonly entries: number }, LedgerProblem>> {
-  await sql`select pg_advisory_xact_lock(hashtext('sealward.ledger'))`.execute(transaction)
+  await takeTurns(transaction)
   const last = await transaction
     .selectFrom('sealward.ledger_block')
     .select(['sequence', 'digest'])
@@ -328,8 +361,8 @@ async function follows(
       .orderBy('id')
       .execute()
     const next = Number(sequence)
-    if (note === null ? next !== head.sequence + 1 : next <= head.sequence) return altered
     const inBlock = entries.map(({ sealed }) => sealed)
+    if (!isNext({ next, note, inBlock }, head)) return altered
     head = { sequence: next, digest: hexOf(digestOf(head.digest, next, note, inBlock)) }
   }
   return head.sequence === to.sequence && head.digest === to.digest ? ok(true) : altered
@@ -383,17 +416,37 @@ async function readChain(
       entry = await entries.next()
     }
     const next = Number(sequence)
-    const followsOn = note === null ? next === head.sequence + 1 : next > head.sequence
     const expected = hexOf(digestOf(head.digest, next, note, inBlock))
-    if (!followsOn || expected !== hexOf(digest)) return undefined
+    if (!isNext({ next, note, inBlock }, head) || expected !== hexOf(digest)) return undefined
     head = { sequence: next, digest: expected }
   }
-  // What no block covers yet comes last.
+  // What no block covers yet comes last; the head is said as it is when that is in blocks, too.
   while (entry.done !== true) {
-    if (entry.value.block !== null || !take(entry.value.id, entry.value.sealed)) return undefined
-    entry = await entries.next()
+    const waiting: Uint8Array[] = []
+    while (entry.done !== true && waiting.length < ledgerBlockEntriesMax) {
+      const { id, sealed, block } = entry.value
+      if (block !== null || !take(id, sealed)) return undefined
+      waiting.push(sealed)
+      entry = await entries.next()
+    }
+    const sequence = head.sequence + 1
+    head = { sequence, digest: hexOf(digestOf(head.digest, sequence, null, waiting)) }
   }
   return { head, sum }
+}
+
+/** Blocks are counted one by one. One that says why it goes on may be any number later, and nothing else is in it. */
+function isNext(
+  block: {
+    readonly next: number
+    readonly note: Uint8Array | null
+    readonly inBlock: readonly Uint8Array[]
+  },
+  head: AnchorState,
+): boolean {
+  return block.note === null
+    ? block.next === head.sequence + 1
+    : block.next > head.sequence && block.inBlock.length === 0
 }
 
 interface EntryRow {

@@ -2,6 +2,7 @@ import { utf8Of } from '@sealward/attestation/bytes'
 import type { InitTimeData } from '@sealward/attestation/evidence'
 import { type Anchor, openFileAnchor, verifyRestoreStatement } from '@sealward/enclave/anchor'
 import type { Sealer } from '@sealward/enclave/sealing'
+import type { Clock } from '@sealward/enclave/server'
 import type { Logger } from '@sealward/enclave/telemetry'
 import type { PlatformConfig } from '../config.ts'
 import type { Restore } from './compare-with-anchor.ts'
@@ -29,11 +30,18 @@ export async function anchorOf(
 export function restoreBy(
   statement: string | undefined,
   { deployment, restorers = [] }: Pick<InitTimeData, 'deployment' | 'restorers'>,
+  clock: Clock,
   log: Logger,
 ): Restore {
   return async ({ anchor, database }) => {
     if (statement === undefined) return undefined
-    const allowed = verifyRestoreStatement(statement, { deployment, restorers, anchor, database })
+    const allowed = verifyRestoreStatement(statement, {
+      deployment,
+      restorers,
+      anchor,
+      database,
+      now: clock.now(),
+    })
     if (!allowed.ok) {
       log.warn('restore-refused', { code: allowed.problem.code })
       return undefined
