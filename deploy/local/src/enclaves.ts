@@ -68,8 +68,10 @@ export async function startEnclaves(options: EnclavesOptions): Promise<Enclaves>
     configIds: ConfigIds,
     config: object,
     reads: readonly string[] = [],
+    writes: readonly string[] = [],
   ): Promise<string> => {
-    const { enclave, configId } = await startEnclave(options, role, configIds, config, reads)
+    const disk = { reads: [...reads, ...writes], writes }
+    const { enclave, configId } = await startEnclave(options, role, configIds, config, disk)
     running[role] = enclave
     void enclave.exited.then(({ code, signal }) => {
       if (told.has(enclave.pid)) return
@@ -78,8 +80,16 @@ export async function startEnclaves(options: EnclavesOptions): Promise<Enclaves>
     return configId
   }
   const peerIds: { -readonly [Role in keyof ConfigIds]: ConfigIds[Role] } = {}
+  const ownFolder = options.home.path('key-broker', 'own')
   await announce('Measuring and starting the key broker', async () => {
-    peerIds['key-broker'] = await start('key-broker', {}, keyBrokerConfigOf(options))
+    mkdirSync(ownFolder, { recursive: true, mode: 0o700 })
+    peerIds['key-broker'] = await start(
+      'key-broker',
+      {},
+      keyBrokerConfigOf(options),
+      [],
+      [ownFolder],
+    )
     return undefined
   })
   const { isNamed } = options.agreement.keyBroker
@@ -153,7 +163,7 @@ function keyBrokerConfigOf({ agreement, home, urls }: EnclavesOptions): object {
   return {
     publicUrl: urls.keyBroker,
     databaseUrl: urls.database,
-    stateFolder: home.path('key-broker'),
+    stateFolder: home.path('key-broker', 'own'),
     pcsUrl: urls.pcs,
     development: true,
     identityProvider: { ...agreement.keyBroker.identity, url: urls.identity },
@@ -168,7 +178,7 @@ async function startEnclave(
   role: MeasuredService,
   configIds: ConfigIds,
   config: object,
-  reads: readonly string[],
+  { reads, writes }: { readonly reads: readonly string[]; readonly writes: readonly string[] },
 ): Promise<{ readonly enclave: SimulatedEnclave; readonly configId: string }> {
   const { home, tampering, agreement } = options
   const deployment =
@@ -193,6 +203,7 @@ async function startEnclave(
       stateFolder: home.path(role),
       env: { SEALWARD_CONFIG: configFile, NODE_ENV: 'production' },
       reads: [configFile, ...reads],
+      writes,
       onLog: openLog(logFile),
       // Keys for RSA are drawn and a broker is asked first, on a machine that may be busy.
       readySecondsMax: 60,

@@ -8,6 +8,7 @@
 import { amdRootSpkis, intelSgxRootSpki } from '@sealward/attestation/verification'
 import { networkAddress, webAddress } from '@sealward/enclave/config'
 import { amdKds, intelPcs } from '@sealward/enclave/endorsements'
+import type { SealingPolicy } from '@sealward/enclave/evidence'
 import {
   type IdentityProviderSettings,
   identityProviderSettings,
@@ -26,8 +27,10 @@ export interface AttestationConfig {
   readonly port: number
   /** Of PostgreSQL; otherwise the environment's DATABASE_URL. */
   readonly databaseUrl?: string | undefined
-  /** Holds the key-encryption key, and nothing else. */
+  /** Holds the key-encryption key, or in a TEE the local secret, and nothing else. */
   readonly stateFolder: string
+  /** In a TEE: which code opens the local secret, every version of one publisher's or this very one. */
+  readonly sealingPolicy: SealingPolicy
   /** Address of Intel's provisioning certification service, or of a cache of it. */
   readonly pcsUrl: string
   /** Address of AMD's key distribution service, or of what stands for it. */
@@ -131,6 +134,7 @@ export const attestationConfig: z.ZodType<AttestationConfig> = z
     port: z.int().min(0).max(65_535).default(0),
     databaseUrl: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
     stateFolder: z.string().min(1),
+    sealingPolicy: z.enum(['mrsigner', 'mrenclave']).default('mrsigner'),
     pcsUrl: webAddress.default(intelPcs.baseUrl),
     kdsUrl: webAddress.default(amdKds.baseUrl),
     trustedProxies: z.array(networkAddress).max(limits.trustedProxiesMax).default([]),

@@ -1,12 +1,12 @@
 /** The service in a simulated TEE: its signing keys are certified by its own evidence. */
 
 import { generateKeyPairSync } from 'node:crypto'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { referenceValuesOf } from '@sealward/attestation/claims'
 import { encodeInitTimeData, type InitTimeData } from '@sealward/attestation/evidence'
-import { createSampleVendor, type SampleVendor } from '@sealward/attestation/sample'
+import { createSampleVendor, type SampleVendor, sampleCpuSvn } from '@sealward/attestation/sample'
 import {
   quoteOfSigner,
   type SigningJwk,
@@ -64,13 +64,15 @@ async function start(
   } = {},
 ): Promise<SimulatedEnclave> {
   const configFile = join(state, 'config.json')
+  const stateFolder = join(state, 'own')
+  await mkdir(stateFolder, { recursive: true })
   const roots = [vendor.rootSpkiSha256]
   const instance = { name: 'default', issuer, development: true, roots, ...options.instance }
   await writeFile(
     configFile,
     JSON.stringify({
       databaseUrl: postgres.url,
-      stateFolder: join(state, 'none'),
+      stateFolder,
       pcsUrl: pcs.url,
       kdsUrl: pcs.url,
       instances: [instance],
@@ -93,6 +95,8 @@ async function start(
     ),
     stateFolder: join(state, 'host'),
     env: { SEALWARD_CONFIG: configFile },
+    reads: [stateFolder],
+    writes: [stateFolder],
     ...options.launch,
   })
 }
@@ -137,7 +141,7 @@ async function verify(
   })
 }
 
-test('its key is certified by the enclave that holds it, survives a restart, and needs no key file', async () => {
+test('its key is certified by the enclave that holds it, survives a restart and an update of the machine, and needs no key file', async () => {
   const enclave = await start()
   const jwk = await publishedBy(enclave)
   expect(await verify(jwk, enclave, enclave.mrEnclave)).toMatchObject({
@@ -152,6 +156,11 @@ test('its key is certified by the enclave that holds it, survives a restart, and
   const again = await start()
   expect(await publishedBy(again)).toEqual(jwk)
   await again.stop()
+  const cpuSvn = sampleCpuSvn.map((svn, index) => (index === 0 ? svn + 1 : svn))
+  const updated = await start({ launch: { cpuSvn, olderSealingKeys: true } })
+  expect(await publishedBy(updated)).toEqual(jwk)
+  await updated.stop()
+  expect(await readdir(join(state, 'own'))).toEqual(['local-secret'])
 
   // The sealing key is another for other code of another publisher: the keys stay closed to it.
   const other = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey

@@ -8,11 +8,17 @@ import { join } from 'node:path'
 import type { Result } from '@sealward/attestation/bytes'
 import { createDcapMemory, createSnpMemory } from '@sealward/attestation/verification'
 import { nodeCryptography } from '@sealward/enclave/cryptography'
-import { holdMasterKeys } from '@sealward/enclave/database'
+import { holdMasterKeys, masterKeyIdsIn } from '@sealward/enclave/database'
 import { createPcsClient, intelPcs } from '@sealward/enclave/endorsements'
 import type { Tee } from '@sealward/enclave/evidence'
+import {
+  type LocalSecret,
+  openKeptMasterKey,
+  secretFile,
+  watchSecret,
+} from '@sealward/enclave/local-secret'
 import { addressesOf } from '@sealward/enclave/rates'
-import { createSealer, masterKeyOf, openKeyFile, type Sealer } from '@sealward/enclave/sealing'
+import { createSealer, type MasterKey, openKeyFile, type Sealer } from '@sealward/enclave/sealing'
 import {
   systemClock as clock,
   type Running,
@@ -32,7 +38,7 @@ export interface StartOptions {
   readonly config: AttestationConfig
   readonly databaseUrl: string
   readonly log: Logger
-  /** Where it runs in one: signing keys are sealed under its key, and certified with its evidence. */
+  /** Where it runs in one: signing keys are sealed under a secret of its own, and certified with its evidence. */
   readonly tee?: Tee | undefined
   /** Ends the wait for a database. */
   readonly signal?: AbortSignal
@@ -46,7 +52,7 @@ export interface StartOptions {
 export async function startAttestationService(options: StartOptions): Promise<Running> {
   const { config, log, tee } = options
   if (tee !== undefined) taken(heldToMeasured(config, tee.initTimeData))
-  const { database, sealer } = await openState(options)
+  const { database, sealer, secret } = await openState(options)
   const closing: (() => unknown)[] = [() => database.destroy()]
   const close = async (): Promise<void> => {
     for (const end of closing.splice(0).reverse()) await end()
@@ -63,6 +69,11 @@ export async function startAttestationService(options: StartOptions): Promise<Ru
       clock,
     })
     closing.push(() => endorsements.close())
+    if (tee !== undefined && secret !== undefined) {
+      const { roots } = tee.initTimeData
+      const watch = watchSecret({ tee, endorsements, roots, clock, secret, log })
+      closing.push(() => watch.close())
+    }
     const server = createAttestationService({
       instances: opened.map(({ instance }) => instance),
       trustedProxies: addressesOf(config.trustedProxies),
@@ -93,16 +104,55 @@ export async function startAttestationService(options: StartOptions): Promise<Ru
  *
  * @throws StartRefusal
  */
-export async function openState({ config, databaseUrl, log, tee, signal }: StartOptions): Promise<{
+export async function openState(options: StartOptions): Promise<{
   readonly database: Database
   readonly sealer: Sealer
+  /** In a TEE: what the master key comes of. */
+  readonly secret?: LocalSecret | undefined
 }> {
-  const masterKey =
-    tee === undefined
-      ? taken(await openKeyFile(join(config.stateFolder, 'key-encryption-key'), random))
-      : await masterKeyOf(tee)
-  const sealer = createSealer(masterKey, { random })
-  const database = await openStore({
+  const database = await openDatabaseOf(options)
+  try {
+    const { key, secret } = await openMasterKey(options, database)
+    const sealer = createSealer(key, { random })
+    await holdMasterKeys(database, 'attestation', sealer.keys).catch((error: unknown) => {
+      throw new StartRefusal({
+        code: 'another-master-key',
+        at: 'stateFolder',
+        detail: `${error instanceof Error ? error.message : ''} Give every replica the same key-encryption key.`,
+      })
+    })
+    return { database, sealer, secret }
+  } catch (error) {
+    await database.destroy()
+    throw error
+  }
+}
+
+/** Of a local secret in a TEE, and of a file elsewhere. */
+async function openMasterKey(
+  { config, log, tee }: StartOptions,
+  database: Database,
+): Promise<{ readonly key: MasterKey; readonly secret?: LocalSecret }> {
+  const { sealingPolicy: policy, stateFolder } = config
+  if (tee === undefined) {
+    return { key: taken(await openKeyFile(join(stateFolder, 'key-encryption-key'), random)) }
+  }
+  const own = taken(
+    await openKeptMasterKey({
+      name: 'attestation-master',
+      place: secretFile(join(stateFolder, 'local-secret')),
+      tee,
+      policy,
+      sealedUnder: await masterKeyIdsIn(database, 'attestation'),
+      random,
+    }),
+  )
+  if (own.secret.isResealed) log.info('secret-sealed-again')
+  return own
+}
+
+function openDatabaseOf({ databaseUrl, log, signal }: StartOptions): Promise<Database> {
+  return openStore({
     url: databaseUrl,
     ...(signal === undefined ? {} : { signal }),
     onConnectionLost: () => log.warn('database-connection-lost'),
@@ -115,15 +165,6 @@ export async function openState({ config, databaseUrl, log, tee, signal }: Start
       detail: 'The database cannot be opened: is its address right, and may this user make tables?',
     })
   })
-  await holdMasterKeys(database, 'attestation', sealer.keys).catch(async (error: unknown) => {
-    await database.destroy()
-    throw new StartRefusal({
-      code: 'another-master-key',
-      at: 'stateFolder',
-      detail: `${error instanceof Error ? error.message : ''} Give every replica the same key-encryption key.`,
-    })
-  })
-  return { database, sealer }
 }
 
 /** What is there, or the end of the start. */

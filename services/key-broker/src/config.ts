@@ -35,7 +35,7 @@ export interface BrokerConfig {
   readonly publicUrl: string
   /** Of PostgreSQL; otherwise the environment's DATABASE_URL. */
   readonly databaseUrl?: string | undefined
-  /** Holds the key-encryption key, where that is a file, and nothing else. */
+  /** Holds the key-encryption key, where that is a file, or the local secret of a TEE, and nothing else. */
   readonly stateFolder: string
   /** In a TEE its own, otherwise that of a file, unless said. */
   readonly keyEncryption?: KeyEncryptionSettings | undefined

@@ -9,6 +9,7 @@ import { type Admission, createAdmission, createAttestedTls } from '@sealward/en
 import { createPcsClient } from '@sealward/enclave/endorsements'
 import type { Tee } from '@sealward/enclave/evidence'
 import { createIdentity, keepTlsNew } from '@sealward/enclave/identity'
+import { type LocalSecret, watchSecret } from '@sealward/enclave/local-secret'
 import type { PeerTrust } from '@sealward/enclave/peers'
 import { addressesOf } from '@sealward/enclave/rates'
 import { createSealer, type MasterKey, type Sealer } from '@sealward/enclave/sealing'
@@ -30,7 +31,7 @@ import { createBreakGlass } from './custody/break-glass.ts'
 import { keepExpired } from './custody/keep-expired.ts'
 import type { KeyEncryption } from './custody/key-encryption.ts'
 import { openKeyEncryption } from './custody/open-key-encryption.ts'
-import { hasRootKey, openRootKey } from './custody/root-key.ts'
+import { hasRootKey, openRootKey, readWraps } from './custody/root-key.ts'
 import type { SecretSurroundings } from './custody/secret-source.ts'
 import { heldToMeasured } from './held-to-measured.ts'
 import { keepSwept } from './keys/keep-swept.ts'
@@ -43,7 +44,7 @@ export interface StartOptions {
   readonly config: BrokerConfig
   readonly databaseUrl: string
   readonly log: Logger
-  /** Where it runs in one: then there is a listener for attested workloads, and its key is the key-encryption key. */
+  /** Where it runs in one: then there is a listener for attested workloads, and the key-encryption key is of its secret. */
   readonly tee?: Tee | undefined
   /** The machine's, unless said. */
   readonly clock?: Clock
@@ -58,6 +59,8 @@ export interface OpenState {
   readonly keyEncryption: KeyEncryption
   readonly rootKey: MasterKey
   readonly sealer: Sealer
+  /** In a TEE: what the key-encryption key comes of. */
+  readonly secret: LocalSecret | undefined
 }
 
 /**
@@ -68,7 +71,7 @@ export interface OpenState {
 export async function startKeyBroker(options: StartOptions): Promise<Running> {
   const { config, log, tee, clock = systemClock } = options
   if (tee !== undefined) taken(heldToMeasured(config, tee.initTimeData))
-  const { database, sealer } = await openState(options)
+  const { database, sealer, secret } = await openState(options)
   const closing: (() => unknown)[] = [() => database.destroy()]
   const close = async (): Promise<void> => {
     for (const end of closing.splice(0).reverse()) await end()
@@ -135,6 +138,11 @@ export async function startKeyBroker(options: StartOptions): Promise<Running> {
     if (tee !== undefined) {
       const endorsements = createPcsClient({ baseUrl: config.pcsUrl, clock })
       closing.push(() => endorsements.close())
+      if (secret !== undefined) {
+        const { roots } = tee.initTimeData
+        const watch = watchSecret({ tee, endorsements, roots, clock, secret, log })
+        closing.push(() => watch.close())
+      }
       const sources = taken(sourcesOf(tee.initTimeData, broker))
       const identity = await createIdentity({ tee, endorsements, random, clock })
       const certificate = keepTlsNew({ identity, endorsements, clock, log })
@@ -207,8 +215,9 @@ function kbsOf({ kbs, authorities }: BrokerConfig, metrics: Metrics): KbsDeps | 
  * @throws StartRefusal
  */
 export async function openState(options: StartOptions): Promise<OpenState> {
-  const { clock = systemClock, config, tee } = options
+  const { clock = systemClock, config, log, tee } = options
   const database = await openBrokerStore(options)
+  let secret: LocalSecret | undefined
   try {
     const keyEncryption = taken(
       await openKeyEncryption(config.keyEncryption, {
@@ -216,11 +225,17 @@ export async function openState(options: StartOptions): Promise<OpenState> {
         tee,
         random,
         make: !(await hasRootKey(database)),
+        teeKeys: (await readWraps(database)).flatMap(({ id, kind }) => (kind === 'tee' ? id : [])),
+        onSecret(opened) {
+          secret = opened
+          if (opened.isResealed) log.info('secret-sealed-again')
+        },
         ...options.secrets,
       }),
     )
     const rootKey = taken(await openRootKey(database, keyEncryption, { clock, random }))
-    return { database, keyEncryption, rootKey, sealer: createSealer(rootKey, { random }) }
+    const sealer = createSealer(rootKey, { random })
+    return { database, keyEncryption, rootKey, sealer, secret }
   } catch (error) {
     await database.destroy()
     throw error

@@ -66,7 +66,5 @@ export const anchorLagSecondsMax = 60
 export const sweepRows = 100
 /** Why a patient is erased. Characters. */
 export const erasureReasonCharactersMax = 1000
-/** From one look at what this machine's TCB level will be worth to the next. Seconds. */
-export const forecastEverySeconds: number = 12 * 3600
 /** From one look for what is under an older master key to the next. Seconds. */
 export const sweepEverySeconds = 60

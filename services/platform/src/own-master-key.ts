@@ -1,12 +1,11 @@
 import type { PcsClient } from '@sealward/enclave/endorsements'
 import type { Tee } from '@sealward/enclave/evidence'
-import { openLocalSecret, secretFile, watchSecret } from '@sealward/enclave/local-secret'
-import { type MasterKey, masterKeyFrom, masterKeyOf } from '@sealward/enclave/sealing'
+import { openKeptMasterKey, secretFile, watchSecret } from '@sealward/enclave/local-secret'
+import { type MasterKey, masterKeyOf } from '@sealward/enclave/sealing'
 import { StartRefusal, systemClock } from '@sealward/enclave/server'
 import type { Logger } from '@sealward/enclave/telemetry'
 import type { PlatformConfig } from './config.ts'
-import { forecastEverySeconds } from './limits.ts'
-import { isSealed } from './store/is-sealed.ts'
+import { sealedUnder } from './store/sealed-under.ts'
 
 /**
  * The master key of a platform that no key broker serves: of a secret in a file, which outlives updates of
@@ -24,24 +23,23 @@ export async function openOwnMasterKey(options: {
   if (config.secretFile === undefined) {
     return { key: await masterKeyOf(tee), close: async () => {} }
   }
-  const opened = await openLocalSecret({
+  const opened = await openKeptMasterKey({
     name: 'platform-master',
     place: secretFile(config.secretFile),
     tee,
     policy: 'mrsigner',
-    mayDraw: !(await isSealed(config.databaseUrl)),
+    sealedUnder: await sealedUnder(config.databaseUrl),
   })
   if (!opened.ok) throw new StartRefusal(opened.problem)
-  const { isResealed, secret } = opened.value
-  if (isResealed) log.info('secret-sealed-again')
+  const { key, secret } = opened.value
+  if (secret.isResealed) log.info('secret-sealed-again')
   const watch = watchSecret({
     tee,
     endorsements,
     roots: tee.initTimeData.roots,
     clock: systemClock,
-    secret: opened.value,
+    secret,
     log,
-    everySeconds: forecastEverySeconds,
   })
-  return { key: masterKeyFrom(secret, tee.initTimeData), close: () => watch.close() }
+  return { key, close: () => watch.close() }
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { link, mkdir, open, readdir, readFile, rm } from 'node:fs/promises'
+import { constants, link, mkdir, open, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ok, type Result, refuse, utf8Of } from '@sealward/attestation/bytes'
 import type { Sealer } from '../sealing/index.ts'
@@ -63,6 +63,8 @@ export async function openFileAnchor(options: {
 
 const conflict = refuse('anchor-conflict', 'anchor', 'Somebody else has moved the anchor on.')
 const keptFiles = 2
+/** A new file, each write to which is on the disk when it returns: Node's permission model has no fsync. */
+const writtenThrough = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_SYNC
 
 const fileOf = (after: number): string => `after-${after}`
 
@@ -76,10 +78,9 @@ async function afters(folder: string): Promise<readonly number[]> {
 /** Writes the whole file or none; `false` where there is one of this name. */
 async function linked(folder: string, file: string, bytes: Uint8Array): Promise<boolean> {
   const draft = join(folder, `draft-${randomUUID()}`)
-  const handle = await open(draft, 'wx', 0o600)
+  const handle = await open(draft, writtenThrough, 0o600)
   try {
     await handle.writeFile(bytes)
-    await handle.sync()
   } finally {
     await handle.close()
   }

@@ -5,6 +5,11 @@
  */
 
 export {
+  type KeptMasterKey,
+  type KeptMasterKeyOptions,
+  openKeptMasterKey,
+} from './kept-master-key.ts'
+export {
   type LocalSecret,
   type LocalSecretCode,
   type LocalSecretOptions,

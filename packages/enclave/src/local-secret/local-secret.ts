@@ -36,13 +36,15 @@ export interface LocalSecretOptions {
   readonly others?: readonly WrappingKey[]
   /** Whether one is drawn where none is. Not where data waits that needs it: a new secret would open none of it. */
   readonly mayDraw: boolean
+  /** What becomes the secret where there is no file: data was sealed under it before secrets were kept. */
+  readonly adopt?: Uint8Array | undefined
   readonly random?: Random
 }
 
 export interface LocalSecret {
   /** 32 bytes. */
   readonly secret: Uint8Array
-  /** Whose wrap opened it; `drawn` the first time. */
+  /** Whose wrap opened it; `drawn` or `adopted` the first time. */
   readonly openedBy: string
   /** Whether the wraps were written anew: the machine was updated, or a key came that was not there before. */
   readonly isResealed: boolean
@@ -52,12 +54,14 @@ export interface LocalSecret {
 
 /**
  * `local-secret-missing`: there is none where one is needed. `local-secret-malformed`: what is there is not a
- * file of wraps. `local-secret-refused`: no wrap opens.
+ * file of wraps. `local-secret-refused`: no wrap opens. `local-secret-unavailable`: the file cannot be read, or not
+ * be written.
  */
 export type LocalSecretCode =
   | 'local-secret-missing'
   | 'local-secret-malformed'
   | 'local-secret-refused'
+  | 'local-secret-unavailable'
 
 /**
  * Opens the secret by whichever wrap opens, and seals it again under every key that is here: the TEE's of
@@ -68,24 +72,47 @@ export type LocalSecretCode =
 export async function openLocalSecret(
   options: LocalSecretOptions,
 ): Promise<Result<LocalSecret, Problem<LocalSecretCode>>> {
-  const { mayDraw, name, place, random = systemRandom } = options
   const keys = await currentKeys(options)
-  const found = await place.read()
-  if (found === undefined) {
-    if (!mayDraw) {
-      return refuse(
-        'local-secret-missing',
-        name,
-        'There is data that a secret of this machine sealed, and the secret is not here. Bring its file back, or the key of a broker that wraps it.',
-      )
-    }
-    const secret = random.bytes(secretBytes)
-    const wraps = keys.map((key) => wrapUnder(key, name, secret, random))
-    // Of two that start together the second opens what the first has drawn.
-    return (await place.create(encodeWraps(wraps)))
-      ? ok({ secret, openedBy: 'drawn', isResealed: false, wraps: wraps.map(({ by }) => by) })
-      : openLocalSecret({ ...options, mayDraw: false })
+  try {
+    const found = await options.place.read()
+    return await (found === undefined ? first(options, keys) : again(options, keys, found))
+  } catch (error) {
+    const code = systemCodeOf(error)
+    if (code === undefined) throw error
+    const detail = `The file of the secret cannot be read, or not be written (${code}). Let the service read and write it and its folder.`
+    return refuse('local-secret-unavailable', options.name, detail)
   }
+}
+
+/** Nothing is there yet. */
+async function first(
+  options: LocalSecretOptions,
+  keys: readonly NamedKey[],
+): Promise<Result<LocalSecret, Problem<LocalSecretCode>>> {
+  const { adopt, mayDraw, name, place, random = systemRandom } = options
+  if (!mayDraw && adopt === undefined) {
+    return refuse(
+      'local-secret-missing',
+      name,
+      'There is data that a secret of this machine sealed, and the secret is not here. Bring its file back, or the key of a broker that wraps it.',
+    )
+  }
+  const secret = adopt ?? random.bytes(secretBytes)
+  if (secret.length !== secretBytes) throw new RangeError(`a secret is ${secretBytes} bytes`)
+  const wraps = keys.map((key) => wrapUnder(key, name, secret, random))
+  const openedBy = adopt === undefined ? 'drawn' : 'adopted'
+  // Of two that start together the second opens what the first has drawn.
+  return (await place.create(encodeWraps(wraps)))
+    ? ok({ secret, openedBy, isResealed: false, wraps: wraps.map(({ by }) => by) })
+    : openLocalSecret({ ...options, mayDraw: false, adopt: undefined })
+}
+
+async function again(
+  options: LocalSecretOptions,
+  keys: readonly NamedKey[],
+  found: Uint8Array,
+): Promise<Result<LocalSecret, Problem<LocalSecretCode>>> {
+  const { name, place, random = systemRandom } = options
   const parsed = parseWraps(found)
   if (!parsed.ok) {
     return refuse('local-secret-malformed', name, 'The file of the secret is not one of wraps.')
@@ -199,11 +226,17 @@ function notOpened(
   const others = wraps.map(({ by }) => by).filter((by) => by !== teeName)
   const why =
     then === undefined || then === now
-      ? 'It was sealed by other code, for another deployment or on another machine.'
+      ? 'It was sealed by other code, under another policy, for another deployment or on another machine.'
       : `It was sealed when the processor had the security version ${then}; now it has ${now}, and gives no key of before.`
   const out =
     others.length === 0
       ? 'Nothing else wraps it.'
       : `It is wrapped for ${others.join(', ')} too, whose key is not here.`
   return refuse('local-secret-refused', name, `No wrap of the secret opens. ${why} ${out}`)
+}
+
+/** Of an error of the file system; of Node's permission model, too. */
+function systemCodeOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return
+  return 'syscall' in error || error.code === 'ERR_ACCESS_DENIED' ? error.code : undefined
 }

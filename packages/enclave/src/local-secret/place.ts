@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { constants, link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 
 /** Where the wraps of a secret are kept: outside the TEE, in the hands of whoever. */
 export interface SecretPlace {
@@ -11,15 +11,15 @@ export interface SecretPlace {
   replace(bytes: Uint8Array): Promise<void>
 }
 
-/** A file, made with its folder (mode 0700). */
+/** A file, made with its folder (mode 0700). What a process left behind that was killed while it wrote is removed. */
 export function secretFile(path: string): SecretPlace {
+  const folder = dirname(path)
   const draftOf = async (bytes: Uint8Array): Promise<string> => {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    await mkdir(folder, { recursive: true, mode: 0o700 })
     const draft = `${path}.${randomUUID()}`
-    const handle = await open(draft, 'wx', 0o600)
+    const handle = await open(draft, writtenThrough, 0o600)
     try {
       await handle.writeFile(bytes)
-      await handle.sync()
     } finally {
       await handle.close()
     }
@@ -27,6 +27,7 @@ export function secretFile(path: string): SecretPlace {
   }
   return {
     async read() {
+      await removeDrafts(path).catch(() => {})
       try {
         return new Uint8Array(await readFile(path))
       } catch (error) {
@@ -38,6 +39,7 @@ export function secretFile(path: string): SecretPlace {
       const draft = await draftOf(bytes)
       try {
         await link(draft, path)
+        await syncFolder(folder)
         return true
       } catch (error) {
         if (codeOf(error) === 'EEXIST') return false
@@ -48,9 +50,43 @@ export function secretFile(path: string): SecretPlace {
     },
     async replace(bytes) {
       await rename(await draftOf(bytes), path)
+      await syncFolder(folder)
     },
   }
 }
+
+/** Drafts nobody writes any more: a wrap in one would be for a security version of long ago. */
+async function removeDrafts(path: string): Promise<void> {
+  const folder = dirname(path)
+  const name = basename(path)
+  for (const entry of await readdir(folder)) {
+    if (!entry.startsWith(`${name}.`) || !uuid.test(entry.slice(name.length + 1))) continue
+    const draft = join(folder, entry)
+    const age = await stat(draft).then(
+      ({ mtimeMs }) => Date.now() - mtimeMs,
+      () => 0,
+    )
+    if (age > draftMsMax) await rm(draft, { force: true })
+  }
+}
+
+/** What is sealed under the secret is not to outlive its name in the folder when the power fails. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r')
+  try {
+    await handle.sync()
+  } catch (error) {
+    // Node's permission model, which confines the simulated TEE, has no fsync at all.
+    if (codeOf(error) !== 'ERR_ACCESS_DENIED') throw error
+  } finally {
+    await handle.close()
+  }
+}
+
+/** A new file, each write to which is on the disk when it returns. */
+const writtenThrough = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_SYNC
+const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+const draftMsMax = 60_000
 
 function codeOf(error: unknown): unknown {
   return error instanceof Error && 'code' in error ? error.code : undefined

@@ -56,6 +56,8 @@ export async function tcbWarning(
   return ok({ ...warning, standsUntil, isReady: outlivesUpdate(secret) })
 }
 
+const forecastEverySeconds = 12 * 3600
+
 /** Whether a new level has taken this one's place: only then is there something to update to. */
 function isStale(worth: string): boolean {
   return (
@@ -71,9 +73,9 @@ function isStale(worth: string): boolean {
  * until which today's level can stand. Looks at once, and again every so often.
  */
 export function watchSecret(
-  options: TcbWarningOptions & { readonly log: Logger; readonly everySeconds: number },
+  options: TcbWarningOptions & { readonly log: Logger; readonly everySeconds?: number },
 ): { close(): Promise<void> } {
-  const { everySeconds, log } = options
+  const { everySeconds = forecastEverySeconds, log } = options
   let timer: NodeJS.Timeout | undefined
   let isClosed = false
   const look = async (): Promise<void> => {

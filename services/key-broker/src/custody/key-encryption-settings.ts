@@ -1,3 +1,4 @@
+import type { SealingPolicy } from '@sealward/enclave/evidence'
 import * as z from 'zod'
 import { limits } from './limits.ts'
 import type { Pkcs11Place } from './pkcs11.ts'
@@ -9,8 +10,13 @@ export type KeyEncryptionSettings =
   | { readonly kind: 'file'; readonly file?: string | undefined }
   | { readonly kind: 'passphrase'; readonly passphrase: SecretSource }
   | ({ readonly kind: 'pkcs11'; readonly pin: SecretSource } & Pkcs11Place)
-  /** The sealing key of the TEE that it runs in. */
-  | { readonly kind: 'tee' }
+  /** A local secret of the TEE that it runs in; in the state folder, unless said. */
+  | {
+      readonly kind: 'tee'
+      readonly file?: string | undefined
+      /** Which code opens it: every version of one publisher's, unless said, or this very one. */
+      readonly policy?: SealingPolicy | undefined
+    }
 
 const label = z.string().min(1).max(limits.labelCharactersMax)
 
@@ -26,6 +32,10 @@ export const keyEncryptionSettings: z.ZodType<KeyEncryptionSettings, object> = z
       key: label,
       pin: secretSource,
     }),
-    z.strictObject({ kind: z.literal('tee') }),
+    z.strictObject({
+      kind: z.literal('tee'),
+      file: z.string().min(1).optional(),
+      policy: z.enum(['mrsigner', 'mrenclave']).optional(),
+    }),
   ],
 )

@@ -128,7 +128,7 @@ test('a passphrase comes from a file that its owner alone can read, from a crede
   expect(await open({ file })).toMatchObject({ problem: { code: 'secret-exposed' } })
 })
 
-test('in a TEE it is the sealing key of that, and no other; outside there is none', async () => {
+test('in a TEE it is of a secret of that, and no other; outside there is none', async () => {
   const { tee, vendor } = await sampleIdentity({ initTimeData: { role: 'key-broker' } })
   const options = { stateFolder: folder, random, make: true }
   const wrongKind = { problem: { code: 'key-encryption-kind' } }
@@ -141,7 +141,11 @@ test('in a TEE it is the sealing key of that, and no other; outside there is non
   // The same code, started for another deployment on the same machine.
   const deployment = 'urn:uuid:00000000-0000-4000-8000-000000000002'
   const other = await sampleIdentity({ vendor, initTimeData: { role: 'key-broker', deployment } })
-  const diverted = taken(await openKeyEncryption(undefined, { ...options, tee: other.tee }))
+  expect(await openKeyEncryption(undefined, { ...options, tee: other.tee })).toMatchObject({
+    problem: { code: 'local-secret-refused' },
+  })
+  const elsewhere = { ...options, stateFolder: join(folder, 'diverted'), tee: other.tee }
+  const diverted = taken(await openKeyEncryption(undefined, elsewhere))
   expect(await diverted.unwrap(wrapped, 'root')).toMatchObject({
     problem: { code: 'key-encryption-refused' },
   })

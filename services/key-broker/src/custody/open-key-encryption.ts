@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { ok, type Problem, type Result, refuse, unreachable } from '@sealward/attestation/bytes'
 import type { Tee } from '@sealward/enclave/evidence'
-import { masterKeyOf, openKeyFile } from '@sealward/enclave/sealing'
+import { type LocalSecret, openKeptMasterKey, secretFile } from '@sealward/enclave/local-secret'
+import { openKeyFile } from '@sealward/enclave/sealing'
 import type { Random } from '@sealward/enclave/server'
 import { type KeyEncryption, keyEncryptionOf } from './key-encryption.ts'
 import type { KeyEncryptionSettings } from './key-encryption-settings.ts'
@@ -17,6 +18,10 @@ export interface OpenKeyEncryptionOptions extends SecretSurroundings {
   readonly random: Random
   /** Whether a key is drawn where there is none: before anything was sealed. */
   readonly make: boolean
+  /** Ids of the TEEs' keys by which the root key opens. */
+  readonly teeKeys?: readonly string[]
+  /** Told of the secret that a TEE's key comes of. */
+  readonly onSecret?: (secret: LocalSecret) => void
 }
 
 /**
@@ -31,13 +36,13 @@ export async function openKeyEncryption(
   const { stateFolder, tee, random, make } = options
   const named: KeyEncryptionSettings = settings ?? { kind: tee === undefined ? 'file' : 'tee' }
   if (tee !== undefined && named.kind !== 'tee') {
-    return wrongKind('In a TEE the key-encryption key is its sealing key, and no other.')
+    return wrongKind('In a TEE the key-encryption key is of its own secret, and no other.')
   }
   switch (named.kind) {
     case 'tee':
       return tee === undefined
-        ? wrongKind('This broker runs in no TEE, and so there is no sealing key.')
-        : ok(keyEncryptionOf('tee', await masterKeyOf(tee), random))
+        ? wrongKind('This broker runs in no TEE, and so no secret of one opens.')
+        : openTeeKey(named, tee, options)
     case 'file': {
       const file = named.file ?? join(stateFolder, 'key-encryption-key')
       const key = await openKeyFile(file, random, { make })
@@ -56,6 +61,25 @@ export async function openKeyEncryption(
     default:
       return unreachable(named)
   }
+}
+
+async function openTeeKey(
+  { file, policy = 'mrsigner' }: Extract<KeyEncryptionSettings, { readonly kind: 'tee' }>,
+  tee: Tee,
+  { make, onSecret, random, stateFolder, teeKeys = [] }: OpenKeyEncryptionOptions,
+): Promise<Result<KeyEncryption, Problem>> {
+  const kept = await openKeptMasterKey({
+    name: 'broker-key-encryption',
+    place: secretFile(file ?? join(stateFolder, 'local-secret')),
+    tee,
+    policy,
+    sealedUnder: teeKeys,
+    mayDraw: make,
+    random,
+  })
+  if (!kept.ok) return kept
+  onSecret?.(kept.value.secret)
+  return ok(keyEncryptionOf('tee', kept.value.key, random))
 }
 
 function wrongKind(detail: string): Result<never, Problem<'key-encryption-kind'>> {
