@@ -5,7 +5,7 @@
  * @module
  */
 
-import { ok, type Problem, reading } from '@sealward/attestation/bytes'
+import { base64UrlOf, ok, type Problem, reading } from '@sealward/attestation/bytes'
 import {
   askPlatform,
   ChannelError,
@@ -144,7 +144,12 @@ function createHospital(
       try {
         const response = await sealedFetch(path, {
           method,
-          headers: { ...headers, authorization: `Bearer ${staff.token}` },
+          headers: {
+            // It may have to be sealed anew, and must not be done twice then.
+            ...(method === 'POST' && { 'idempotency-key': base64UrlOf(effects.random.bytes(16)) }),
+            ...headers,
+            authorization: `Bearer ${staff.token}`,
+          },
           ...(body === undefined ? {} : { body }),
           ...(signal === undefined ? {} : { signal }),
           onUploadProgress: (sent, total = sent) => onUploadProgress?.(sent, total),

@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { memoryFlags } from '@sealward/enclave/evidence'
 import type { Ask, Limit, Ready, ServerOptions, Usage } from './server-messages.ts'
 
 /** A measured attestation service in a process of its own. */
@@ -14,7 +15,7 @@ export interface ServerProcess {
 export async function startServerProcess(options: ServerOptions): Promise<ServerProcess> {
   const file = fileURLToPath(new URL('./attestation-server.ts', import.meta.url))
   const child = fork(file, [JSON.stringify(options)], {
-    execArgv: ['--expose-gc', '--disable-warning=ExperimentalWarning'],
+    execArgv: ['--expose-gc', '--disable-warning=ExperimentalWarning', ...memoryFlags],
   })
   const ended = new Promise<never>((_, reject) => {
     child.once('exit', (code) => reject(new Error(`the service ended with ${code}`)))

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type SigningKeys, signerOf } from '@sealward/attestation/token'
+import { memoryFlags } from '@sealward/enclave/evidence'
 import { end, LocalProblem } from '@sealward/enclave/local-servers'
 import type { Home } from './home.ts'
 import { openLog } from './log-file.ts'
@@ -54,7 +55,7 @@ export async function startAttestationService(options: {
     ],
   }
   writeFileSync(configFile, JSON.stringify(config), { mode: 0o600 })
-  const child = spawn(process.execPath, [join(options.folder, 'main.js')], {
+  const child = spawn(process.execPath, [...memoryFlags, join(options.folder, 'main.js')], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     env: { SEALWARD_CONFIG: configFile, NODE_ENV: 'production' },
   })

@@ -98,9 +98,9 @@ async function answerIn(
   return ok({ status: kept.status, headers: kept.headers, body })
 }
 
-function requestDigestOf({ body, headers, query }: StaffRequest): string {
+function requestDigestOf({ body, headers, parameters, query }: StaffRequest): string {
   const hash = createHash('sha256')
-  hash.update(JSON.stringify([query.toString(), headers['content-type'] ?? '']))
+  hash.update(JSON.stringify([parameters, query.toString(), headers['content-type'] ?? '']))
   return hash.update(body).digest('hex')
 }
 

@@ -255,6 +255,38 @@ test('of two radiologists who sign at once one signs, and the report is final on
   expect(again.status).toBe(409)
 })
 
+test('whoever lost the answer to a signature sends it again with its key, and learns that the report is theirs', async () => {
+  const reports: string[] = []
+  for (const _ of [1, 2]) {
+    const placed = await order(patientId, `ImagingStudy/${filmId}`)
+    const task = await followed(placed.headers['sealward-task'])
+    reports.push(task.output[0].valueReference.reference)
+  }
+  const key = { 'idempotency-key': randomBytes(16).toString('hex') }
+  const sign = (report = reports[0]): Promise<Asked> =>
+    at.ask('radiologist', 'POST', `/fhir/${report}/$sign`, { conclusion: 'Clear.' }, key)
+  const first = await sign()
+  expect(first).toMatchObject({ status: 200, json: { status: 'final', conclusion: 'Clear.' } })
+  expect(await sign()).toEqual(first)
+  // The key of one report signs no other.
+  expect(codeOf(await sign(reports[1]))).toBe('idempotency-key-reused')
+})
+
+test('a registration that comes again with its key is answered as before', async () => {
+  const key = { 'idempotency-key': randomBytes(16).toString('hex') }
+  const patient = {
+    resourceType: 'Patient',
+    identifier: [{ system: 'urn:oid:2.999.1', value: randomBytes(8).toString('hex') }],
+    name: [{ family: 'Twice', given: ['Ada'] }],
+    gender: 'female',
+    birthDate: '2019-03-02',
+  }
+  const send = (): Promise<Asked> => at.ask('clerk', 'POST', '/fhir/Patient', patient, key)
+  const first = await send()
+  expect(first.status).toBe(201)
+  expect(await send()).toEqual(first)
+})
+
 test('a report that is signed without a conclusion says what the model read, and no more', async () => {
   const placed = await order(patientId, `ImagingStudy/${filmId}`)
   const task = await followed(placed.headers['sealward-task'])

@@ -28,7 +28,7 @@ export function openPortal(configuration: Configuration, effects: Effects, tab: 
     effects,
     connection,
     session,
-    platform: openPlatform(connection, session),
+    platform: openPlatform(connection, session, effects.random),
     recentPatients: createStore<readonly string[]>([]),
   }
 }

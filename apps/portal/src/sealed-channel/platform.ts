@@ -1,5 +1,5 @@
 import type { Problem } from '@sealward/attestation/bytes'
-import { jsonOf, textOf, utf8Of } from '@sealward/attestation/bytes'
+import { base64UrlOf, jsonOf, textOf, utf8Of } from '@sealward/attestation/bytes'
 import { ChannelError, type ChannelResponse } from '@sealward/attestation/channel'
 import { sealedResponseBytesMax } from '../limits.ts'
 import type { Session } from '../sign-in/session.ts'
@@ -45,13 +45,19 @@ export interface Platform {
 
 const jsonDepthMax = 64
 
-export function openPlatform(connection: Connection, session: Session): Platform {
+/** @param random - for the keys of requests that must not be done twice and have none of their own. */
+export function openPlatform(
+  connection: Connection,
+  session: Session,
+  random: (length: number) => Uint8Array,
+): Platform {
   const send = async (request: PlatformRequest): Promise<ChannelResponse> => {
     const state = session.state.get()
     if (state.kind !== 'signed-in') throw new PlatformError(signedOut)
     const { path, ...init } = request
     const headers = {
       accept: 'application/json',
+      ...(request.method === 'POST' && { 'idempotency-key': base64UrlOf(random(16)) }),
       ...request.headers,
       authorization: `Bearer ${state.tokens.accessToken}`,
     }

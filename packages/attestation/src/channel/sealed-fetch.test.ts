@@ -498,9 +498,35 @@ describe('a key that is said to be stale', () => {
     const fetch = fetchTo()
     await fetch('/a')
     platform.keys = await newKeys()
-    const response = await fetch('/b', { method: 'POST', body: 'Nobody' })
+    const response = await fetch('/b', { method: 'PUT', body: 'Nobody' })
     expect(await response.json()).toMatchObject({ path: '/b', body: 'Nobody' })
     expect([platform.seen.length, verified]).toEqual([3, 2])
+  })
+
+  test('and was not when the request was done: what must not be done twice is sent again with an idempotency key alone', async () => {
+    const held: SealedTransport = async (message, options) => {
+      const answer = await transportTo(platform)(message, options)
+      if (!isHeld) return answer
+      // The request was done. Its answer is held back until there are new keys, and another one given.
+      isHeld = false
+      platform.keys = await newKeys()
+      return problemJson('stale-key')
+    }
+    let isHeld = false
+    const fetch = fetchTo(held)
+    await fetch('/a')
+    isHeld = true
+    const post = { method: 'POST', body: 'Nobody' }
+    expect(await fetch('/b', post).catch((error: unknown) => error)).toMatchObject({
+      problem: { code: 'stale-key', at: 'idempotency-key' },
+    })
+    expect([platform.seen.length, verified]).toEqual([2, 2])
+    // What comes next is sealed to the new keys.
+    expect((await fetch('/c', post)).status).toBe(200)
+    isHeld = true
+    const once = { ...post, headers: { 'idempotency-key': '"0123456789abcdef"' } }
+    expect((await fetch('/d', once)).status).toBe(200)
+    expect(platform.seen.length).toBe(5)
   })
 
   test('and is not: the request is not sent again on a stranger’s word', async () => {
@@ -533,7 +559,7 @@ describe('a key that is said to be stale', () => {
     await fetch('/a')
     platform.keys = await newKeys()
     const body = new Blob(['Nobody']).stream()
-    const error: unknown = await fetch('/b', { method: 'POST', body }).catch((e: unknown) => e)
+    const error: unknown = await fetch('/b', { method: 'PUT', body }).catch((e: unknown) => e)
     expect(error).toMatchObject({ problem: { code: 'stale-key', at: 'body' } })
     expect((await fetch('/c')).status).toBe(200)
     expect([platform.seen.length, verified]).toEqual([3, 2])

@@ -73,7 +73,8 @@ export interface SealedRequestInit extends Omit<RequestInit, 'body'> {
 export interface SealedFetch {
   /**
    * Sends a request sealed to the peer, and resolves with its answer, whatever its status, as soon as its head is
-   * there. The body is opened as it is read.
+   * there. The body is opened as it is read. When the peer has new keys, it is verified anew, and the request is sent
+   * again if it may come twice: by its method, or by an `idempotency-key`.
    *
    * Rejects, and its body fails, with a {@link ChannelError}, or with the signal's reason when that is aborted;
    * it rejects with {@link NotVerifiedError} when there is no verified peer to send to, and with `TypeError` for
@@ -111,14 +112,30 @@ export function createSealedFetch(options: SealedFetchOptions): SealedFetch {
       if (!(error instanceof ChannelError) || error.problem.code !== 'stale-key') throw error
       // That comes unsealed, so it is anybody's word. Who the peer is now says whether it is so.
       const fresh = await peers.after(peer)
-      // If not, the request may have arrived, and sending it again would have it done twice.
       if (isKeyShared(peer, fresh)) throw error
+      // It may have arrived nevertheless, and its answer been held back until the keys were replaced.
+      if (!isDoneOnce(request.head, request.headers))
+        throw new ChannelError(notTwice, { cause: error })
       if (!request.body.canBeSentAgain) throw new ChannelError(notAgain, { cause: error })
       return await exchange(options, fresh, request)
     }
   }
   return Object.assign(sealedFetch, { peer: () => peers.current() })
 }
+
+/** Whether a request that comes twice does what it would do once: by its method, or by its key. RFC 9110, section 9.2.2. */
+function isDoneOnce({ method }: RequestHead, headers: Headers): boolean {
+  return idempotentMethods.includes(method) || headers.has('idempotency-key')
+}
+
+const idempotentMethods: readonly string[] = ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']
+
+const notTwice = {
+  code: 'stale-key',
+  at: 'idempotency-key',
+  detail:
+    'the peer has new keys; the request may have been done, so it is not sent again without an idempotency key',
+} as const
 
 const notAgain = {
   code: 'stale-key',
@@ -167,7 +184,7 @@ function createPeers({ verify, now }: Pick<SealedFetchOptions, 'verify' | 'now'>
 
 interface SealedRequest {
   readonly head: RequestHead
-  readonly hasContentType: boolean
+  readonly headers: Headers
   readonly body: RequestBody
   readonly signal: AbortSignal | undefined
   readonly onUploadProgress: SealedRequestInit['onUploadProgress']
@@ -203,7 +220,7 @@ async function requestOf(
       path: url.pathname + url.search,
       headers: [...headers],
     },
-    hasContentType: headers.has('content-type'),
+    headers,
     body: requestBodyOf(body),
     signal: init.signal ?? given?.signal ?? undefined,
     onUploadProgress: init.onUploadProgress,
@@ -300,11 +317,11 @@ interface Encoded {
 
 /** A short request is made as a whole, a longer one as it is read. */
 async function encode(
-  { head: given, hasContentType }: SealedRequest,
+  { head: given, headers }: SealedRequest,
   { source, length, contentType }: OpenBody,
 ): Promise<Encoded> {
   const head =
-    hasContentType || contentType === undefined
+    headers.has('content-type') || contentType === undefined
       ? given
       : { ...given, headers: [...given.headers, ['content-type', contentType] as const] }
   if (length === undefined) return { plain: encodeRequestStream(head, source), length }

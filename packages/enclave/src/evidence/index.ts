@@ -36,6 +36,7 @@ export {
   LaunchFailure,
   type LaunchOptions,
   launch,
+  memoryFlags,
   type SimulatedEnclave,
 } from './simulated/launch.ts'
 export { type Measurement, MeasurementFailure, measureTree } from './simulated/measure-tree.ts'
