@@ -10,8 +10,10 @@ export const attestedTlsLimits = {
   /** How long a certificate is believed without being verified anew, and how many are. */
   rememberedSeconds: 900,
   rememberedMax: 1024,
-  /** Certificates that are being verified at once. */
+  /** Certificates that are being verified at once, of those that are asked for by us and by others each. */
   verificationsMax: 64,
+  /** How many of them are looked up at once, at whoever has endorsements and at the attestation service. The others wait. */
+  lookUpsMax: 8,
   /** Requests that wait for a connection of one client. */
   waitingMax: 1024,
   /** Access tokens that are remembered until they end. */

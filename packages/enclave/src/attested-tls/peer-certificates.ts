@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto'
 import { base64UrlOf, ok, type Result, type UnixSeconds } from '@sealward/attestation/bytes'
 import type { VerifiedPeer } from '@sealward/attestation/channel'
-import { parseRaTlsCertificate, type TeeRole } from '@sealward/attestation/evidence'
+import type { TeeRole } from '@sealward/attestation/evidence'
 import type { PcsClient } from '../endorsements/index.ts'
+import { createTurns, type Turns } from '../http/turns.ts'
 import {
   failure,
   failureOf,
+  firstLook,
   type PeerFailure,
   type PeerTrust,
   standingProblem,
@@ -46,39 +48,39 @@ export function createPeerCertificates(options: {
   const { clock } = trust
   const rememberedSeconds = options.rememberedSeconds ?? attestedTlsLimits.rememberedSeconds
   const believed = new Map<string, AttestedPeer>()
-  const underWay = new Map<string, Promise<Result<AttestedPeer, PeerFailure>>>()
+  const questions = new Map<string, Question>()
 
   const verifyAnew = async (
     certificate: Uint8Array,
     certificateSha256: string,
     roles: readonly TeeRole[],
+    lookUp: Turns,
   ): Promise<Result<AttestedPeer, PeerFailure>> => {
-    const read = parseRaTlsCertificate(certificate)
-    if (!read.ok) {
-      const { code, at, detail } = read.problem
-      return code === 'ra-tls-no-evidence'
-        ? failureOf('refused', read.problem)
-        : failure('refused', 'ra-tls-malformed', at, `${code}: ${detail}`)
-    }
-    const vouched = await endorsements.endorsementsFor(read.value.quote)
-    if (!vouched.ok) {
-      return failureOf(
-        worldly.has(vouched.problem.code) ? 'unavailable' : 'refused',
-        vouched.problem,
-      )
-    }
-    const peer = await verifyAttestedCertificate(trust, {
-      roles,
-      certificate,
-      endorsements: vouched.value,
+    const looked = await firstLook(trust, roles, certificate)
+    if (!looked.ok) return looked
+    const { quote, notAfter } = looked.value
+    const peer = await lookUp(async () => {
+      const vouched = await endorsements.endorsementsFor(quote)
+      if (!vouched.ok) {
+        const isWorldly = worldly.has(vouched.problem.code)
+        return failureOf(isWorldly ? 'unavailable' : 'refused', vouched.problem)
+      }
+      return verifyAttestedCertificate(trust, { roles, certificate, endorsements: vouched.value })
     })
     if (!peer.ok) return peer
-    const until = Math.min(
-      clock.now() + rememberedSeconds,
-      peer.value.evidence.earliestExpiry,
-      read.value.certificate.notAfter,
-    )
+    const { earliestExpiry } = peer.value.evidence
+    const until = Math.min(clock.now() + rememberedSeconds, earliestExpiry, notAfter)
     return ok({ peer: peer.value, certificateSha256, until })
+  }
+
+  const questionOf = (roles: readonly TeeRole[]): Question => {
+    const name = roles.toSorted().join(' ')
+    const question = questions.get(name) ?? {
+      underWay: new Map(),
+      lookUp: createTurns(attestedTlsLimits.lookUpsMax),
+    }
+    questions.set(name, question)
+    return question
   }
 
   const remember = (peer: AttestedPeer): void => {
@@ -110,20 +112,31 @@ export function createPeerCertificates(options: {
         const stands = await standing(known)
         return stands.ok ? ok(known) : stands
       }
+      const { underWay, lookUp } = questionOf(roles)
       const flight = underWay.get(name)
-      if (flight === undefined && underWay.size >= attestedTlsLimits.verificationsMax) {
+      if (flight !== undefined) return flight
+      if (underWay.size >= attestedTlsLimits.verificationsMax) {
         return failure('unavailable', 'busy', 'tls', 'Too many peers are being verified.')
       }
-      const verification =
-        flight ?? verifyAnew(certificate, name, roles).finally(() => underWay.delete(name))
+      const verification = verifyAnew(certificate, name, roles, lookUp).finally(() =>
+        underWay.delete(name),
+      )
       underWay.set(name, verification)
       const peer = await verification
-      if (!peer.ok) return peer
-      if (!roles.includes(peer.value.peer.role)) return wrongRole(roles)
-      if (flight === undefined) remember(peer.value)
+      if (peer.ok) remember(peer.value)
       return peer
     },
   }
+}
+
+/**
+ * What is being verified for the same roles. Another expectation may have another answer of the same certificate; and those
+ * who come to us do not hold up those whom we go to.
+ */
+interface Question {
+  /** By certificate. */
+  readonly underWay: Map<string, Promise<Result<AttestedPeer, PeerFailure>>>
+  readonly lookUp: Turns
 }
 
 /** Codes of endorsements that could not be had, which says nothing about the peer. */

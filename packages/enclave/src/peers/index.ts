@@ -4,13 +4,11 @@
  * @module
  */
 
+export { firstLook } from './first-look.ts'
+export { failure, failureOf, kindOf, type PeerFailure } from './peer-failure.ts'
+export type { PeerTrust } from './peer-trust.ts'
 export {
   attest,
-  failure,
-  failureOf,
-  kindOf,
-  type PeerFailure,
-  type PeerTrust,
   type ShownCertificate,
   standingProblem,
   verifyAttestedCertificate,

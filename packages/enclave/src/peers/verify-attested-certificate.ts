@@ -1,37 +1,21 @@
-import { base64UrlOf, ok, type Problem, type Result, textOf } from '@sealward/attestation/bytes'
+import { base64UrlOf, ok, type Result, textOf } from '@sealward/attestation/bytes'
 import { type VerifiedPeer, verifyPeerCertificate } from '@sealward/attestation/channel'
 import {
   type EndorsementsJson,
   evidenceOfCertificate,
-  type InitTimeData,
-  type PeerExpectation,
   parseEvidenceDocument,
   type TeeRole,
 } from '@sealward/attestation/evidence'
-import { deniableOf, deniedProblem, type SigningKeys } from '@sealward/attestation/token'
-import type { Clock, Random } from '../effects/index.ts'
+import {
+  type DenyListTrust,
+  deniableOf,
+  deniedProblem,
+  type SigningKeys,
+} from '@sealward/attestation/token'
 import { createHttpClient } from '../http/http-client.ts'
-import type { DenyListKeeper, SignerKeys } from '../identity/index.ts'
 import { identityLimits } from '../identity/limits.ts'
-
-/**
- * Why nothing came of talking with a peer: `unavailable` is the world's and is tried again, `refused` is
- * about the peer and is not.
- */
-export interface PeerFailure extends Problem {
-  readonly kind: 'unavailable' | 'refused'
-}
-
-/** What a workload believes of others, all of it from its measured init-time data, and how it asks. */
-export interface PeerTrust {
-  readonly initTimeData: InitTimeData
-  /** Where the attestation service is reached; what it says counts by the pinned signers only. */
-  readonly attestationUrl: string
-  readonly signerKeys: SignerKeys
-  readonly denyList: DenyListKeeper
-  readonly clock: Clock
-  readonly random: Random
-}
+import { failure, failureOf, kindOf, type PeerFailure, unreadable } from './peer-failure.ts'
+import { expectationOf, type PeerTrust } from './peer-trust.ts'
 
 /** What a peer showed on TLS, and what its vendor says of the platform that it runs on. */
 export interface ShownCertificate {
@@ -63,15 +47,15 @@ export async function verifyAttestedCertificate(
   if (expectation === undefined) {
     return failure('refused', 'configuration', 'peers', 'No such peer is expected.')
   }
-  const token = await attest(trust, document.value)
-  if (!token.ok && token.problem.kind === 'unavailable') return token
-  const denyList = await trust.denyList.trust()
-  if (!denyList.ok) return failureOf('unavailable', denyList.problem)
-  const verify = (jwks: SigningKeys): ReturnType<typeof verifyPeerCertificate> =>
+  const verify = (
+    token: string | undefined,
+    jwks: SigningKeys,
+    denyList: DenyListTrust,
+  ): ReturnType<typeof verifyPeerCertificate> =>
     verifyPeerCertificate({
       certificate,
       endorsements,
-      token: token.ok ? token.value : undefined,
+      token,
       deployment: initTimeData.deployment,
       expectation,
       roots: initTimeData.roots,
@@ -80,31 +64,30 @@ export async function verifyAttestedCertificate(
         jwks,
         signers: initTimeData.attestation.signers,
         policyHashes: initTimeData.attestation.policyHashes,
-        denyList: denyList.value,
+        denyList,
       },
       at: trust.clock.now(),
       development: initTimeData.development,
     })
+  // The attestation service is asked about those only to whom nothing else is wanting.
+  const alone = await verify(undefined, { keys: [] }, { unchecked: 'there is no token yet' })
+  if (!alone.ok && alone.problem.code !== 'token-missing') {
+    return failureOf(kindOf(alone.problem), alone.problem)
+  }
+  const token = await attest(trust, document.value)
+  if (!token.ok) return token
+  const denyList = await trust.denyList.trust()
+  if (!denyList.ok) return failureOf('unavailable', denyList.problem)
   const keys = await trust.signerKeys.keys()
   if (!keys.ok) return failureOf('unavailable', keys.problem)
-  let peer = await verify(keys.value)
+  let peer = await verify(token.value, keys.value, denyList.value)
   if (!peer.ok && peer.problem.code === 'unknown-signer') {
     // The attestation service may have a new key since its keys were fetched.
     const fresh = await trust.signerKeys.refresh()
     if (!fresh.ok) return failureOf('unavailable', fresh.problem)
-    peer = await verify(fresh.value)
+    peer = await verify(token.value, fresh.value, denyList.value)
   }
-  if (peer.ok) return peer
-  // Where the attestation service refused, what was found here says more precisely why.
-  return !token.ok && peer.problem.code === 'token-missing'
-    ? token
-    : failureOf(kindOf(peer.problem), peer.problem)
-}
-
-function unreadable({ code, at, detail }: Problem): ReturnType<typeof failure> {
-  return code === 'ra-tls-no-evidence'
-    ? failure('refused', code, at, detail)
-    : failure('refused', 'ra-tls-malformed', at, `${code}: ${detail}`)
+  return peer.ok ? peer : failureOf(kindOf(peer.problem), peer.problem)
 }
 
 /** Why a peer that was verified before is spoken to no longer: it was denied since, or nobody knows who was. */
@@ -120,23 +103,6 @@ export async function standingProblem(
     at: clock.now(),
   })
   return denied && failureOf(kindOf(denied.problem), denied.problem)
-}
-
-/** That nobody knows who has been denied is the world's fault, and not the peer's. */
-export function kindOf({ code }: Problem): PeerFailure['kind'] {
-  return code === 'deny-list-stale' ? 'unavailable' : 'refused'
-}
-
-/** A problem of somebody else's as a {@link PeerFailure}. */
-export function failureOf(
-  kind: PeerFailure['kind'],
-  { code, at, detail }: Problem,
-): { readonly ok: false; readonly problem: PeerFailure } {
-  return failure(kind, code, at, detail)
-}
-
-function expectationOf(initTimeData: InitTimeData, role: TeeRole): PeerExpectation | undefined {
-  return initTimeData.peers.find((peer) => peer.role === role)
 }
 
 /** Has the attestation service appraise evidence, as a background check. */
@@ -194,14 +160,4 @@ function tokenIn(text: string): string | undefined {
   } catch {
     return undefined
   }
-}
-
-/** A {@link PeerFailure} as a result. */
-export function failure(
-  kind: PeerFailure['kind'],
-  code: string,
-  at: string,
-  detail: string,
-): { readonly ok: false; readonly problem: PeerFailure } {
-  return { ok: false, problem: { kind, code, at, detail } }
 }
