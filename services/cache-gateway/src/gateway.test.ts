@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connect } from 'node:tls'
+import { ok } from '@sealward/attestation/bytes'
+import { failure } from '@sealward/enclave/peers'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
@@ -156,6 +159,28 @@ test('whoever is denied after it was let in is served no longer, nor is anybody 
     another.socket.destroy()
     Object.assign(denyList, { denied: [], ageSeconds: 0 })
   }
+})
+
+test('a client library sends nothing to a gateway that was denied after it connected', async () => {
+  const { attested } = fixture.platform
+  let isDenied = false
+  const standing: typeof attested.peers.standing = async () =>
+    isDenied ? failure('refused', 'measurement-denied', 'token', 'denied') : ok(true)
+  const asking = {
+    ...fixture.platform,
+    attested: { ...attested, peers: { ...attested.peers, standing } },
+  }
+  const options = { username: 'platform', password: await fixture.token() }
+  const client = fixture.client(gateway, options, asking)
+  expect(await client.set('standing', 'before')).toBe('OK')
+  isDenied = true
+  const error = once(client, 'error')
+  await expect(client.set('standing', 'after')).rejects.toThrow()
+  expect(await error).toMatchObject([{ code: 'measurement-denied' }])
+  const another = await admitted()
+  another.say('GET', 'standing')
+  expect(await another.heard(/\r\n.*\r\n/)).toBe('$6\r\nbefore\r\n')
+  another.socket.destroy()
 })
 
 test('commands beyond the list are refused, and the connection lives on', async () => {

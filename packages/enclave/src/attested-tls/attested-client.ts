@@ -1,12 +1,13 @@
 import { ok, type Problem, type Result, type UnixSeconds } from '@sealward/attestation/bytes'
 import type { TeeRole } from '@sealward/attestation/evidence'
-import { Client, type Dispatcher } from 'undici'
+import type { Dispatcher } from 'undici'
 import { causeOf } from '../http/http-client.ts'
 import type { TlsIdentity } from '../identity/index.ts'
 import { failure, type PeerFailure } from '../peers/index.ts'
 import type { AttestedSession } from './attest-session.ts'
 import type { AttestedTls } from './attested-tls.ts'
-import { type AttestedConnection, connectAttested } from './connect.ts'
+import { ConnectFailure } from './connect-failure.ts'
+import { createLanes, type Lane, type OpenLane } from './lanes.ts'
 import { attestedTlsLimits } from './limits.ts'
 
 export interface AttestedClientOptions<Code extends string = string> {
@@ -74,76 +75,29 @@ export function createAttestedClient<Code extends string = never>(
 ): AttestedClient<Code> {
   const { attested, role } = options
   const { clock } = attested.trust
-  const { hostname: host, port } = new URL(options.origin)
-  const connectionsMax = options.connectionsMax ?? 4
-  const lanes: Lane[] = []
-  const idle: Lane[] = []
-  const waiting: ((lane: Lane) => void)[] = []
-
-  const take = async (): Promise<Lane | undefined> => {
-    const lane = idle.pop()
-    if (lane !== undefined) return lane
-    if (lanes.length < connectionsMax) {
-      const added: Lane = { open: undefined }
-      lanes.push(added)
-      return added
-    }
-    if (waiting.length >= attestedTlsLimits.waitingMax) return undefined
-    return new Promise((resolve) => waiting.push(resolve))
-  }
-  const giveBack = (lane: Lane): void => {
-    const next = waiting.shift()
-    if (next === undefined) idle.push(lane)
-    else next(lane)
-  }
-
-  /** The lane's connection, if its peer is believed still; another one if it has ended, or was verified long ago. */
-  const openOf = async (lane: Lane): Promise<Result<OpenLane, PeerFailure>> => {
-    const { open } = lane
-    if (open !== undefined) {
-      const stands = await attested.peers.standing(open.connection)
-      if (stands.ok) return ok(open)
-      const isOver = stands.problem.code === 'verification-ended'
-      if (!isOver && stands.problem.kind === 'unavailable') return stands
-      lane.open = undefined
-      void open.client.destroy()
-      if (!isOver) return stands
-    }
-    const connection = await connectAttested(attested, { host, port: Number(port || 443), role })
-    if (!connection.ok) return connection
-    const { socket } = connection.value
-    socket.setNoDelay(true)
-    const client = new Client(options.origin, {
-      pipelining: 1,
-      maxResponseSize: options.responseBytesMax ?? attestedTlsLimits.responseBytesMax,
-      // The library is not ready for an answer before it has asked.
-      connect: (_target, answer) => queueMicrotask(() => answer(null, socket)),
-    })
-    const opened: OpenLane = { client, connection: connection.value, token: undefined }
-    // The peer lets a token in on one connection: the next connection needs its own.
-    socket.once('close', () => {
-      if (lane.open === opened) lane.open = undefined
-      void client.destroy()
-    })
-    if (socket.destroyed) {
-      return failure('unavailable', 'peer-unreachable', 'tls', 'no connection (closed)')
-    }
-    lane.open = opened
-    return ok(opened)
-  }
+  const lanes = createLanes(attested, {
+    origin: options.origin,
+    role,
+    connectionsMax: options.connectionsMax ?? 4,
+    responseBytesMax: options.responseBytesMax ?? attestedTlsLimits.responseBytesMax,
+  })
+  const tokens = new WeakMap<
+    OpenLane,
+    { readonly token: string; readonly expiresAt: UnixSeconds }
+  >()
 
   /** The connection's token; another one when it has less than ten seconds left. */
   const headersOf = async (
     open: OpenLane,
   ): Promise<Result<Readonly<Record<string, string>>, Problem<Code>>> => {
     if (options.accessToken === undefined) return ok({})
-    const held = open.token
+    const held = tokens.get(open)
     const fresh =
       held !== undefined && held.expiresAt - clock.now() > 10
         ? ok(held)
         : await options.accessToken(open.connection.own)
     if (!fresh.ok) return fresh
-    open.token = fresh.value
+    tokens.set(open, fresh.value)
     return ok({ authorization: `Bearer ${fresh.value.token}` })
   }
 
@@ -182,14 +136,14 @@ export function createAttestedClient<Code extends string = never>(
   ): Promise<Result<AttestedResponse, PeerFailure | Problem<Code>>> => {
     for (let attempt = 0; ; attempt++) {
       const wasOpen = lane.open !== undefined
-      const open = await openOf(lane)
+      const open = await lanes.openOf(lane)
       if (!open.ok) return open
       const request =
         typeof asked === 'function' ? await asked(open.value.connection.own) : ok(asked)
       if (!request.ok) return request
       const answer = await sendOn(open.value, request.value)
       if (attempt > 0 || !needsSecond(answer, wasOpen, request.value)) return answer
-      open.value.token = undefined
+      tokens.delete(open.value)
       if (!answer.ok) {
         if (lane.open === open.value) lane.open = undefined
         void open.value.client.destroy()
@@ -199,31 +153,16 @@ export function createAttestedClient<Code extends string = never>(
 
   return {
     async request(asked) {
-      const lane = await take()
-      if (lane === undefined) {
-        return failure('unavailable', 'busy', '', 'too many requests wait for this peer')
-      }
+      const lane = await lanes.take()
+      if (!lane.ok) return lane
       try {
-        return await sendBy(lane, asked)
+        return await sendBy(lane.value, asked)
       } finally {
-        giveBack(lane)
+        lanes.giveBack(lane.value)
       }
     },
-    async close() {
-      await Promise.all(lanes.map(async ({ open }) => open?.client.destroy()))
-    },
+    close: () => lanes.close(),
   }
-}
-
-/** One request at a time, over one connection after the other. */
-interface Lane {
-  open: OpenLane | undefined
-}
-
-interface OpenLane {
-  readonly client: Client
-  readonly connection: AttestedConnection
-  token: { readonly token: string; readonly expiresAt: UnixSeconds } | undefined
 }
 
 /**
@@ -237,7 +176,8 @@ function needsSecond(
   { method, idempotent = method !== 'POST', signal }: AttestedRequest,
 ): boolean {
   if (first.ok) return first.value.status === 401
-  if (first.problem.code !== 'peer-unreachable' || signal?.aborted) return false
+  const hasEnded = ['peer-unreachable', 'verification-ended'].includes(first.problem.code)
+  if (!hasEnded || signal?.aborted) return false
   return wasOpen && idempotent
 }
 
@@ -254,6 +194,7 @@ function failureOfRequest(
   timedOut: boolean,
 ): { readonly ok: false; readonly problem: PeerFailure } {
   if (timedOut) return failure('unavailable', 'timed-out', '', 'no answer in time')
+  if (error instanceof ConnectFailure) return { ok: false, problem: error.problem }
   const cause = causeOf(error)
   return cause === 'UND_ERR_RES_EXCEEDED_MAX_SIZE'
     ? failure('refused', 'response-too-large', 'body', 'the answer is too large')

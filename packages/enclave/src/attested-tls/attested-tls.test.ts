@@ -1,5 +1,6 @@
 import { connect as connectPlain } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import { ok } from '@sealward/attestation/bytes'
 import type { PeerExpectation } from '@sealward/attestation/evidence'
 import { createSampleVendor, type SampleVendor } from '@sealward/attestation/sample'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
@@ -102,13 +103,14 @@ function admissionOf(changes: Partial<AdmissionOptions> = {}): Admission {
 /** A provider that answers with who asked, and on which connection. */
 async function providerOf(
   changes: Partial<AdmissionOptions> = {},
+  { attested }: Pick<TestWorkload, 'attested'> = provider,
 ): Promise<{ readonly origin: string; readonly server: Server; readonly port: number }> {
   const admission = admissionOf(changes)
   const server = opening(
     createServer({
       name: 'diagnostics',
       logger,
-      tls: { attested: provider.attested, clients: ['platform'] },
+      tls: { attested, clients: ['platform'] },
     }),
   )
   server.app.get('/whoami', async (request, reply) => {
@@ -156,10 +158,22 @@ async function askOver(connection: AttestedConnection, token: string): Promise<s
   throw new Error('the connection ended')
 }
 
-const connect = (port: number, who: TestWorkload): ReturnType<typeof connectAttested> =>
+/** The same, but it does not ask about peers again once it is connected: others have to. */
+function careless({ attested }: TestWorkload): Pick<TestWorkload, 'attested'> {
+  const standing = async (): Promise<{ readonly ok: true; readonly value: true }> => ok(true)
+  return { attested: { ...attested, peers: { ...attested.peers, standing } } }
+}
+
+const connect = (
+  port: number,
+  who: Pick<TestWorkload, 'attested'>,
+): ReturnType<typeof connectAttested> =>
   connectAttested(who.attested, { host: '127.0.0.1', port, role: 'diagnostics' })
 
-async function connected(port: number, who: TestWorkload): Promise<AttestedConnection> {
+async function connected(
+  port: number,
+  who: Pick<TestWorkload, 'attested'>,
+): Promise<AttestedConnection> {
   const connection = await connect(port, who)
   if (!connection.ok) throw new Error(connection.problem.code)
   const { socket } = connection.value
@@ -317,8 +331,8 @@ test('another measurement, another deployment, another policy and a simulated TE
 
 test('what is denied is admitted no more, on the connection that it was admitted on either', async () => {
   const keeper = opening(keeperOf(signerKeys))
-  const { port } = await providerOf({ denyList: keeper })
-  const connection = await connected(port, platform)
+  const { port } = await providerOf({ denyList: keeper }, careless(provider))
+  const connection = await connected(port, careless(platform))
   const token = await tokenOf()
   expect(JSON.parse(await askOver(connection, token))).toMatchObject({ role: 'platform' })
   const value = expectation.mrEnclave[0] ?? ''
@@ -337,15 +351,15 @@ test('what is denied is admitted no more, on the connection that it was admitted
 
 test('while it is not known who is denied, nobody is admitted', async () => {
   const keeper = opening(keeperOf(signerKeys))
-  const { port } = await providerOf({ denyList: keeper })
-  const connection = await connected(port, platform)
+  const { port } = await providerOf({ denyList: keeper }, careless(provider))
+  const connection = await connected(port, careless(platform))
   const token = await tokenOf()
   expect(JSON.parse(await askOver(connection, token))).toMatchObject({ role: 'platform' })
   const later = await tokenOf()
   service.failing = 503
   const stale = { type: 'urn:sealward:problem:deny-list-stale' }
   at = start + 290
-  const another = await connected(port, platform)
+  const another = await connected(port, careless(platform))
   expect(JSON.parse(await askOver(another, later))).toMatchObject({ role: 'platform' })
   service.failing = undefined
   at = start + 200
@@ -359,9 +373,11 @@ test('while it is not known who is denied, nobody is admitted', async () => {
   })
   service.failing = undefined
   at = start + 306
-  expect(JSON.parse(await askOver(await connected(port, platform), fresh))).toMatchObject({
-    role: 'platform',
-  })
+  expect(JSON.parse(await askOver(await connected(port, careless(platform)), fresh))).toMatchObject(
+    {
+      role: 'platform',
+    },
+  )
 })
 
 test('while the attestation service is down and no keys are known, nobody is admitted', async () => {

@@ -6,6 +6,7 @@ import type { TlsIdentity } from '../identity/index.ts'
 import { failure, type PeerFailure } from '../peers/index.ts'
 import { type AttestedSession, attestSession } from './attest-session.ts'
 import type { AttestedTls } from './attested-tls.ts'
+import { askBeforeWrites, endWhenDenied } from './keep-asking.ts'
 import { attestedTlsLimits } from './limits.ts'
 
 export interface ConnectOptions {
@@ -36,11 +37,19 @@ export async function connectAttested(
 ): Promise<Result<AttestedConnection, PeerFailure>> {
   const { host, port, role, own = attested.identity.tls } = options
   const socket = connect({ ...clientOptions(own), host, port })
-  const reached = await handshake(socket, options.secondsMax)
-  const session = reached.ok ? await attestSession(attested, socket, 'client', [role]) : reached
-  if (session.ok) return ok({ ...session.value, socket })
-  socket.destroy()
-  return session
+  let isTaken = false
+  try {
+    const reached = await handshake(socket, options.secondsMax)
+    if (!reached.ok) return reached
+    const session = await attestSession(attested, socket, 'client', [role])
+    if (!session.ok) return session
+    askBeforeWrites(attested, socket, session.value)
+    endWhenDenied(attested, socket, session.value)
+    isTaken = true
+    return ok({ ...session.value, socket })
+  } finally {
+    if (!isTaken) socket.destroy()
+  }
 }
 
 async function handshake(

@@ -22,7 +22,8 @@ export {
 } from './attested-client.ts'
 export { type AttestedTls, createAttestedTls } from './attested-tls.ts'
 export { type AttestedConnection, type ConnectOptions, connectAttested } from './connect.ts'
-export { ConnectFailure, createAttestedDispatcher, type DispatcherOptions } from './dispatcher.ts'
+export { ConnectFailure } from './connect-failure.ts'
+export { createAttestedDispatcher, type DispatcherOptions } from './dispatcher.ts'
 export {
   type AttestedListener,
   type AttestedServing,

@@ -1,11 +1,15 @@
 import { constants as cryptoConstants } from 'node:crypto'
+import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls'
+import { ok, type Result } from '@sealward/attestation/bytes'
 import type { TeeRole } from '@sealward/attestation/evidence'
 import type { TlsIdentity } from '../identity/index.ts'
 import { failure, type PeerFailure } from '../peers/index.ts'
 import { type AttestedSession, attestedSessionOf, attestSession } from './attest-session.ts'
 import type { AttestedTls } from './attested-tls.ts'
+import { endWhenDenied } from './keep-asking.ts'
 import { attestedTlsLimits } from './limits.ts'
 
 /** Who is let in on a listener of attested TLS. */
@@ -47,15 +51,18 @@ export function attestConnections(server: Server, serving: AttestedServing): voi
     socket.on('error', () => socket.destroy())
     attestSession(attested, socket, 'server', clients).then(
       (session) => {
-        if (session.ok) for (const each of serve) each.call(server, socket)
-        else {
+        if (!session.ok) {
           onRefused?.(session.problem)
           socket.destroySoon()
+          return
         }
+        endWhenDenied(attested, socket, session.value)
+        for (const each of serve) each.call(server, socket)
       },
       () => socket.destroy(),
     )
   })
+  for (const event of httpEvents) askBeforeRequests(server, event, serving)
   server.on('tlsClientError', (_error, socket) => {
     onRefused?.(
       failure('refused', 'tls-handshake', 'tls', 'A client does not speak TLS 1.3 with us.')
@@ -67,6 +74,62 @@ export function attestConnections(server: Server, serving: AttestedServing): voi
     server.setSecureContext(attestedServerOptions(own)),
   )
   server.once('close', forget)
+}
+
+/** What a server of `node:https` has of a request; each begins with the request itself. */
+const httpEvents = ['request', 'checkContinue', 'checkExpectation', 'upgrade', 'connect'] as const
+
+/**
+ * A connection stays open for many requests: before each, its client is asked about. Who was denied since is not heard, nor
+ * is anybody while it is not known who is denied. Who was verified long ago is: the answer closes the connection.
+ */
+function askBeforeRequests(
+  server: Server,
+  event: (typeof httpEvents)[number],
+  { attested, onRefused }: AttestedServing,
+): void {
+  const serve = server.listeners(event)
+  if (serve.length === 0) return
+  server.removeAllListeners(event)
+  server.on(event, (request: IncomingMessage, ...more: readonly (ServerResponse | Duplex)[]) => {
+    const refuse = (problem: PeerFailure): void => {
+      onRefused?.(problem)
+      const [answer] = more
+      if (answer instanceof ServerResponse) sendRefusal(answer, problem)
+      else request.socket.destroy()
+    }
+    whetherHeard(attested, request.socket).then(
+      (heard) => {
+        if (heard.ok) for (const each of serve) each.call(server, request, ...more)
+        else refuse(heard.problem)
+      },
+      () => request.socket.destroy(),
+    )
+  })
+}
+
+async function whetherHeard(
+  attested: AttestedTls,
+  socket: object,
+): Promise<Result<true, PeerFailure>> {
+  const session = attestedSessionOf(socket)
+  if (session === undefined) {
+    return failure('refused', 'certificate-missing', 'tls', 'The client was not verified.')
+  }
+  const stands = await attested.peers.standing(session)
+  return stands.ok || stands.problem.code === 'verification-ended' ? ok(true) : stands
+}
+
+/** RFC 9457, as all answers of ours have it. */
+function sendRefusal(answer: ServerResponse, { kind, code, at, detail }: PeerFailure): void {
+  const status = kind === 'refused' ? 403 : 503
+  const title = code.replaceAll('-', ' ')
+  answer.writeHead(status, {
+    'content-type': 'application/problem+json; charset=utf-8',
+    'cache-control': 'no-store',
+    connection: 'close',
+  })
+  answer.end(JSON.stringify({ type: `urn:sealward:problem:${code}`, title, status, detail, at }))
 }
 
 export interface ListenOptions extends AttestedServing {

@@ -1,7 +1,8 @@
 import type { TLSSocket } from 'node:tls'
+import { failure } from '../peers/index.ts'
 import type { AttestedTls } from './attested-tls.ts'
 import { type AttestedConnection, type ConnectOptions, connectAttested } from './connect.ts'
-import { ConnectFailure } from './dispatcher.ts'
+import { ConnectFailure } from './connect-failure.ts'
 
 /** What ioredis makes one of for each client, and asks for a connection whenever it needs another. */
 export interface RedisConnector {
@@ -22,9 +23,18 @@ export function attestedRedisConnector<Connector = new () => RedisConnector>(
 ): Connector {
   const connector = class implements RedisConnector {
     #socket: TLSSocket | undefined
+    #isWanted = false
     async connect(): Promise<TLSSocket> {
+      this.#isWanted = true
       const connection = await connectAttested(attested, options)
       if (!connection.ok) throw new ConnectFailure(connection.problem)
+      if (!this.#isWanted) {
+        connection.value.socket.destroy()
+        throw new ConnectFailure(
+          failure('unavailable', 'peer-unreachable', 'tls', 'The client was ended meanwhile.')
+            .problem,
+        )
+      }
       this.#socket = connection.value.socket
       options.onConnected?.(connection.value)
       return this.#socket
@@ -33,6 +43,7 @@ export function attestedRedisConnector<Connector = new () => RedisConnector>(
       return true
     }
     disconnect(): void {
+      this.#isWanted = false
       this.#socket?.destroy()
     }
   }
