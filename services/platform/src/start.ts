@@ -181,7 +181,11 @@ export async function startPlatform(service: {
     ...(channelSeed !== undefined && {
       shared: {
         seed: channelSeed,
-        memory: await openSharedReplayMemory({ url: config.databaseUrl, onConnectionLost }),
+        memory: await openSharedReplayMemory({
+          url: config.databaseUrl,
+          clock,
+          onConnectionLost,
+        }),
       },
     }),
   })

@@ -21,7 +21,7 @@ let one: Replica
 let other: Replica
 
 async function replica(openedInPartMax?: number): Promise<Replica> {
-  const memory = await openSharedReplayMemory({ url: postgres.url })
+  const memory = await openSharedReplayMemory({ url: postgres.url, clock })
   const started = await startReplica({
     shared: { seed, memory },
     clock,
@@ -111,7 +111,7 @@ test('what was remembered goes with its epoch, and the epoch does not come back'
   await Promise.all([one, other].map(({ keys }) => keys.offered()))
   expect(await count()).toBe(0)
   // A machine whose clock is set back to when the message was fresh.
-  const memory = await openSharedReplayMemory({ url: postgres.url })
+  const memory = await openSharedReplayMemory({ url: postgres.url, clock })
   const past = { now: () => clock.instant - 3 * day }
   const keys = await createChannelKeys({ clock: past, random, shared: { seed, memory } })
   expect(await keys.open(message)).toMatchObject({ problem: { code: 'stale-key' } })
@@ -134,6 +134,55 @@ test('without the row of epochs nothing is opened', async () => {
     [JSON.stringify(rows[0])],
   )
   expect((await post(other.url, (await hello(one)).message)).status).toBe(200)
+})
+
+const begun = `update sealed_http.epochs set newest_day = newest_day + $1, newest_part = 0,
+  previous_day = $2::integer, previous_part = 0`
+
+test.each([
+  ['days ahead', 3, null],
+  ['a day ahead, with more than minutes to go', 1, null],
+  ['of a day before the one before it', 0, 99_999],
+])(
+  'with epochs that are %s nothing is offered or opened, and what was goes on when they are not',
+  async (_, ahead, previous) => {
+    const before = await configsOf(one.keys)
+    const rows = await postgres.run('select * from sealed_http.epochs')
+    const { message } = await hello(one)
+    await postgres.run(begun, [ahead, previous])
+    for (const { keys } of [one, other]) {
+      expect(await keys.offered()).toMatchObject({
+        problem: { code: 'replay-memory-unavailable' },
+      })
+    }
+    // A replica that starts now does not begin with keys of that day.
+    const memory = await openSharedReplayMemory({ url: postgres.url, clock })
+    const starting = createChannelKeys({ clock, random, shared: { seed, memory } })
+    await expect(starting).rejects.toThrow('a day that has not come')
+    await memory.close()
+    await postgres.run('delete from sealed_http.epochs')
+    await postgres.run(
+      'insert into sealed_http.epochs select * from json_populate_record(null::sealed_http.epochs, $1)',
+      [JSON.stringify(rows[0])],
+    )
+    expect(await configsOf(one.keys)).toEqual(before)
+    expect((await post(other.url, message)).status).toBe(200)
+  },
+)
+
+test('a replica whose clock is minutes ahead begins the next day, and the others follow', async () => {
+  const until = (Math.floor(clock.instant / day) + 1) * day
+  clock.instant = until - 240
+  const before = await configsOf(one.keys)
+  const fast = await createChannelKeys({
+    clock: { now: () => clock.instant + 241 },
+    random,
+    shared: { seed, memory: await openSharedReplayMemory({ url: postgres.url, clock }) },
+  })
+  const after = await configsOf(fast)
+  expect(after).not.toEqual(before)
+  expect(await configsOf(one.keys)).toEqual(after)
+  await fast.close()
 })
 
 test('the database learns nothing of what was said', async () => {

@@ -1,7 +1,13 @@
 import { ok, refuse } from '@sealward/attestation/bytes'
 import { type Kysely, sql } from 'kysely'
 import { inTransaction, type Migrations, openDatabase, reaching } from '../database/index.ts'
-import { memoryAnswerSecondsMax, memoryConnectionsMax } from './limits.ts'
+import type { Clock } from '../effects/index.ts'
+import {
+  epochOverlapSeconds,
+  epochSeconds,
+  memoryAnswerSecondsMax,
+  memoryConnectionsMax,
+} from './limits.ts'
 import {
   type Admission,
   createReplayMemory,
@@ -20,12 +26,14 @@ import {
  * Opens the memory that replicas with the same channel keys share, in a schema of its own in the database at
  * `url`. Where the database does not answer nothing is admitted: another replica may have opened the message.
  *
- * What this process opened it remembers itself as well, so that its own word needs nobody else's.
+ * What this process opened it remembers itself as well, so that its own word needs nobody else's. Nor does it take the
+ * database's word for what day it is: of a day that has not come by its own clock no epoch is begun, or kept in use.
  *
  * @throws when the database cannot be reached at the start.
  */
 export async function openSharedReplayMemory(options: {
   readonly url: string
+  readonly clock: Clock
   readonly onConnectionLost?: () => void
 }): Promise<ReplayMemory> {
   const database = await openDatabase<unknown>({
@@ -46,6 +54,7 @@ export async function openSharedReplayMemory(options: {
     async begin(epoch) {
       const begun = await inTransaction(database, async (transaction) => {
         const epochs = await epochsIn(transaction)
+        if (epochs !== undefined && !arePossible(epochs, options.clock)) return notCome
         if (epochs !== undefined && !isAfter(epoch, epochs.newest)) return ok(epochs)
         const next: Epochs = { newest: epoch, previous: epochs?.newest }
         await sql`update sealed_http.epochs set newest_day = ${epoch.day}, newest_part = ${epoch.part},
@@ -58,7 +67,8 @@ export async function openSharedReplayMemory(options: {
         )
         return ok(next)
       })
-      return begun.ok ? ok(await asOurs(begun.value)) : unavailable
+      if (begun.ok) return ok(await asOurs(begun.value))
+      return begun.problem.code === 'replay-memory-unavailable' ? notCome : unavailable
     },
     async admit(epoch, enc) {
       const here = await own.admit(epoch, enc)
@@ -90,6 +100,18 @@ async function admitIn(
   if (row?.admitted === true) return ok(true)
   return isAdmitted(row && epochsOf(row), { day, part }) ? replayed : stale
 }
+
+/** Replicas' clocks differ: one begins the next day a little before the others. */
+function arePossible({ newest, previous }: Epochs, clock: Clock): boolean {
+  const hasCome = newest.day * epochSeconds - clock.now() <= epochOverlapSeconds
+  return hasCome && (previous === undefined || isAfter(newest, previous))
+}
+
+const notCome: { readonly ok: false; readonly problem: MemoryUnavailable } = refuse(
+  'replay-memory-unavailable',
+  'database',
+  'The memory of what was opened is of a day that has not come: somebody changed it, or a clock is wrong.',
+)
 
 const unavailable: { readonly ok: false; readonly problem: MemoryUnavailable } = refuse(
   'replay-memory-unavailable',
