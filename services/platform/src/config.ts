@@ -25,6 +25,8 @@ export interface PlatformConfig {
         readonly url: string
         /** How often it is asked for newer versions of the keys. */
         readonly pollSeconds: number
+        /** How long after it was replaced a master key that nothing needs any more is taken out of use. */
+        readonly retireAfterDays: number
       }
     | undefined
   /** Where the pinned identity provider is reached in a development deployment; ignored in others. */
@@ -45,6 +47,7 @@ export const platformConfig: z.ZodType<PlatformConfig> = z.strictObject({
     .strictObject({
       url: z.url({ protocol: /^https$/ }),
       pollSeconds: z.number().min(1).max(86_400).default(300),
+      retireAfterDays: z.number().min(0).max(3650).default(30),
     })
     .optional(),
   identityUrl: z.url().optional(),

@@ -9,6 +9,7 @@ import {
   createKeyBroker,
   openKnownVersions,
   openVersionedKey,
+  type ReleasedKey,
   type VersionedKey,
   type Waiting,
 } from '@sealward/enclave/key-release'
@@ -17,13 +18,15 @@ import {
   loadMasterKeys,
   type MasterKey,
   type MasterKeys,
+  masterKeyIdOf,
   masterKeysOf,
 } from '@sealward/enclave/sealing'
-import { answerWhileWaiting, StartRefusal } from '@sealward/enclave/server'
+import { answerWhileWaiting, type Clock, StartRefusal, systemClock } from '@sealward/enclave/server'
 import type { Logger } from '@sealward/enclave/telemetry'
+import type { QueryExecutorProvider } from 'kysely'
 import type { PlatformConfig } from './config.ts'
 import { openOwnMasterKey } from './own-master-key.ts'
-import { seedOfDay } from './seed-of-day.ts'
+import { seedOfDay, versionsBefore } from './seed-of-day.ts'
 
 /** What the platform seals with, and what its channel keys are made of. */
 export interface PlatformKeys {
@@ -32,7 +35,18 @@ export interface PlatformKeys {
   readonly channelSeed: SeedOfDay | undefined
   /** That of the key broker, where there is one. */
   readonly anchor: Anchor | undefined
+  /** Those of a key broker only: others have no older ones. */
+  readonly retiring: Retiring | undefined
   close(): Promise<void>
+}
+
+/** What a key broker calls a master key, and what becomes of the name when the key is taken out of use. */
+export interface Retiring {
+  /** How long after a key was replaced. */
+  readonly afterSeconds: number
+  versionOf(keyId: string): string | undefined
+  /** So that no start asks for the key any more. @param within - the transaction that takes the key out of use. */
+  forgetVersion(keyId: string, within: QueryExecutorProvider): Promise<void>
 }
 
 export interface PlatformKeysOptions {
@@ -56,7 +70,13 @@ export async function openKeys(options: PlatformKeysOptions): Promise<PlatformKe
   const { config, encryptionKey } = options
   if (encryptionKey === undefined) {
     const { key, close } = await openOwnMasterKey(options)
-    return { master: masterKeysOf(key), channelSeed: undefined, anchor: undefined, close }
+    return {
+      master: masterKeysOf(key),
+      channelSeed: undefined,
+      anchor: undefined,
+      retiring: undefined,
+      close,
+    }
   }
   if (config.keyBroker === undefined) {
     const detail =
@@ -69,7 +89,7 @@ export async function openKeys(options: PlatformKeysOptions): Promise<PlatformKe
 async function released(
   { attested, config, log, passport, tee }: PlatformKeysOptions,
   encryptionKey: EncryptionKey,
-  { url, pollSeconds }: NonNullable<PlatformConfig['keyBroker']>,
+  { url, pollSeconds, retireAfterDays }: NonNullable<PlatformConfig['keyBroker']>,
 ): Promise<PlatformKeys> {
   const closing: (() => Promise<unknown>)[] = []
   const close = async (): Promise<void> => {
@@ -103,26 +123,50 @@ async function released(
     const master = await open('platform-master', async () => {
       await ring?.renew?.()
     })
+    const masterKeyIn = ({ secret }: ReleasedKey): MasterKey =>
+      boundSecret(secret, tee.initTimeData, 'master') as MasterKey
+    const versionOf = (keyId: string): string | undefined =>
+      master.versions().find((key) => masterKeyIdOf(masterKeyIn(key)) === keyId)?.version
     let isFirst = true
-    ring = await loadMasterKeys(async () => {
-      if (!isFirst) await master.renew()
-      isFirst = false
-      const [current, ...others] = master
-        .versions()
-        .map(({ secret }) => boundSecret(secret, tee.initTimeData, 'master') as MasterKey)
-      if (current === undefined) throw new Error('a key has a current version')
-      return { current, others }
-    })
+    ring = await loadMasterKeys(
+      async () => {
+        if (!isFirst) await master.renew()
+        isFirst = false
+        const [current, ...others] = master.versions().map(masterKeyIn)
+        if (current === undefined) throw new Error('a key has a current version')
+        return { current, others }
+      },
+      (keyId) => master.forget(versionOf(keyId) ?? ''),
+    )
+    const retiring: Retiring = {
+      afterSeconds: retireAfterDays * 24 * 3600,
+      versionOf,
+      async forgetVersion(keyId, within) {
+        const version = versionOf(keyId)
+        if (version !== undefined) await known.remove('platform-master', version, within)
+      },
+    }
     const channel = await open('platform-channel')
+    for (const version of versionsBefore(channel.versions(), dayOf(systemClock) - daysKept)) {
+      await known.remove('platform-channel', version)
+      channel.forget(version)
+    }
     const channelSeed: SeedOfDay = (day) =>
       boundSecret(seedOfDay(channel.versions(), day).secret, tee.initTimeData, 'channel')
-    return { master: ring, channelSeed, anchor, close }
+    return { master: ring, channelSeed, anchor, retiring, close }
   } catch (error) {
     await close()
     throw error
   } finally {
     await answer.close()
   }
+}
+
+/** Yesterday's keys open for some minutes today; and clocks differ. */
+const daysKept = 2
+
+function dayOf(clock: Clock): number {
+  return Math.floor(clock.now() / (24 * 3600))
 }
 
 function taken<T>(result: Result<T>): T {

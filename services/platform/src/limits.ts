@@ -68,3 +68,5 @@ export const sweepRows = 100
 export const erasureReasonCharactersMax = 1000
 /** From one look for what is under an older master key to the next. Seconds. */
 export const sweepEverySeconds = 60
+/** From a start to the first such look. Seconds. */
+export const sweepFirstSeconds = 5

@@ -117,6 +117,38 @@ test('rotated keys are picked up by all replicas, and what the old ones sealed o
   expect(await familyOf(sealedFetch, after)).toBe('After')
 }, 120_000)
 
+test('an older master key is retired when nothing needs it any more, and then may be destroyed in the broker', async () => {
+  const [platform] = platforms
+  expect(await platform.start()).toMatchObject(ready)
+  const sealedFetch = cluster.client()
+  const id = await register(sealedFetch, 'Kept')
+  await platform.stop('SIGTERM')
+  const versionsKnown = async (): Promise<readonly unknown[]> =>
+    (
+      await cluster.postgres.run(
+        `select version from key_release.known_version where name = 'platform-master' order by since`,
+      )
+    ).map(({ version }) => version)
+  const rotated = await cluster.broker('POST', '/keys/platform-master/rotate')
+  const current = rotated.json.key.kid.split('/').at(-1)
+  const { keyBroker, ...config } = platform.order.config as { readonly keyBroker: object }
+  const prompt = { config: { ...config, keyBroker: { ...keyBroker, retireAfterDays: 0 } } }
+  expect(await platform.start(prompt)).toMatchObject(ready)
+  const older = (await versionsKnown()).filter((version) => version !== current)
+  expect(older.length).toBeGreaterThan(0)
+  await expect.poll(() => eventsOf(platform), { timeout: 30_000 }).toContain('master-key-retired')
+  await expect.poll(versionsKnown, { timeout: 30_000 }).toEqual([current])
+  expect(await familyOf(sealedFetch, id)).toBe('Kept')
+  await platform.stop('SIGTERM')
+  for (const version of older) {
+    const path = `/keys/platform-master/${version}`
+    const changed = await cluster.broker('PATCH', path, { attributes: { enabled: false } })
+    expect(changed.status).toBe(200)
+  }
+  expect(await platform.start()).toMatchObject(ready)
+  expect(await familyOf(sealedFetch, id)).toBe('Kept')
+}, 120_000)
+
 describe('no key is released', () => {
   test('to other code, and to another deployment', async () => {
     const [platform] = platforms

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { knownBeforeSeconds, seedOfDay } from './seed-of-day.ts'
+import { knownBeforeSeconds, seedOfDay, versionsBefore } from './seed-of-day.ts'
 
 const day = 24 * 3600
 const at = (createdAt: number) => ({ createdAt })
@@ -19,4 +19,18 @@ test('on the day that a deployment begins it is the oldest version, whatever cam
   expect(seedOfDay([first], 20_000)).toBe(first)
   expect(seedOfDay([second, first], 20_000)).toBe(first)
   expect(() => seedOfDay([], 20_000)).toThrow(RangeError)
+})
+
+test('versions are done with when the day, and each after it, has a newer one', () => {
+  const named = (version: string, createdAt: number) => ({ version, createdAt })
+  const versions = [
+    named('third', 20_009 * day),
+    named('second', 20_003 * day - knownBeforeSeconds),
+    named('first', 20_000 * day + 100),
+  ]
+  expect(versionsBefore(versions, 20_000)).toEqual([])
+  expect(versionsBefore(versions, 20_002)).toEqual([])
+  expect(versionsBefore(versions, 20_003)).toEqual(['first'])
+  expect(versionsBefore(versions, 20_009)).toEqual(['first'])
+  expect(versionsBefore(versions, 20_010)).toEqual(['second', 'first'])
 })

@@ -19,3 +19,12 @@ export function seedOfDay<Key extends Pick<ReleasedKey, 'createdAt'>>(
   if (key === undefined) throw new RangeError('a key has a version')
   return key
 }
+
+/** Versions that no day from `day` on needs. */
+export function versionsBefore(
+  versions: readonly Pick<ReleasedKey, 'createdAt' | 'version'>[],
+  day: number,
+): readonly string[] {
+  const first = seedOfDay(versions, day)
+  return versions.flatMap(({ createdAt, version }) => (createdAt < first.createdAt ? version : []))
+}

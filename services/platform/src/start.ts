@@ -115,6 +115,7 @@ export async function startPlatform(service: {
     lookUpsOf: lookUpsOfRecord,
     cache,
     anchor: await anchorOf(keys.anchor, config, sealer, log),
+    onRetire: keys.retiring?.forgetVersion,
     restore: restoreBy(config.restoreStatement, initTimeData, clock, log),
     onAnchorProblem: (problem) => {
       if (problem === undefined) log.info('anchor-back')
@@ -122,7 +123,7 @@ export async function startPlatform(service: {
     },
     onConnectionLost: () => log.warn('database-connection-lost'),
   })
-  const sweeper = keepSwept(store.rotation, log)
+  const sweeper = keepSwept(store.rotation, log, { retiring: keys.retiring })
   const queue = await openOrderQueue(config.databaseUrl, store.notes, log)
   const pool = createImagingWorkerPool({ workers: 2, waitingMax: 16, limits: filmLimits })
   const films = createFilms(pool, random)

@@ -1,4 +1,4 @@
-import { type Kysely, sql } from 'kysely'
+import { type Kysely, type QueryExecutorProvider, sql } from 'kysely'
 import { type Migrations, openDatabase } from '../database/index.ts'
 
 /** Which versions of keys were in use: so that a workload that starts knows which older ones to ask for. */
@@ -6,12 +6,14 @@ export interface KnownVersions {
   /** Oldest first. */
   of(name: string): Promise<readonly string[]>
   add(name: string, version: string): Promise<void>
+  /** @param within - a transaction in the same database that is to do it. */
+  remove(name: string, version: string, within?: QueryExecutorProvider): Promise<void>
   close(): Promise<void>
 }
 
 /**
- * Versions in a schema of their own in the database at `url`. Nothing in it is secret or believed: whoever adds a name
- * has it asked for in vain, and whoever takes one out has data not opened, which says so.
+ * Versions in a schema of their own in the database at `url`. Nothing in it is secret or believed: what is no version's
+ * name is passed over, whoever adds a name has it asked for in vain, and whoever takes one out has data not opened, which says so.
  *
  * @throws when the database cannot be reached at the start.
  */
@@ -31,15 +33,22 @@ export async function openKnownVersions(options: {
       const { rows } = await sql<{ readonly version: string }>`
         select version from key_release.known_version where name = ${name}
         order by since, version`.execute(database)
-      return rows.map(({ version }) => version)
+      return rows.map(({ version }) => version).filter((version) => versionPattern.test(version))
     },
     async add(name, version) {
       await sql`insert into key_release.known_version (name, version) values (${name}, ${version})
         on conflict do nothing`.execute(database)
     },
+    async remove(name, version, within = database) {
+      await sql`delete from key_release.known_version where name = ${name}
+        and version = ${version}`.execute(within)
+    },
     close: () => database.destroy(),
   }
 }
+
+/** It becomes part of a path. @see Key Vault, "key-version" */
+const versionPattern = /^[0-9A-Za-z]{1,64}$/
 
 const migrations: Migrations = {
   '0001-known-versions': {

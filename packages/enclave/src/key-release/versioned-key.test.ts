@@ -69,13 +69,31 @@ test('a workload that starts after a rotation has the versions that were in use 
 test('a version that the broker has no more is left out, and one that nobody made is asked for in vain', async () => {
   const broker = brokerOf(['v1', 'v2'])
   const known = await openKnownVersions({ url: postgres.url })
-  for (const version of ['v1', 'purged', 'v1']) await known.add('platform-master', version)
+  for (const version of ['v1', 'purged', 'v1', '../../keys/another-key/v9', 'v1/release?', ''])
+    await known.add('platform-master', version)
   await known.add('another-key', 'v9')
   await known.close()
   const key = await opened(broker)
   expect(named(key)).toEqual(['v2', 'v1'])
-  expect(broker.asked).not.toContain('v9')
+  // What would be another path, or none, is no version.
+  expect(new Set(broker.asked)).toEqual(new Set(['v2', 'v1', 'purged']))
   await key.close()
+})
+
+test('a version that is let go of and taken out is not asked for again; the current one stays', async () => {
+  const broker = brokerOf(['v1'])
+  await (await opened(broker)).close()
+  broker.versions.push('v2')
+  const key = await opened(broker)
+  expect(named(key)).toEqual(['v2', 'v1'])
+  const known = await openKnownVersions({ url: postgres.url })
+  await known.remove('another-key', 'v1')
+  expect(await known.of('platform-master')).toEqual(['v1', 'v2'])
+  await known.remove('platform-master', 'v1')
+  for (const version of ['v1', 'v2']) key.forget(version)
+  await key.renew()
+  expect(named(key)).toEqual(['v2'])
+  await Promise.all([key.close(), known.close()])
 })
 
 test('with the broker away a renewal fails, and what is held stays', async () => {
@@ -87,7 +105,7 @@ test('with the broker away a renewal fails, and what is held stays', async () =>
   await key.close()
 })
 
-test('what is made of a released key is of one purpose, deployment, role and identity provider', () => {
+test('what is made of a released key is of one purpose, deployment, role, identity provider, restorers, and production or not', () => {
   const released = new Uint8Array(32).fill(1)
   const identity = { issuer: 'https://hospital.example', audience: 'platform', roleClaim: 'roles' }
   const made = (changes: Partial<InitTimeData>, purpose = 'master'): string =>
@@ -99,9 +117,11 @@ test('what is made of a released key is of one purpose, deployment, role and ide
     made({ deployment: 'urn:uuid:00000000-0000-4000-8000-000000000002' }),
     made({ role: 'diagnostics' }),
     made({ identity: { ...identity, issuer: 'https://operator.example' } }),
+    made({ development: !sampleInitTimeData().development }),
+    made({ restorers: ['x'.repeat(43)] }),
   ]
   expect(made({ peers: [] })).toBe(made({}))
-  expect(new Set([made({}), ...others]).size).toBe(5)
+  expect(new Set([made({}), ...others]).size).toBe(7)
 })
 
 test('a broker that was put back to an older version does not have it used again for what is new', async () => {

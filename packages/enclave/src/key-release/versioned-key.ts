@@ -15,6 +15,8 @@ export interface VersionedKey {
    * @throws when the broker cannot be asked; the versions that are here stay.
    */
   renew(): Promise<void>
+  /** Lets go of a version that nothing needs any more; not of the current one. */
+  forget(version: string): void
   close(): Promise<void>
 }
 
@@ -97,6 +99,9 @@ export async function openVersionedKey(
       await hold(newest.value)
       const others = await loadKnown((version) => broker.release({ ...wanted, version }))
       if (!others.ok) throw new Error(others.problem.code)
+    },
+    forget(version) {
+      if (version !== current) held.delete(version)
     },
     close: () => following.close(),
   })

@@ -45,3 +45,26 @@ test('where keys cannot be had again, those that were here stay', async () => {
   await expect(ring.renew?.()).rejects.toThrow('away')
   expect(ring.current.keyId).toBe(masterKeyIdOf(one))
 })
+
+test('a key that is let go of makes room for others; the current one stays', async () => {
+  const keys = Array.from({ length: 64 }, newKey)
+  const forgotten: string[] = []
+  let held = { current: keys[0] as MasterKey, others: keys.slice(1) }
+  const ring = await loadMasterKeys(
+    async () => held,
+    (keyId) => {
+      forgotten.push(keyId)
+      held = { ...held, others: held.others.filter((key) => masterKeyIdOf(key) !== keyId) }
+    },
+  )
+  const before = ring.current.keyId
+  held = { current: newKey(), others: keys }
+  await expect(ring.renew?.()).rejects.toThrow('a ring is small')
+  const last = masterKeyIdOf(keys[63] as MasterKey)
+  for (const keyId of [before, 'f'.repeat(32), last, last]) ring.forget?.(keyId)
+  expect(forgotten).toEqual([last])
+  await ring.renew?.()
+  expect(ring.current.keyId).toBe(masterKeyIdOf(held.current))
+  expect(ring.all()).toHaveLength(64)
+  expect(ring.byId(last)).toBe(undefined)
+})

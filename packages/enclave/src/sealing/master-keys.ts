@@ -21,6 +21,8 @@ export interface MasterKeys {
    * replica which has a newer one already. Absent where there are no others to be had.
    */
   readonly renew?: () => Promise<void>
+  /** Lets go of a key that nothing needs any more; not of the current one. Absent as `renew` is. */
+  readonly forget?: (keyId: string) => void
 }
 
 /** Keys that stay what they are; `current` first, then those that stored data may still need. */
@@ -38,9 +40,13 @@ export interface LoadedMasterKeys {
  * Keys that come from elsewhere, such as a key broker's versions of one key.
  *
  * @param load - called once now and at every {@link MasterKeys.renew}; where it throws, the keys that
- *   are here stay. Keys are only ever added.
+ *   are here stay. It only adds keys.
+ * @param onForgotten - told of each key that was let go of, so that it is not loaded again.
  */
-export async function loadMasterKeys(load: () => Promise<LoadedMasterKeys>): Promise<MasterKeys> {
+export async function loadMasterKeys(
+  load: () => Promise<LoadedMasterKeys>,
+  onForgotten: (keyId: string) => void = () => {},
+): Promise<MasterKeys> {
   const first = await load()
   let ring = ringOf([first.current, ...first.others])
   let renewing: Promise<void> | undefined
@@ -59,6 +65,11 @@ export async function loadMasterKeys(load: () => Promise<LoadedMasterKeys>): Pro
         renewing = undefined
       })
       return renewing
+    },
+    forget(keyId) {
+      if (keyId === ring.current.keyId || ring.byId(keyId) === undefined) return
+      ring = ringOf(ring.all().flatMap((one) => (one.keyId === keyId ? [] : [one.key])))
+      onForgotten(keyId)
     },
   }
 }

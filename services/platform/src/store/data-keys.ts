@@ -12,7 +12,7 @@ const ownPatient = ''
  *
  * @throws when there is one that does not open.
  */
-export async function ownDataKey(db: Database, sealer: Sealer): Promise<DataKey> {
+export async function ownDataKey(db: Database, sealer: Sealer): Promise<KeptDataKey> {
   const row = { tenant: sealer.tenant, patient: ownPatient }
   const stored = async (): Promise<Buffer | undefined> =>
     (
@@ -40,7 +40,29 @@ export async function ownDataKey(db: Database, sealer: Sealer): Promise<DataKey>
   const key: DataKey = { patient: null, wrapped }
   const opened = sealer.dataKeyId(key)
   if (!opened.ok) throw new Error('This database was sealed under another master key.')
-  return key
+  return kept(sealer, key)
+}
+
+/** A data key that is kept for as long as the process lives, whatever master key is current then. */
+export interface KeptDataKey extends DataKey {
+  /** Wraps it anew, here, so that an older master key can be let go of. */
+  keepCurrent(): void
+}
+
+function kept(sealer: Sealer, { patient, wrapped: stored }: DataKey): KeptDataKey {
+  let wrapped = stored
+  return {
+    patient,
+    get wrapped() {
+      return wrapped
+    },
+    keepCurrent() {
+      if (sealer.wrappedUnder(wrapped) === sealer.keyId) return
+      const next = sealer.rewrap({ patient, wrapped })
+      if (!next.ok) throw new Error(next.problem.code)
+      wrapped = next.value
+    },
+  }
 }
 
 /**

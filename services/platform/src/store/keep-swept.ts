@@ -1,12 +1,22 @@
 import type { Logger } from '@sealward/enclave/telemetry'
-import { sweepEverySeconds } from '../limits.ts'
+import type { Retiring } from '../keys.ts'
+import { sweepEverySeconds, sweepFirstSeconds } from '../limits.ts'
 import type { Rotation } from './rotation.ts'
 
-/** Moves what is under older master keys to the current one, in the background, for as long as there is something. */
+/**
+ * Moves what is under older master keys to the current one, in the background, for as long as there is something, and
+ * takes those out of use that nothing needs any more. It says so: from then on the key may be destroyed where it came from.
+ */
 export function keepSwept(
-  rotation: Rotation,
+  rotation: Pick<Rotation, 'sweep' | 'retireOlder' | 'letGo'>,
   log: Logger,
-  everyMs: number = sweepEverySeconds * 1000,
+  {
+    everyMs = sweepEverySeconds * 1000,
+    retiring,
+  }: {
+    readonly everyMs?: number
+    readonly retiring?: Pick<Retiring, 'afterSeconds' | 'versionOf'> | undefined
+  } = {},
 ): { close(): Promise<void> } {
   const stop = new AbortController()
   let timer: NodeJS.Timeout | undefined
@@ -20,19 +30,34 @@ export function keepSwept(
         count = dataKeys + records
       },
     })
-    if (!swept.ok) log.warn('keys-not-moved', { code: swept.problem.code })
-    else if (count > 0) log.info('keys-moved', { count })
+    if (!swept.ok) {
+      log.warn('keys-not-moved', { code: swept.problem.code })
+      return
+    }
+    if (count > 0) log.info('keys-moved', { count })
+    if (retiring === undefined || stop.signal.aborted) return
+    const retired = await rotation.retireOlder(retiring.afterSeconds)
+    if (!retired.ok) {
+      log.warn('keys-not-retired', { code: retired.problem.code })
+      return
+    }
+    for (const keyId of retired.value) {
+      const version = retiring.versionOf(keyId)
+      log.info('master-key-retired', { ...(version !== undefined && { version }) })
+    }
+    const letGo = await rotation.letGo()
+    if (!letGo.ok) log.warn('keys-not-retired', { code: letGo.problem.code })
   }
-  const later = (): void => {
+  const later = (ms: number): void => {
     if (stop.signal.aborted) return
     timer = setTimeout(() => {
       running = once()
         .catch((error: unknown) => log.thrown('sweep-broken', error))
-        .finally(later)
-    }, everyMs)
+        .finally(() => later(everyMs))
+    }, ms)
     timer.unref()
   }
-  later()
+  later(Math.min(everyMs, sweepFirstSeconds * 1000))
   return {
     async close() {
       stop.abort()

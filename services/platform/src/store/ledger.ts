@@ -85,6 +85,8 @@ export interface Ledger {
     sequence: number,
     note: Uint8Array,
   ): Promise<Result<AnchorState | undefined, LedgerProblem>>
+  /** Has this process hold the key of the ledger under the current master key. */
+  keepCurrent(): void
   /** What versions come to: equal for equal sets, in whatever order. */
   sumOf(tenant: string, versions: readonly WrittenVersion[]): string
   /** What is stored beside a version, so that whoever takes it out knows whose it was without opening it. */
@@ -184,6 +186,7 @@ export async function openLedger(db: Kysely<Tables>, sealer: Sealer): Promise<Le
     },
     sumOf: (tenant, versions) => textOf(sums.of(versions.map((one) => ['v', tenant, ...one]))),
     proofOf,
+    keepCurrent: () => key.keepCurrent(),
   }
 }
 

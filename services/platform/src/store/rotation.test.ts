@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { ok } from '@sealward/attestation/bytes'
 import {
   createSealer,
@@ -7,11 +8,13 @@ import {
   masterKeysOf,
   type Sealer,
 } from '@sealward/enclave/sealing'
+import { createLogger } from '@sealward/enclave/telemetry'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import {
   startTestPostgres,
   type TestPostgres,
 } from '../../../../packages/enclave/src/testing/postgres.ts'
+import { keepSwept } from './keep-swept.ts'
 import type { KeyUse } from './rotation.ts'
 import {
   draft,
@@ -205,6 +208,115 @@ test('under load, with replicas of different current keys, nothing is lost and n
   await database.open({ sealer: sealerOf(next) })
   await database.close()
 }, 60_000)
+
+/** Time goes by for the keys that are in use. */
+const daysLater = (database: TestDatabase, days: number): Promise<unknown> =>
+  database.run(`update sealward.master_key set since = since - make_interval(days => $1)`, [days])
+const month = 30 * 24 * 3600
+
+test('an older key is taken out of use when nothing needs it and the grace is over, counted from when it was replaced', async () => {
+  const [old, next, newest] = [newMasterKey(), newMasterKey(), newMasterKey()]
+  const database = await filled(old, 3)
+  const told: string[] = []
+  const onRetire = async (keyId: string): Promise<void> => void told.push(keyId)
+  const store = await database.open({ sealer: sealerOf(next, old), onRetire })
+  await daysLater(database, 31)
+  // Long replaced, and needed still.
+  expect(await store.rotation.retireOlder(month)).toEqual(ok([]))
+  await store.rotation.sweep()
+  await database.run(`update sealward.master_key set since = now() where key_id = $1`, [
+    masterKeyIdOf(next),
+  ])
+  expect(await store.rotation.retireOlder(month)).toEqual(ok([]))
+  await daysLater(database, 20)
+  // Another rotation begins no other grace for the key of before.
+  const rolled = await database.open({ sealer: sealerOf(newest, next, old), onRetire })
+  await rolled.rotation.sweep()
+  expect(await rolled.rotation.retireOlder(month)).toEqual(ok([]))
+  await daysLater(database, 11)
+  const both = await Promise.all([
+    rolled.rotation.retireOlder(month),
+    rolled.rotation.retireOlder(month),
+  ])
+  // Two at once do it once.
+  expect(both.flatMap((one) => (one.ok ? one.value : [one.problem.code]))).toEqual([
+    masterKeyIdOf(old),
+  ])
+  expect(told).toEqual([masterKeyIdOf(old)])
+  await daysLater(database, 20)
+  expect(await rolled.rotation.retireOlder(month)).toEqual(ok([masterKeyIdOf(next)]))
+  expect((await usesOf(rolled)).map(({ keyId }) => keyId)).toEqual([masterKeyIdOf(newest)])
+  await database.close()
+  const later = await database.open({ sealer: sealerOf(newest) })
+  expect(await textAt(later, 'Patient', 'p1')).toBe('name #1 #all')
+  await database.close()
+})
+
+test('where what goes with it fails, the key stays in use', async () => {
+  const [old, next] = [newMasterKey(), newMasterKey()]
+  const database = await filled(old, 1)
+  const store = await database.open({
+    sealer: sealerOf(next, old),
+    onRetire: () => Promise.reject(new Error('no')),
+  })
+  await store.rotation.sweep()
+  await expect(store.rotation.retireOlder(0)).rejects.toThrow('no')
+  expect((await usesOf(store)).map(({ keyId }) => keyId)).toContain(masterKeyIdOf(old))
+  await database.close()
+})
+
+test('a process that lets go of retired keys goes on without them, more often than a ring has places', async () => {
+  const database = await newDatabase(postgres)
+  let held = { current: newMasterKey(), others: [] as readonly MasterKey[] }
+  const forget = (keyId: string): void => {
+    held = { ...held, others: held.others.filter((key) => masterKeyIdOf(key) !== keyId) }
+  }
+  const keys = await loadMasterKeys(async () => held, forget)
+  const store = await database.open({ sealer: createSealer(keys, { tenant: 'hospital' }) })
+  for (let round = 0; round < 66; round++) {
+    held = { current: newMasterKey(), others: [held.current, ...held.others] }
+    await keys.renew?.()
+    if (round % 8 === 0) await write(store, draft(`p${round}`, `name #${round}`))
+    expect(await store.rotation.sweep()).toEqual(ok(true))
+    expect(await store.rotation.retireOlder(0)).toMatchObject({ ok: true })
+    expect(await store.rotation.letGo()).toEqual(ok(true))
+    expect(keys.all().map(({ keyId }) => keyId)).toEqual([masterKeyIdOf(held.current)])
+  }
+  await write(store, draft('device', 'a model', { type: 'Device', patient: undefined }))
+  expect(await textAt(store, 'Patient', 'p8')).toBe('name #8')
+  expect(await textAt(store, 'Device', 'device')).toBe('a model')
+  expect(await store.settled()).toEqual(ok(true))
+  await database.close()
+}, 60_000)
+
+test('in the background keys are moved, and retired with a line that names the version that may be destroyed', async () => {
+  const [old, next] = [newMasterKey(), newMasterKey()]
+  const database = await filled(old, 2)
+  const store = await database.open({ sealer: sealerOf(next, old) })
+  const lines: string[] = []
+  const log = createLogger('test', { write: (line) => void lines.push(line) })
+  const versionOf = (keyId: string): string | undefined =>
+    keyId === masterKeyIdOf(old) ? 'v1' : undefined
+  const events = (): readonly string[] =>
+    lines.map((line) => JSON.parse(line)).map(({ event, version }) => `${event} ${version ?? ''}`)
+  const patient = keepSwept(store.rotation, log, {
+    everyMs: 20,
+    retiring: { afterSeconds: month, versionOf },
+  })
+  await expect.poll(events).toContain('keys-moved ')
+  await sleep(100)
+  expect(events()).toEqual(['keys-moved '])
+  await patient.close()
+  const prompt = keepSwept(store.rotation, log, {
+    everyMs: 20,
+    retiring: { afterSeconds: 0, versionOf },
+  })
+  await expect.poll(events).toContain('master-key-retired v1')
+  await sleep(100)
+  await prompt.close()
+  expect(events()).toEqual(['keys-moved ', 'master-key-retired v1'])
+  await database.close()
+})
 
 test('a replica that meets a key which it does not have asks for it, and goes on', async () => {
   const [old, next] = [newMasterKey(), newMasterKey()]

@@ -1,6 +1,6 @@
 import { ok, type Result } from '@sealward/attestation/bytes'
 import { masterKeyIdsIn, reaching } from '@sealward/enclave/database'
-import { type Kysely, sql } from 'kysely'
+import { type Kysely, type QueryExecutorProvider, sql } from 'kysely'
 import { sweepRows } from '../limits.ts'
 import type { LookUp } from './look-ups.ts'
 import type { MasterKeysInUse } from './master-keys-in-use.ts'
@@ -37,13 +37,25 @@ export interface Rotation {
   sweep(options?: SweepOptions): Promise<Result<true, StoreProblem>>
   /** Takes a key out of use, unless something needs it. @returns whether it is out of use. */
   retire(keyId: string): Promise<Result<boolean, StoreProblem>>
+  /**
+   * Takes all older keys out of use that nothing needs and that were replaced so long ago.
+   *
+   * @returns those that were taken out of use by this, and by no other replica.
+   */
+  retireOlder(afterSeconds: number): Promise<Result<readonly string[], StoreProblem>>
+  /** Lets go, in this process, of the keys that are out of use, whoever took them out. */
+  letGo(): Promise<Result<true, StoreProblem>>
 }
+
+/** What else is to be done with a key that is taken out of use, in the same transaction. */
+export type OnRetire = (keyId: string, within: QueryExecutorProvider) => Promise<void>
 
 export function rotationOf(
   db: Kysely<Tables>,
   opened: Opened,
   inUse: MasterKeysInUse,
   lookUpsOf: (record: StoredRecord) => readonly LookUp[],
+  { onRetire, keepCurrent }: { readonly onRetire: OnRetire; readonly keepCurrent: () => void },
 ): Rotation {
   const { sealer } = opened
 
@@ -128,6 +140,25 @@ export function rotationOf(
     return ok(records.length)
   }
 
+  /** @returns whether it was this that took it out of use. */
+  const retire = async (keyId: string, afterSeconds = 0): Promise<boolean> => {
+    if (keyId === sealer.keyId) return false
+    return db.transaction().execute(async (transaction) => {
+      // Waits for writes that hold it, and keeps new ones from it.
+      await sql`select from sealward.master_key where key_id = ${keyId} for update`.execute(
+        transaction,
+      )
+      const { rows } = await sql`delete from sealward.master_key m where key_id = ${keyId}
+        and not exists (select from sealward.data_key d where d.key_id = m.key_id)
+        and not exists (select from sealward.look_up l where l.key_id = m.key_id)
+        and (${afterSeconds}::float8 = 0 or exists (select from sealward.master_key n
+          where n.since > m.since and n.since <= now() - make_interval(secs => ${afterSeconds}::float8)))
+        returning key_id`.execute(transaction)
+      if (rows.length > 0) await onRetire(keyId, transaction)
+      return rows.length > 0
+    })
+  }
+
   return {
     uses: () =>
       reaching(async () => {
@@ -171,19 +202,25 @@ export function rotationOf(
       }),
     retire: (keyId) =>
       reaching(async () => {
-        if (keyId === sealer.keyId) return ok(false)
-        await db.transaction().execute(async (transaction) => {
-          // Waits for writes that hold it, and keeps new ones from it.
-          await sql`select from sealward.master_key where key_id = ${keyId} for update`.execute(
-            transaction,
-          )
-          await sql`delete from sealward.master_key m where key_id = ${keyId}
-            and not exists (select from sealward.data_key d where d.key_id = m.key_id)
-            and not exists (select from sealward.look_up l where l.key_id = m.key_id)`.execute(
-            transaction,
-          )
-        })
+        await retire(keyId)
         return ok(!(await masterKeyIdsIn(db, 'sealward')).includes(keyId))
+      }),
+    retireOlder: (afterSeconds) =>
+      reaching(async () => {
+        const retired: string[] = []
+        for (const keyId of await older()) {
+          if (await retire(keyId, afterSeconds)) retired.push(keyId)
+        }
+        return ok(retired)
+      }),
+    letGo: () =>
+      reaching(async () => {
+        const named = await masterKeyIdsIn(db, 'sealward')
+        keepCurrent()
+        for (const { keyId } of sealer.keys.all()) {
+          if (!named.includes(keyId)) sealer.keys.forget?.(keyId)
+        }
+        return ok(true)
       }),
   }
 }

@@ -12,7 +12,7 @@ import { openLedger } from './ledger.ts'
 import type { LookUp } from './look-ups.ts'
 import { masterKeysInUse } from './master-keys-in-use.ts'
 import { migrations } from './migrations.ts'
-import { type Rotation, rotationOf } from './rotation.ts'
+import { type OnRetire, type Rotation, rotationOf } from './rotation.ts'
 import { keyOf, keyUnavailable, type Opened, type RowReader, readerOf } from './rows.ts'
 import type { Tables } from './schema.ts'
 import { rememberVersions } from './versions.ts'
@@ -128,6 +128,8 @@ export interface OpenStoreOptions {
   readonly sealer: Sealer
   /** What a record is found by: after a change of the master key its look-ups are made anew. */
   readonly lookUpsOf: (record: StoredRecord) => readonly LookUp[]
+  /** Told of each master key that is taken out of use, in the transaction that does it. */
+  readonly onRetire?: OnRetire | undefined
   readonly cache?: SealedCache
   /** Remembers outside the database how far it has come. */
   readonly anchor?: Anchor | undefined
@@ -192,7 +194,13 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
           if (outcome.value.hasWritten) anchoring.committed()
           return ok(outcome.value.value)
         }),
-      rotation: rotationOf(db, opened, inUse, options.lookUpsOf),
+      rotation: rotationOf(db, opened, inUse, options.lookUpsOf, {
+        onRetire: options.onRetire ?? (async () => {}),
+        keepCurrent() {
+          own.keepCurrent()
+          ledger.keepCurrent()
+        },
+      }),
       notes: {
         seal(place, text) {
           const address = { type: 'note', id: place, version: 0 }
