@@ -123,12 +123,12 @@ test('an older master key is retired when nothing needs it any more, and then ma
   const sealedFetch = cluster.client()
   const id = await register(sealedFetch, 'Kept')
   await platform.stop('SIGTERM')
-  const versionsKnown = async (): Promise<readonly unknown[]> =>
+  const versionsKnown = async (): Promise<readonly string[]> =>
     (
       await cluster.postgres.run(
         `select version from key_release.known_version where name = 'platform-master' order by since`,
       )
-    ).map(({ version }) => version)
+    ).map(({ version }) => String(version))
   const rotated = await cluster.broker('POST', '/keys/platform-master/rotate')
   const current = rotated.json.key.kid.split('/').at(-1)
   const { keyBroker, ...config } = platform.order.config as { readonly keyBroker: object }
