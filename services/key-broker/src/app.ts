@@ -11,6 +11,7 @@ import { addAnchorRoutes } from './anchors/anchor-routes.ts'
 import { addAuditRoutes } from './audit/audit-routes.ts'
 import type { Broker, Routes, Workloads } from './broker.ts'
 import { addBreakGlassRoutes } from './custody/break-glass-routes.ts'
+import { addHandOverRoutes } from './custody/hand-over-routes.ts'
 import { limitRates } from './http.ts'
 import { addKbsRoutes } from './kbs/kbs-routes.ts'
 import { addKeyRoutes } from './keys/key-routes.ts'
@@ -32,7 +33,7 @@ const attestedRoutes: readonly ((
   scope: FastifyInstance,
   broker: Broker,
   workloads: Workloads,
-) => void)[] = [addAttestedReleaseRoutes, addAnchorRoutes]
+) => void)[] = [addAttestedReleaseRoutes, addAnchorRoutes, addHandOverRoutes]
 
 /** The listener for people: plain HTTP, for what speaks TLS before it. */
 export function createOpenServer(broker: Broker): Server {

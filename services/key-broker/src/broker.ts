@@ -1,6 +1,6 @@
 import type { BlockList } from 'node:net'
 import type { Admission, AttestedTls } from '@sealward/enclave/attested-tls'
-import type { Sealer } from '@sealward/enclave/sealing'
+import type { MasterKey, Sealer } from '@sealward/enclave/sealing'
 import type { Clock, Random } from '@sealward/enclave/server'
 import type { Logger, Metrics } from '@sealward/enclave/telemetry'
 import type { FastifyInstance } from 'fastify'
@@ -53,8 +53,10 @@ export type Routes = (scope: FastifyInstance, broker: Broker) => void
 
 /** What a broker in a TEE has for workloads. */
 export interface Workloads {
-  /** How it meets those that its measured init-time data names. */
+  /** How it meets those that its measured init-time data names, and brokers that are like it. */
   readonly attested: AttestedTls
   /** Of the kinds of workloads that its measured init-time data names. */
   readonly admissions: readonly Admission[]
+  /** For brokers that are like it. */
+  readonly rootKey: MasterKey
 }

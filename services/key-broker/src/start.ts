@@ -5,8 +5,13 @@
  */
 
 import { ok, type Result, refuse } from '@sealward/attestation/bytes'
-import { type Admission, createAdmission, createAttestedTls } from '@sealward/enclave/attested-tls'
-import { createPcsClient } from '@sealward/enclave/endorsements'
+import {
+  type Admission,
+  type AttestedTls,
+  createAdmission,
+  createAttestedTls,
+} from '@sealward/enclave/attested-tls'
+import { createPcsClient, type PcsClient } from '@sealward/enclave/endorsements'
 import type { Tee } from '@sealward/enclave/evidence'
 import { createIdentity, keepTlsNew } from '@sealward/enclave/identity'
 import { type LocalSecret, watchSecret } from '@sealward/enclave/local-secret'
@@ -28,10 +33,12 @@ import { keepSigned } from './audit/keep-signed.ts'
 import type { Broker, KbsDeps } from './broker.ts'
 import type { BrokerConfig } from './config.ts'
 import { createBreakGlass } from './custody/break-glass.ts'
+import { addKeyEncryption, type CustodyDeps } from './custody/change-custody.ts'
+import { askForRootKey, trustOfLike } from './custody/hand-over.ts'
 import { keepExpired } from './custody/keep-expired.ts'
 import type { KeyEncryption } from './custody/key-encryption.ts'
 import { openKeyEncryption } from './custody/open-key-encryption.ts'
-import { hasRootKey, openRootKey, readWraps } from './custody/root-key.ts'
+import { hasRootKey, isRootKey, openRootKey, readWraps, refuseTeeOnly } from './custody/root-key.ts'
 import type { SecretSurroundings } from './custody/secret-source.ts'
 import { heldToMeasured } from './held-to-measured.ts'
 import { keepSwept } from './keys/keep-swept.ts'
@@ -54,6 +61,11 @@ export interface StartOptions {
   readonly secrets?: SecretSurroundings
 }
 
+export interface OpenStateOptions extends StartOptions {
+  /** In a TEE: asks a broker that is like this one, at this address. */
+  readonly askForRootKey?: (url: string) => Promise<Result<MasterKey>>
+}
+
 export interface OpenState {
   readonly database: Database
   readonly keyEncryption: KeyEncryption
@@ -71,20 +83,26 @@ export interface OpenState {
 export async function startKeyBroker(options: StartOptions): Promise<Running> {
   const { config, log, tee, clock = systemClock } = options
   if (tee !== undefined) taken(heldToMeasured(config, tee.initTimeData))
-  const { database, sealer, secret } = await openState(options)
-  const closing: (() => unknown)[] = [() => database.destroy()]
+  const closing: (() => unknown)[] = []
   const close = async (): Promise<void> => {
     for (const end of closing.splice(0).reverse()) await end()
   }
   try {
-    const audit = taken(await openAuditLog({ database, sealer, clock }))
-    const signing = keepSigned(audit, log)
-    closing.push(() => signing.stop())
     const authorities = createAuthorities(config.authorities, {
       clock,
       onProblem: ({ code }) => log.warn('deny-list-not-renewed', { code }),
     })
     closing.push(() => authorities.close())
+    const meeting = tee && (await openMeeting(tee, { authorities, clock, config, log }))
+    closing.push(() => meeting?.close())
+    const { database, rootKey, sealer, secret } = await openState({
+      ...options,
+      ...(meeting && { askForRootKey: (url) => askForRootKey(url, meeting.attested) }),
+    })
+    closing.push(() => database.destroy())
+    const audit = taken(await openAuditLog({ database, sealer, clock }))
+    const signing = keepSigned(audit, log)
+    closing.push(() => signing.stop())
     const metrics = createMetrics('key-broker')
     const { identityProvider, development, publicUrl, resource = publicUrl } = config
     const releaseSigner = taken(
@@ -135,25 +153,20 @@ export async function startKeyBroker(options: StartOptions): Promise<Running> {
       closing.push(() => counted.close())
       ports['metrics'] = (await counted.listen(config.metricsPort)).port
     }
-    if (tee !== undefined) {
-      const endorsements = createPcsClient({ baseUrl: config.pcsUrl, clock })
-      closing.push(() => endorsements.close())
+    if (tee !== undefined && meeting !== undefined) {
+      const { attested, endorsements, trust } = meeting
       if (secret !== undefined) {
         const { roots } = tee.initTimeData
         const watch = watchSecret({ tee, endorsements, roots, clock, secret, log })
         closing.push(() => watch.close())
       }
-      const sources = taken(sourcesOf(tee.initTimeData, broker))
-      const identity = await createIdentity({ tee, endorsements, random, clock })
-      const certificate = keepTlsNew({ identity, endorsements, clock, log })
-      closing.push(() => certificate.close())
-      const trust = { initTimeData: tee.initTimeData, ...sources, clock, random }
-      const attested = createAttestedServer(broker, {
-        attested: createAttestedTls({ identity, trust, endorsements }),
+      const server = createAttestedServer(broker, {
+        attested,
         admissions: admissionsOf(trust),
+        rootKey,
       })
-      closing.push(() => attested.close())
-      ports['https'] = (await attested.listen(config.attestedPort, config.attestedAddress)).port
+      closing.push(() => server.close())
+      ports['https'] = (await server.listen(config.attestedPort, config.attestedAddress)).port
     }
     const sweeping = keepSwept(broker, config.sweepSeconds)
     closing.push(() => sweeping.stop())
@@ -165,10 +178,55 @@ export async function startKeyBroker(options: StartOptions): Promise<Running> {
   }
 }
 
+/** How a broker in a TEE meets others. */
+interface Meeting {
+  /** Those that its measured init-time data names, and brokers that are like it. */
+  readonly attested: AttestedTls
+  /** As its measured init-time data has it. */
+  readonly trust: PeerTrust
+  readonly endorsements: PcsClient
+  close(): Promise<void>
+}
+
+async function openMeeting(
+  tee: Tee,
+  options: {
+    readonly authorities: Authorities
+    readonly clock: Clock
+    readonly config: BrokerConfig
+    readonly log: Logger
+  },
+): Promise<Meeting> {
+  const { authorities, clock, config, log } = options
+  const sources = taken(sourcesOf(tee.initTimeData, authorities))
+  const endorsements = createPcsClient({ baseUrl: config.pcsUrl, clock })
+  try {
+    const identity = await createIdentity({ tee, endorsements, random, clock })
+    const certificate = keepTlsNew({ identity, endorsements, clock, log })
+    const trust = { initTimeData: tee.initTimeData, ...sources, clock, random }
+    return {
+      attested: createAttestedTls({
+        identity,
+        trust: trustOfLike(trust, tee.self),
+        endorsements,
+      }),
+      trust,
+      endorsements,
+      async close() {
+        await certificate.close()
+        await endorsements.close()
+      },
+    }
+  } catch (error) {
+    await endorsements.close()
+    throw error
+  }
+}
+
 /** Where the attestation service is asked that the measured init-time data names. */
 function sourcesOf(
   { attestation }: Tee['initTimeData'],
-  { authorities }: Broker,
+  authorities: Authorities,
 ): Result<ReturnType<Authorities['sourcesOf']> & object> {
   const sources = authorities.sourcesOf(attestation.issuer)
   return sources === undefined
@@ -214,11 +272,12 @@ function kbsOf({ kbs, authorities }: BrokerConfig, metrics: Metrics): KbsDeps | 
  *
  * @throws StartRefusal
  */
-export async function openState(options: StartOptions): Promise<OpenState> {
+export async function openState(options: OpenStateOptions): Promise<OpenState> {
   const { clock = systemClock, config, log, tee } = options
   const database = await openBrokerStore(options)
   let secret: LocalSecret | undefined
   try {
+    if (tee === undefined) taken(await refuseTeeOnly(database))
     const keyEncryption = taken(
       await openKeyEncryption(config.keyEncryption, {
         stateFolder: config.stateFolder,
@@ -233,13 +292,41 @@ export async function openState(options: StartOptions): Promise<OpenState> {
         ...options.secrets,
       }),
     )
-    const rootKey = taken(await openRootKey(database, keyEncryption, { clock, random }))
+    const opened = await openRootKey(database, keyEncryption, { clock, random })
+    const isAnothers = !opened.ok && opened.problem.code === 'another-master-key'
+    const rootKey = taken(
+      isAnothers
+        ? await handedOver(opened, options, { database, clock, random }, keyEncryption)
+        : opened,
+    )
     const sealer = createSealer(rootKey, { random })
     return { database, keyEncryption, rootKey, sealer, secret }
   } catch (error) {
     await database.destroy()
     throw error
   }
+}
+
+/** The root key from a broker that is like this one, where one is named; it opens here from then on. */
+async function handedOver(
+  refusal: Result<never>,
+  { askForRootKey: ask, config: { keyEncryption: settings }, log }: OpenStateOptions,
+  custody: CustodyDeps,
+  keyEncryption: KeyEncryption,
+): Promise<Result<MasterKey>> {
+  const from = settings?.kind === 'tee' ? settings.from : undefined
+  if (from === undefined || ask === undefined) return refusal
+  const handed = await ask(from)
+  if (!handed.ok) return handed
+  const rootKey = handed.value
+  if (!(await isRootKey(custody.database, rootKey))) {
+    const detail = 'That broker works on another database: its root key opens nothing in this one.'
+    return refuse('hand-over-refused', 'keyEncryption.from', detail)
+  }
+  const added = await addKeyEncryption({ ...custody, rootKey }, keyEncryption)
+  if (!added.ok) return added
+  log.warn('root-key-taken-over')
+  return ok(rootKey)
 }
 
 /**

@@ -96,6 +96,15 @@ test('an update that the secret cannot outlive is refused in words, and so is a 
   expect(await started(database, file)).toBe('erika')
 })
 
+test('what the sealing key itself sealed opens once a file is named, and outlives updates from then on', async () => {
+  const database = await newDatabase(postgres)
+  const file = join(folder, 'four', 'secret')
+  expect(await started(database, undefined, {}, true)).toBe('erika')
+  expect(await started(database, file)).toBe('erika')
+  expect(await started(database, file, { cpuSvn: updated, olderSealingKeys: true })).toBe('erika')
+  expect(await started(database, file, { cpuSvn: updated })).toBe('erika')
+})
+
 test('what the sealing key itself sealed is lost with the update, and said to be', async () => {
   const database = await newDatabase(postgres)
   expect(await started(database, undefined, {}, true)).toBe('erika')

@@ -237,3 +237,29 @@ test('a lost key-encryption key: shares give the keys to a new one, and the brok
     'custody-retire',
   ])
 })
+
+test('the keys of a broker in a TEE are not to be had outside one, and each command says so', async () => {
+  await broker.stop()
+  await broker.postgres.run("update broker.root_key_wrap set kind = 'tee'")
+  const to = broker.written(
+    'kek.json',
+    JSON.stringify({ kind: 'file', file: join(broker.folder, 'new-key') }),
+  )
+  const share = '0000000-'.repeat(11).concat('0000000')
+  for (const commandLine of [
+    ['recovery', 'create'],
+    ['recovery', 'rehearse'],
+    ['recovery', 'restore', '--to', to],
+    ['kek', 'rotate', '--to', to],
+    ['kek', 'retire', 'any', '--yes'],
+  ]) {
+    const ran = await custody(commandLine, { input: piped(share, share) })
+    expect([commandLine, problemIn(ran)]).toEqual([commandLine, 'custody-in-tee'])
+    expect(ran.err).toContain('there are no shares of them, and none are made')
+    expect(ran.code).not.toBe(0)
+  }
+  expect(readdirSync(broker.folder)).not.toContain('new-key')
+  await expect(broker.start()).rejects.toMatchObject({ problem: { code: 'custody-in-tee' } })
+  const [wrap] = JSON.parse((await custody(['kek', 'list', '--json'])).out).keys
+  expect(wrap).toMatchObject({ kind: 'tee' })
+}, 60_000)

@@ -182,6 +182,18 @@ test('shares give the database to another key-encryption key, where the first on
   ])
 })
 
+test('the keys of a broker in a TEE are opened by no shares, and none are missed', async () => {
+  const shares = await created()
+  await postgres.run("delete from broker.root_key_wrap where kind = 'recovery'")
+  await postgres.run("update broker.root_key_wrap set kind = 'tee'")
+  const refused = { ok: false, problem: { code: 'custody-in-tee', at: 'database' } }
+  expect(await rehearseRecovery(custody, shares)).toMatchObject(refused)
+  expect(await restoreRecovery({ database, clock, random }, shares, newKey())).toMatchObject(
+    refused,
+  )
+  expect(await readWraps(database)).toMatchObject([{ kind: 'tee' }])
+})
+
 test('neither shares nor the root key are in the database', async () => {
   const shares = await created()
   const everything = await postgres.everything()

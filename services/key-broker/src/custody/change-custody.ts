@@ -19,7 +19,14 @@ import {
   type RecoverySet,
   recoveryKeyEncryption,
 } from './recovery-key.ts'
-import { addWrap, type RootKeyWrap, readWraps, retireWrap, unwrapRootKey } from './root-key.ts'
+import {
+  addWrap,
+  type RootKeyWrap,
+  readWraps,
+  refuseTeeOnly,
+  retireWrap,
+  unwrapRootKey,
+} from './root-key.ts'
 import { parseShare, type Share, shareText } from './share.ts'
 
 /** What a change takes. */
@@ -165,6 +172,8 @@ async function openRecovered(
   { database }: CustodyDeps,
   texts: readonly string[],
 ): Promise<Result<Rehearsal & { readonly rootKey: MasterKey }, Problem>> {
+  const outside = await refuseTeeOnly(database)
+  if (!outside.ok) return outside
   const shares: Share[] = []
   for (const [index, text] of texts.entries()) {
     const share = parseShare(text)

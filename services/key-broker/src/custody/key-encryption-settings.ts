@@ -1,3 +1,4 @@
+import { webAddress } from '@sealward/enclave/config'
 import type { SealingPolicy } from '@sealward/enclave/evidence'
 import * as z from 'zod'
 import { limits } from './limits.ts'
@@ -16,6 +17,8 @@ export type KeyEncryptionSettings =
       readonly file?: string | undefined
       /** Which code opens it: every version of one publisher's, unless said, or this very one. */
       readonly policy?: SealingPolicy | undefined
+      /** Where a broker that is like this one serves workloads: it is asked for the root key where this machine cannot open it. */
+      readonly from?: string | undefined
     }
 
 const label = z.string().min(1).max(limits.labelCharactersMax)
@@ -36,6 +39,7 @@ export const keyEncryptionSettings: z.ZodType<KeyEncryptionSettings, object> = z
       kind: z.literal('tee'),
       file: z.string().min(1).optional(),
       policy: z.enum(['mrsigner', 'mrenclave']).optional(),
+      from: webAddress.optional(),
     }),
   ],
 )

@@ -64,7 +64,7 @@ export async function openKeyEncryption(
 }
 
 async function openTeeKey(
-  { file, policy = 'mrsigner' }: Extract<KeyEncryptionSettings, { readonly kind: 'tee' }>,
+  { file, from, policy = 'mrsigner' }: Extract<KeyEncryptionSettings, { readonly kind: 'tee' }>,
   tee: Tee,
   { make, onSecret, random, stateFolder, teeKeys = [] }: OpenKeyEncryptionOptions,
 ): Promise<Result<KeyEncryption, Problem>> {
@@ -74,7 +74,8 @@ async function openTeeKey(
     tee,
     policy,
     sealedUnder: teeKeys,
-    mayDraw: make,
+    // Another broker gives what it is to open.
+    mayDraw: make || from !== undefined,
     random,
   })
   if (!kept.ok) return kept

@@ -25,6 +25,28 @@ export interface RootKeyWrap {
   readonly recovery?: RecoverySet
 }
 
+/**
+ * Outside a TEE, whether there is anything to open the root key with: of a broker in a TEE there is not, neither a key nor
+ * shares.
+ *
+ * @returns `custody-in-tee` where only brokers in TEEs open it.
+ */
+export async function refuseTeeOnly(
+  database: Database,
+): Promise<Result<true, Problem<'custody-in-tee'>>> {
+  const wraps = await readWraps(database)
+  if (wraps.length === 0 || wraps.some(({ kind }) => kind !== 'tee')) return ok(true)
+  const detail =
+    'The keys in this database are those of a broker in a TEE. Nothing opens them outside one: there are no shares of them, and none are made. To have them on another machine, start a broker there that has them handed over (keyEncryption.from).'
+  return refuse('custody-in-tee', 'database', detail)
+}
+
+/** Whether this is the root key of the database. */
+export async function isRootKey(database: Database, key: MasterKey): Promise<boolean> {
+  const row = await database.selectFrom('broker.root_key').select('key_id').executeTakeFirst()
+  return row?.key_id === keyIdOf(key)
+}
+
 /** Whether a root key was drawn: whoever opens a key-encryption key then makes none. */
 export async function hasRootKey(database: Database): Promise<boolean> {
   const row = await database.selectFrom('broker.root_key').select('key_id').executeTakeFirst()
