@@ -213,7 +213,7 @@ async function openMeeting(
       trust,
       endorsements,
       async close() {
-        await certificate.close()
+        certificate.close()
         await endorsements.close()
       },
     }
