@@ -60,6 +60,8 @@ export const ledgerBlockEntriesMax = 2000
 export const ledgerPageRows = 2000
 /** From a commit until it is in a block and anchored, while the anchor answers. Milliseconds. */
 export const anchorEveryMs = 1000
+/** From one look for what others committed and did not anchor to the next. Milliseconds. */
+export const anchorIdleMs = 10_000
 /** With what the anchor does not know for longer than this, nothing more is written. Seconds. */
 export const anchorLagSecondsMax = 60
 /** Data keys or records that are moved to a new master key in one transaction. */

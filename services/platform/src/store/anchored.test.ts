@@ -608,3 +608,56 @@ test('replicas that start with one statement at once all go on from it', async (
   const notes = await yesterday.run('select note from sealward.ledger_block where note is not null')
   expect(notes).toHaveLength(1)
 })
+
+test('what a process that died had committed is anchored by the next start, and by replicas that write nothing', async () => {
+  const uncovered = async (database: TestDatabase): Promise<unknown> =>
+    (
+      await database.run('select count(*)::int as n from sealward.ledger_entry where block is null')
+    )[0]
+  for (const isReplica of [false, true]) {
+    const anchor = memoryAnchor()
+    const database = await begun(anchor)
+    const idle = isReplica ? await database.open({ sealer, anchor, anchorIdleMs: 20 }) : undefined
+    const dying = await database.open({ sealer, anchor, anchorEveryMs: 3_600_000 })
+    await write(dying, draft('b', 'committed'))
+    const then = anchor.state
+    if (idle === undefined) {
+      const left = await database.copy()
+      expect(await uncovered(left)).toEqual({ n: 1 })
+      await left.open({ sealer, anchor })
+      await expect.poll(() => uncovered(left)).toEqual({ n: 0 })
+      await left.close()
+    } else {
+      await expect.poll(() => uncovered(database)).toEqual({ n: 0 })
+    }
+    expect(anchor.state?.sequence).toBeGreaterThan(then?.sequence ?? 0)
+    await database.close().catch(() => {})
+  }
+})
+
+test('a database that is put back under a process that writes nothing is refused by it', async () => {
+  const anchor = memoryAnchor()
+  const database = await begun(anchor)
+  const then = await ledgerRows(database)
+  await goOn(database, anchor, 'b')
+  const store = await database.open({ sealer, anchor, anchorIdleMs: 20 })
+  await forgetAfter(database, then)
+  await expect.poll(() => textAt(store, 'Patient', 'a')).toBe('database-rolled-back')
+  await database.close()
+})
+
+test.each(['', 'hospital'])(
+  'at the start it is noticed that the key of what belongs to no patient was taken out (tenant "%s")',
+  async (tenant) => {
+    const anchor = memoryAnchor()
+    const database = await begun(anchor)
+    const store = await database.open({ sealer, anchor })
+    await write(store, draft('device', 'a model', { type: 'Device', patient: undefined }))
+    expect(await store.settled()).toEqual(ok(true))
+    await database.close()
+    await database.run(`delete from sealward.data_key where patient = '' and tenant = $1`, [tenant])
+    expect(await startCode(database, anchor)).toBe('database-altered')
+    // And again: a key that is drawn in its place makes nothing good.
+    expect(await startCode(database, anchor)).toBe('database-altered')
+  },
+)

@@ -7,7 +7,7 @@ import {
   sameState,
 } from '@sealward/enclave/anchor'
 import { isUnavailable } from '@sealward/enclave/database'
-import { anchorEveryMs, anchorLagSecondsMax } from '../limits.ts'
+import { anchorEveryMs, anchorIdleMs, anchorLagSecondsMax } from '../limits.ts'
 import type { Ledger, LedgerProblem } from './ledger.ts'
 
 export type AnchoringProblem = Problem<
@@ -37,6 +37,8 @@ export interface AnchoringOptions {
   /** What the anchor held when the database was compared with it. */
   readonly anchored: AnchorState | undefined
   readonly everyMs?: number | undefined
+  /** From one look for what others left to the next. */
+  readonly idleMs?: number | undefined
   readonly lagSecondsMax?: number | undefined
   /** Told when the anchor cannot be moved on, once for each reason, and `undefined` when it can again. */
   readonly onProblem?: ((problem: AnchoringProblem | undefined) => void) | undefined
@@ -44,7 +46,11 @@ export interface AnchoringOptions {
 
 export function keepAnchored(options: AnchoringOptions): Anchoring {
   const { anchor, ledger, onProblem } = options
-  const { everyMs = anchorEveryMs, lagSecondsMax = anchorLagSecondsMax } = options
+  const {
+    everyMs = anchorEveryMs,
+    idleMs = anchorIdleMs,
+    lagSecondsMax = anchorLagSecondsMax,
+  } = options
   let anchored = options.anchored
   let ended: AnchoringProblem | undefined
   let told: string | undefined
@@ -127,6 +133,12 @@ export function keepAnchored(options: AnchoringOptions): Anchoring {
     }, everyMs)
   }
 
+  // Whoever committed may have died since; and a database that was put back is noticed though nothing is written.
+  const idle = setInterval(() => {
+    if (ended === undefined && running === undefined) run().catch(() => {})
+  }, idleMs)
+  idle.unref()
+
   return {
     committed() {
       waitingSince ??= performance.now()
@@ -140,6 +152,7 @@ export function keepAnchored(options: AnchoringOptions): Anchoring {
     settled: run,
     async close() {
       isClosed = true
+      clearInterval(idle)
       clearTimeout(timer)
       if (ended === undefined && waitingSince !== undefined) await run().catch(() => {})
       else await running?.catch(() => {})

@@ -10,9 +10,14 @@ const ownPatient = ''
 /**
  * The data key of the tenant that `sealer` is for, made the first time: for what belongs to no patient.
  *
+ * @param onMade - told of it in the transaction that makes it.
  * @throws when there is one that does not open.
  */
-export async function ownDataKey(db: Database, sealer: Sealer): Promise<KeptDataKey> {
+export async function ownDataKey(
+  db: Kysely<Tables>,
+  sealer: Sealer,
+  onMade: (transaction: Transaction<Tables>, dataKeyId: string) => Promise<void> = async () => {},
+): Promise<KeptDataKey> {
   const row = { tenant: sealer.tenant, patient: ownPatient }
   const stored = async (): Promise<Buffer | undefined> =>
     (
@@ -25,15 +30,17 @@ export async function ownDataKey(db: Database, sealer: Sealer): Promise<KeptData
     )?.wrapped
   let wrapped = await stored()
   if (wrapped === undefined) {
-    await db
-      .insertInto('sealward.data_key')
-      .values({
-        ...row,
-        key_id: sealer.keyId,
-        wrapped: Buffer.from(sealer.newDataKey(null)),
-      })
-      .onConflict((conflict) => conflict.doNothing())
-      .execute()
+    const made = Buffer.from(sealer.newDataKey(null))
+    const id = sealer.dataKeyId({ patient: null, wrapped: made })
+    if (!id.ok) throw new Error(id.problem.code)
+    await db.transaction().execute(async (transaction) => {
+      const inserted = await transaction
+        .insertInto('sealward.data_key')
+        .values({ ...row, key_id: sealer.keyId, wrapped: made })
+        .onConflict((conflict) => conflict.doNothing())
+        .executeTakeFirst()
+      if (inserted.numInsertedOrUpdatedRows === 1n) await onMade(transaction, id.value)
+    })
     wrapped = await stored()
   }
   if (wrapped === undefined) throw new Error('a data key that was made is not there')

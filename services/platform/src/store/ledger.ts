@@ -43,6 +43,7 @@ export type WrittenVersion = readonly [
 export interface LedgerEntry {
   readonly tenant: string
   readonly versions: readonly WrittenVersion[]
+  /** Empty for the tenant's own. */
   readonly keys: readonly (readonly [patient: string, dataKeyId: string])[]
   /** Patients whose data key was destroyed, with the sum over the versions that went with it. */
   readonly erased: readonly (readonly [patient: string, dataKeyId: string, sum: string])[]
@@ -498,7 +499,7 @@ export function versionOf(row: {
   return [row.type, row.id, row.version, hexOf(row.tag), row.patient]
 }
 
-/** What is stored: every version, with its tag, and every patient's data key. */
+/** What is stored: every version, with its tag, and every data key of a tenant or patient. */
 async function sumStored(
   snapshot: Transaction<Tables>,
   { sealer, sums, proofOf }: Verifying,
@@ -538,6 +539,7 @@ async function sumStored(
     if (last === undefined) break
     after = [last.tenant, last.type, last.id, last.version]
   }
+  // Without the database's own key, which is first, nothing of the ledger opens.
   let owner: readonly [string, string] = ['', '']
   for (;;) {
     const [tenant, patient] = owner
@@ -546,10 +548,10 @@ async function sumStored(
       readonly patient: string
       readonly wrapped: Buffer
     }>`select tenant, patient, wrapped from sealward.data_key
-      where patient <> '' and (tenant, patient) > (${tenant}, ${patient})
+      where (tenant, patient) > (${tenant}, ${patient})
       order by tenant, patient limit ${ledgerPageRows}`.execute(snapshot)
     const ids = rows.map((row) => {
-      const key = { patient: row.patient, wrapped: row.wrapped }
+      const key = { patient: row.patient === '' ? null : row.patient, wrapped: row.wrapped }
       const id = sealer.forTenant(row.tenant).dataKeyId(key)
       return id.ok ? (['k', row.tenant, row.patient, id.value] as const) : undefined
     })

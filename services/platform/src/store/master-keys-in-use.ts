@@ -8,10 +8,12 @@ import type { Tables } from './schema.ts'
 export interface MasterKeysInUse {
   /** Names the current key where it is new, and reads which there are. Throws where one is not at hand. */
   refresh(): Promise<void>
+  /** The same, where the current key is another one than before. To be done before a transaction: it needs a connection. */
+  ready(): Promise<void>
   /**
    * Keeps the current key from being retired until the transaction ends.
    *
-   * @returns `false` when it has been retired: whoever has it is behind.
+   * @returns `false` when it is not named: it has been retired, and whoever has it is behind; or it is only now current.
    */
   hold(db: Database): Promise<boolean>
   /** Whether something under this key is to be moved to the current one: keys that came later stay. */
@@ -30,10 +32,17 @@ export function masterKeysInUse(db: Kysely<Tables>, keys: MasterKeys): MasterKey
     heldId = keyId
     named = await masterKeyIdsIn(db, 'sealward')
   }
+  let readying: Promise<void> | undefined
   return {
     refresh,
+    async ready() {
+      if (heldId === keys.current.keyId) return
+      readying ??= refresh().finally(() => {
+        readying = undefined
+      })
+      await readying
+    },
     async hold(transaction) {
-      if (heldId !== keys.current.keyId) await refresh()
       const { rows } = await sql`select from sealward.master_key
         where key_id = ${keys.current.keyId} for key share`.execute(transaction)
       return rows.length === 1

@@ -318,6 +318,34 @@ test('in the background keys are moved, and retired with a line that names the v
   await database.close()
 })
 
+test('a key that rolls in the middle of a write, or before many at once, keeps nobody waiting for a connection', async () => {
+  const [old, next, newest] = [newMasterKey(), newMasterKey(), newMasterKey()]
+  const database = await filled(old, 2)
+  let held = { current: old, others: [] as readonly MasterKey[] }
+  const keys = await loadMasterKeys(async () => held)
+  const sealer = createSealer(keys, { tenant: 'hospital' })
+  const store = await database.open({ sealer, connectionsMax: 2 })
+  held = { current: next, others: [old] }
+  await keys.renew?.()
+  const writes = Array.from({ length: 12 }, (_, index) => write(store, draft(`q${index}`, 'x #q')))
+  await Promise.all(writes)
+  let runs = 0
+  const outcome = await store.transaction(async (transaction) => {
+    runs += 1
+    await transaction.create(draft('first', 'one #first'))
+    held = { current: newest, others: [next, old] }
+    await keys.renew?.()
+    await transaction.create(draft('second', 'two #second'))
+    return ok(true)
+  })
+  expect(outcome).toEqual(ok(true))
+  expect(runs).toBeLessThanOrEqual(2)
+  expect(await idsFound(store, '#first')).toEqual(['first'])
+  expect(await idsFound(store, '#second')).toEqual(['second'])
+  expect(await idsFound(store, '#q')).toHaveLength(12)
+  await database.close()
+}, 15_000)
+
 test('a replica that meets a key which it does not have asks for it, and goes on', async () => {
   const [old, next] = [newMasterKey(), newMasterKey()]
   const database = await filled(old, 2)

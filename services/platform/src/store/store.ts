@@ -136,6 +136,7 @@ export interface OpenStoreOptions {
   /** Asked when the database is not the one that the anchor knows. */
   readonly restore?: Restore | undefined
   readonly anchorEveryMs?: number
+  readonly anchorIdleMs?: number
   readonly anchorLagSecondsMax?: number
   readonly connectionsMax?: number
   /** Told of a lost connection; the pool opens a new one by itself. */
@@ -164,7 +165,10 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     await inUse.refresh()
     const ledger = await openLedger(db, sealer)
     const anchored = await compareWithAnchor(ledger, options.anchor, options.restore)
-    const own = await ownDataKey(db, sealer)
+    const { tenant } = sealer
+    const own = await ownDataKey(db, sealer, (transaction, dataKeyId) =>
+      ledger.write(transaction, { tenant, versions: [], keys: [['', dataKeyId]], erased: [] }),
+    )
     const keyFor = (purpose: string): Uint8Array => {
       const key = sealer.derived(own, purpose)
       if (!key.ok) throw new Error(key.problem.code)
@@ -176,9 +180,12 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
       anchor: options.anchor,
       anchored,
       everyMs: options.anchorEveryMs,
+      idleMs: options.anchorIdleMs,
       lagSecondsMax: options.anchorLagSecondsMax,
       onProblem: options.onAnchorProblem,
     })
+    // A process that died may have left what no block covers yet, and this one may have made its own key.
+    anchoring.committed()
     const writing = { ...opened, ledger, inUse }
     const reader = readerOf(db, opened)
     const read =

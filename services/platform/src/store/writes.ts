@@ -7,7 +7,7 @@ import {
   refuse,
   utf8Of,
 } from '@sealward/attestation/bytes'
-import { inTransaction } from '@sealward/enclave/database'
+import { inTransaction, reaching, type StoreUnavailable } from '@sealward/enclave/database'
 import type { DataKey } from '@sealward/enclave/sealing'
 import { CompiledQuery, type Kysely, sql, type Transaction } from 'kysely'
 import type { ApiProblem } from '../problems.ts'
@@ -37,6 +37,11 @@ export async function runTransaction<T>(
   work: (transaction: StoreTransaction) => Promise<Result<T, ApiProblem>>,
 ): Promise<Result<{ readonly value: T; readonly hasWritten: boolean }, ApiProblem>> {
   const done: Done = { versions: [], keys: [], erased: [] }
+  const ready = await reaching<true, StoreUnavailable>(async () => {
+    await writing.inUse.ready()
+    return ok(true)
+  })
+  if (!ready.ok) return ready
   try {
     const outcome = await inTransaction(
       db,
@@ -91,18 +96,20 @@ function transactionOf(
   done: Done,
 ): StoreTransaction {
   const { tenant } = sealer
-  let held: Promise<void> | undefined
-  /** The current master key stays in use until the transaction ends. */
-  const holdKey = (): Promise<void> => {
-    held ??= inUse.hold(db).then((isHeld) => {
-      if (!isHeld) throw new KeyGone()
-    })
-    return held
+  const held = new Set<string>()
+  /** The current master key stays in use until the transaction ends; it may be another one from one write to the next. */
+  const holdKey = async (): Promise<void> => {
+    while (!held.has(sealer.keyId)) {
+      const { keyId } = sealer
+      if (!(await inUse.hold(db))) throw new KeyGone()
+      held.add(keyId)
+    }
   }
   const dataKeyOf = async (patient: string | undefined): Promise<DataKey> => {
     if (patient === undefined) return own
     const key = await patientDataKey(db, sealer, patient)
     if (key === undefined) throw new PatientGone()
+    await holdKey()
     if (!inUse.isOlder(sealer.wrappedUnder(key.wrapped))) return key
     // Whoever is written about is moved to the current master key on the way.
     const wrapped = sealer.rewrap(key)
@@ -117,7 +124,6 @@ function transactionOf(
   }
   const write = async (draft: RecordDraft, version: number): Promise<void> => {
     const { type, id, patient } = draft
-    await holdKey()
     const sealed = Buffer.from(
       sealer.seal({ type, id, version }, draft.bytes, await dataKeyOf(patient)),
     )
@@ -133,6 +139,7 @@ function transactionOf(
       .insertInto('sealward.version')
       .values({ tenant, type, id, version, sealed, proof })
       .execute()
+    await holdKey()
     const digests = new Set(
       draft.lookUps.map(({ name, value }) => sealer.blindIndexes(name, value)[0]?.value ?? ''),
     )
