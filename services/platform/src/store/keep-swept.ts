@@ -1,14 +1,15 @@
-import type { Logger } from '@sealward/enclave/telemetry'
+import type { LogFields, Logger } from '@sealward/enclave/telemetry'
 import type { Retiring } from '../keys.ts'
 import { sweepEverySeconds, sweepFirstSeconds } from '../limits.ts'
 import type { Rotation } from './rotation.ts'
 
 /**
  * Moves what is under older master keys to the current one, in the background, for as long as there is something, and
- * takes those out of use that nothing needs any more. It says so: from then on the key may be destroyed where it came from.
+ * takes those out of use that nothing needs any more. It says so, and which are in use when it begins, as a line may be
+ * lost: what is not in use may go where it came from.
  */
 export function keepSwept(
-  rotation: Pick<Rotation, 'sweep' | 'retireOlder' | 'letGo'>,
+  rotation: Pick<Rotation, 'sweep' | 'retireOlder' | 'letGo' | 'uses'>,
   log: Logger,
   {
     everyMs = sweepEverySeconds * 1000,
@@ -22,6 +23,11 @@ export function keepSwept(
   let timer: NodeJS.Timeout | undefined
   let running: Promise<void> = Promise.resolve()
 
+  let isSaid = false
+  const named = (keyId: string): LogFields => {
+    const version = retiring?.versionOf(keyId)
+    return version === undefined ? {} : { version }
+  }
   const once = async (): Promise<void> => {
     let count = 0
     const swept = await rotation.sweep({
@@ -41,9 +47,13 @@ export function keepSwept(
       log.warn('keys-not-retired', { code: retired.problem.code })
       return
     }
-    for (const keyId of retired.value) {
-      const version = retiring.versionOf(keyId)
-      log.info('master-key-retired', { ...(version !== undefined && { version }) })
+    for (const keyId of retired.value) log.info('master-key-retired', named(keyId))
+    const uses = isSaid ? undefined : await rotation.uses()
+    if (uses?.ok === true) {
+      isSaid = true
+      for (const { keyId, dataKeys, lookUps } of uses.value) {
+        log.info('master-key-in-use', { ...named(keyId), count: dataKeys + lookUps })
+      }
     }
     const letGo = await rotation.letGo()
     if (!letGo.ok) log.warn('keys-not-retired', { code: letGo.problem.code })

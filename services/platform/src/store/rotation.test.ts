@@ -296,16 +296,21 @@ test('in the background keys are moved, and retired with a line that names the v
   const lines: string[] = []
   const log = createLogger('test', { write: (line) => void lines.push(line) })
   const versionOf = (keyId: string): string | undefined =>
-    keyId === masterKeyIdOf(old) ? 'v1' : undefined
+    keyId === masterKeyIdOf(old) ? 'v1' : 'v2'
   const events = (): readonly string[] =>
-    lines.map((line) => JSON.parse(line)).map(({ event, version }) => `${event} ${version ?? ''}`)
+    lines
+      .map((line) => JSON.parse(line))
+      .map(({ event, version, count }) =>
+        [event, version, count].filter((one) => one !== undefined).join(' '),
+      )
   const patient = keepSwept(store.rotation, log, {
     everyMs: 20,
     retiring: { afterSeconds: month, versionOf },
   })
-  await expect.poll(events).toContain('keys-moved ')
+  await expect.poll(events).toContain('keys-moved 6')
   await sleep(100)
-  expect(events()).toEqual(['keys-moved '])
+  const before = ['keys-moved 6', 'master-key-in-use v1 0', 'master-key-in-use v2 8']
+  expect(events()).toEqual(before)
   await patient.close()
   const prompt = keepSwept(store.rotation, log, {
     everyMs: 20,
@@ -314,7 +319,7 @@ test('in the background keys are moved, and retired with a line that names the v
   await expect.poll(events).toContain('master-key-retired v1')
   await sleep(100)
   await prompt.close()
-  expect(events()).toEqual(['keys-moved ', 'master-key-retired v1'])
+  expect(events()).toEqual([...before, 'master-key-retired v1', 'master-key-in-use v2 8'])
   await database.close()
 })
 
