@@ -118,14 +118,19 @@ const otherMachine = (machine: Machine = {}, changes: Partial<InitTimeData> = {}
 /** A broker on another machine over the same database. */
 async function start(
   tee: Tee,
-  options: { readonly state?: string; readonly from?: string; readonly databaseUrl?: string } = {},
+  options: {
+    readonly state?: string
+    readonly from?: string
+    readonly retire?: readonly string[]
+    readonly databaseUrl?: string
+  } = {},
 ): Promise<Running> {
-  const { from, state = 'second', databaseUrl = broker.postgres.url } = options
+  const { state = 'second', databaseUrl = broker.postgres.url, ...keyEncryption } = options
   const one = await startKeyBroker({
     config: brokerConfig.parse({
       ...settings,
       stateFolder: join(folder, state),
-      keyEncryption: { kind: 'tee', ...(from === undefined ? {} : { from }) },
+      keyEncryption: { kind: 'tee', ...keyEncryption },
     }),
     databaseUrl,
     clock: broker.clock,
@@ -206,6 +211,25 @@ describe('a broker on another machine', () => {
     await rm(join(folder, 'second', 'local-secret'))
     expect(await outcome(after, { from: origin() })).toBe('started')
     expect(await outcome(after)).toBe('started')
+  })
+
+  test('retires the key of one that is gone, and not its own', async () => {
+    const wraps = async () =>
+      (await broker.postgres.run('select id from broker.root_key_wrap')).map(({ id }) => String(id))
+    const ids = await wraps()
+    const gone = await otherMachine({ hostSecret: new Uint8Array(32).fill(5) })
+    expect(await outcome(gone, { state: 'gone', from: origin() })).toBe('started')
+    const [added = ''] = (await wraps()).filter((id) => !ids.includes(id))
+    expect(await outcome(gone, { state: 'gone', retire: [added] })).toBe('wrap-in-use')
+    const tee = await otherMachine({ cpuSvn: newer })
+    expect(await outcome(tee, { retire: [added] })).toBe('started')
+    expect(await wraps()).toEqual(ids)
+    expect((await custodyEntries()).at(-1)).toMatchObject({
+      action: 'custody-retire',
+      target: `custody/${added}`,
+    })
+    expect(await outcome(tee, { retire: [added] })).toBe('started')
+    expect(await outcome(gone, { state: 'gone' })).toBe('another-master-key')
   })
 
   test('is given nothing for a database that is another', async () => {

@@ -33,7 +33,12 @@ import { keepSigned } from './audit/keep-signed.ts'
 import type { Broker, KbsDeps } from './broker.ts'
 import type { BrokerConfig } from './config.ts'
 import { createBreakGlass } from './custody/break-glass.ts'
-import { addKeyEncryption, type CustodyDeps } from './custody/change-custody.ts'
+import {
+  addKeyEncryption,
+  type CustodyDeps,
+  type OpenCustody,
+  retireKeyEncryption,
+} from './custody/change-custody.ts'
 import { askForRootKey, trustOfLike } from './custody/hand-over.ts'
 import { keepExpired } from './custody/keep-expired.ts'
 import type { KeyEncryption } from './custody/key-encryption.ts'
@@ -299,6 +304,9 @@ export async function openState(options: OpenStateOptions): Promise<OpenState> {
         ? await handedOver(opened, options, { database, clock, random }, keyEncryption)
         : opened,
     )
+    taken(
+      await retireGone(config.keyEncryption, { database, clock, random, rootKey }, keyEncryption),
+    )
     const sealer = createSealer(rootKey, { random })
     return { database, keyEncryption, rootKey, sealer, secret }
   } catch (error) {
@@ -327,6 +335,25 @@ async function handedOver(
   if (!added.ok) return added
   log.warn('root-key-taken-over')
   return ok(rootKey)
+}
+
+/** Keys of machines that are gone, of brokers in TEEs: nothing outside one could retire them. */
+async function retireGone(
+  settings: BrokerConfig['keyEncryption'],
+  custody: OpenCustody,
+  { id: own }: KeyEncryption,
+): Promise<Result<true>> {
+  const ids = settings?.kind === 'tee' ? (settings.retire ?? []) : []
+  if (ids.includes(own)) {
+    const detail = 'This broker opens the root key with it itself.'
+    return refuse('wrap-in-use', 'keyEncryption.retire', detail)
+  }
+  for (const id of ids) {
+    const retired = await retireKeyEncryption(custody, id)
+    // The configuration is read at every start.
+    if (!retired.ok && retired.problem.code !== 'wrap-unknown') return retired
+  }
+  return ok(true)
 }
 
 /**

@@ -19,6 +19,8 @@ export type KeyEncryptionSettings =
       readonly policy?: SealingPolicy | undefined
       /** Where a broker that is like this one serves workloads: it is asked for the root key where this machine cannot open it. */
       readonly from?: string | undefined
+      /** Ids of keys of machines that are gone: they open the root key no more. */
+      readonly retire?: readonly string[] | undefined
     }
 
 const label = z.string().min(1).max(limits.labelCharactersMax)
@@ -40,6 +42,10 @@ export const keyEncryptionSettings: z.ZodType<KeyEncryptionSettings, object> = z
       file: z.string().min(1).optional(),
       policy: z.enum(['mrsigner', 'mrenclave']).optional(),
       from: webAddress.optional(),
+      retire: z
+        .array(z.string().regex(/^[0-9a-f]{32}$/, 'an id expected, 32 hex digits'))
+        .max(limits.wrapsMax)
+        .optional(),
     }),
   ],
 )
