@@ -20,6 +20,9 @@ export interface HeldMasterKeys {
   byId(keyId: string): object | undefined
 }
 
+/** Something was sealed under a key that is not at hand. */
+export class MasterKeyMissing extends Error {}
+
 /**
  * Names the current master key among those that seal what is in the database. All that are named there
  * already have to be at hand; a new one joins them.
@@ -27,7 +30,7 @@ export interface HeldMasterKeys {
  * The names are a convenience: they tell a wrong key from damaged data. Whoever changes them in the
  * database gains nothing, for what is sealed says itself, authenticated, under which key it is.
  *
- * @throws when something there was sealed under a key that is not at hand.
+ * @throws MasterKeyMissing
  */
 export async function holdMasterKeys<Tables>(
   database: Kysely<Tables>,
@@ -40,7 +43,7 @@ export async function holdMasterKeys<Tables>(
     await sql`lock table ${table} in share row exclusive mode`.execute(transaction)
     const named = await masterKeyIdsIn(transaction, schema)
     if (named.some((keyId) => keys.byId(keyId) === undefined)) {
-      throw new Error('This database was sealed under another master key.')
+      throw new MasterKeyMissing('This database was sealed under another master key.')
     }
     const { keyId } = keys.current
     if (!named.includes(keyId)) {

@@ -4,7 +4,12 @@
  * @module
  */
 
-export { createMasterKeyTable, holdMasterKeys, masterKeyIdsIn } from './hold-master-keys.ts'
+export {
+  createMasterKeyTable,
+  holdMasterKeys,
+  MasterKeyMissing,
+  masterKeyIdsIn,
+} from './hold-master-keys.ts'
 export { inTransaction } from './in-transaction.ts'
 export { type Migrations, type OpenDatabaseOptions, openDatabase } from './open-database.ts'
 export { isUnavailable, reaching, type StoreUnavailable } from './reaching.ts'

@@ -6,7 +6,11 @@ import type { Tables } from './schema.ts'
 
 /** The master keys that stored data needs, as the database names them, and the one that new data gets. */
 export interface MasterKeysInUse {
-  /** Names the current key where it is new, and reads which there are. Throws where one is not at hand. */
+  /**
+   * Names the current key where it is new, and reads which there are.
+   *
+   * @throws MasterKeyMissing
+   */
   refresh(): Promise<void>
   /** The same, where the current key is another one than before. To be done before a transaction: it needs a connection. */
   ready(): Promise<void>

@@ -134,15 +134,20 @@ test('a sweep that dies with its connection leaves nothing half moved', async ()
   const [old, next] = [newMasterKey(), newMasterKey()]
   const database = await filled(old, 120)
   const dying = await database.open({ sealer: sealerOf(next, old) })
+  const kills: Promise<unknown>[] = []
   const killed = dying.rotation.sweep({
     onStep: ({ records }) => {
       if (records > 0) return
-      void database.run(
-        'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
+      kills.push(
+        database.run(
+          'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
+        ),
       )
     },
   })
   expect(await killed.catch(() => ({ ok: false }))).toMatchObject({ ok: false })
+  // One may be killed by the other.
+  await Promise.allSettled(kills)
   await database.close()
   const store = await database.open({ sealer: sealerOf(next, old) })
   for (const index of [0, 60, 119]) {
@@ -350,6 +355,31 @@ test('a key that rolls in the middle of a write, or before many at once, keeps n
   expect(await idsFound(store, '#q')).toHaveLength(12)
   await database.close()
 }, 15_000)
+
+test('a replica that rolls to a key, and finds a newer one in use already, asks for that one before it writes or sweeps', async () => {
+  const [old, next, newest] = [newMasterKey(), newMasterKey(), newMasterKey()]
+  const database = await filled(old, 2)
+  let held = { current: old, others: [] as readonly MasterKey[] }
+  let isAway = false
+  const keys = await loadMasterKeys(async () => {
+    if (isAway) throw new Error('away')
+    return held
+  })
+  const slow = await database.open({ sealer: createSealer(keys, { tenant: 'hospital' }) })
+  await database.open({ sealer: sealerOf(newest, old) })
+  held = { current: next, others: [old] }
+  await keys.renew?.()
+  isAway = true
+  await expect(write(slow, draft('early', 'x'))).rejects.toThrow('key-unavailable')
+  expect(await slow.rotation.sweep()).toMatchObject({ problem: { code: 'key-unavailable' } })
+  expect(await slow.rotation.retireOlder(0)).toMatchObject({ problem: { code: 'key-unavailable' } })
+  isAway = false
+  held = { current: newest, others: [next, old] }
+  await write(slow, draft('late', 'x #late'))
+  expect(await idsFound(slow, '#late')).toEqual(['late'])
+  expect((await usesOf(slow)).map(({ keyId }) => keyId)).toEqual([old, newest].map(masterKeyIdOf))
+  await database.close()
+})
 
 test('a replica that meets a key which it does not have asks for it, and goes on', async () => {
   const [old, next] = [newMasterKey(), newMasterKey()]

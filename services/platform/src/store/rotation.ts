@@ -4,7 +4,7 @@ import { type Kysely, type QueryExecutorProvider, sql } from 'kysely'
 import { sweepRows } from '../limits.ts'
 import type { LookUp } from './look-ups.ts'
 import type { MasterKeysInUse } from './master-keys-in-use.ts'
-import { type Opened, readerOf, refusedAs } from './rows.ts'
+import { type Opened, readerOf, refusedAs, withKeysAtHand } from './rows.ts'
 import type { Tables } from './schema.ts'
 import type { StoredRecord, StoreProblem } from './store.ts'
 
@@ -59,10 +59,11 @@ export function rotationOf(
 ): Rotation {
   const { sealer } = opened
 
-  const older = async (): Promise<readonly string[]> => {
-    await inUse.refresh()
-    return (await masterKeyIdsIn(db, 'sealward')).filter((keyId) => inUse.isOlder(keyId))
-  }
+  const older = (): Promise<Result<readonly string[], StoreProblem>> =>
+    withKeysAtHand(async () => {
+      await inUse.refresh()
+      return ok((await masterKeyIdsIn(db, 'sealward')).filter((keyId) => inUse.isOlder(keyId)))
+    })
 
   /** One step; each row is changed only where it is still what was read. */
   const moveDataKeys = async (keyId: string): Promise<Result<number, StoreProblem>> => {
@@ -181,8 +182,10 @@ export function rotationOf(
       }),
     sweep: ({ signal, onStep } = {}) =>
       reaching<true, StoreProblem>(async () => {
+        const keyIds = await older()
+        if (!keyIds.ok) return keyIds
         let [dataKeys, records] = [0, 0]
-        for (const keyId of await older()) {
+        for (const keyId of keyIds.value) {
           for (const [move, isDataKey] of [
             [moveDataKeys, true],
             [moveLookUps, false],
@@ -206,9 +209,11 @@ export function rotationOf(
         return ok(!(await masterKeyIdsIn(db, 'sealward')).includes(keyId))
       }),
     retireOlder: (afterSeconds) =>
-      reaching(async () => {
+      reaching<readonly string[], StoreProblem>(async () => {
+        const keyIds = await older()
+        if (!keyIds.ok) return keyIds
         const retired: string[] = []
-        for (const keyId of await older()) {
+        for (const keyId of keyIds.value) {
           if (await retire(keyId, afterSeconds)) retired.push(keyId)
         }
         return ok(retired)

@@ -1,5 +1,5 @@
-import { ok, type Result, refuse } from '@sealward/attestation/bytes'
-import { masterKeyIdsIn, reaching } from '@sealward/enclave/database'
+import { ok, type Problem, type Result, refuse } from '@sealward/attestation/bytes'
+import { MasterKeyMissing, masterKeyIdsIn, reaching } from '@sealward/enclave/database'
 import type { DataKey, SealedAddress, Sealer, SealingProblem } from '@sealward/enclave/sealing'
 import type { Database } from './data-keys.ts'
 import type { Reader, StoredRecord, StoreProblem } from './store.ts'
@@ -109,6 +109,18 @@ export const keyUnavailable: ReturnType<typeof refuse<'key-unavailable'>> = refu
   'keyId',
   'A key that stored data needs is not here.',
 )
+
+/** The same, where it is found out while the current key is named. */
+export async function withKeysAtHand<T, P extends Problem>(
+  work: () => Promise<Result<T, P>>,
+): Promise<Result<T, P | StoreProblem>> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof MasterKeyMissing) return keyUnavailable
+    throw error
+  }
+}
 
 /** A key that is not here may come; nothing else passes by itself. */
 export function refusedAs(problem: SealingProblem): Result<never, StoreProblem> {

@@ -14,7 +14,14 @@ import type { ApiProblem } from '../problems.ts'
 import { patientDataKey } from './data-keys.ts'
 import { type Ledger, versionOf, type WrittenVersion } from './ledger.ts'
 import type { MasterKeysInUse } from './master-keys-in-use.ts'
-import { isErased, keyUnavailable, type Opened, readerOf, tombstoneOf } from './rows.ts'
+import {
+  isErased,
+  keyUnavailable,
+  type Opened,
+  readerOf,
+  tombstoneOf,
+  withKeysAtHand,
+} from './rows.ts'
 import type { Tables } from './schema.ts'
 import type { RecordDraft, StoreTransaction } from './store.ts'
 
@@ -37,10 +44,12 @@ export async function runTransaction<T>(
   work: (transaction: StoreTransaction) => Promise<Result<T, ApiProblem>>,
 ): Promise<Result<{ readonly value: T; readonly hasWritten: boolean }, ApiProblem>> {
   const done: Done = { versions: [], keys: [], erased: [] }
-  const ready = await reaching<true, StoreUnavailable>(async () => {
-    await writing.inUse.ready()
-    return ok(true)
-  })
+  const ready = await withKeysAtHand(() =>
+    reaching<true, StoreUnavailable>(async () => {
+      await writing.inUse.ready()
+      return ok(true)
+    }),
+  )
   if (!ready.ok) return ready
   try {
     const outcome = await inTransaction(
