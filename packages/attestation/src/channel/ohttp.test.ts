@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import {
   AEAD_AES_128_GCM,
@@ -58,6 +60,17 @@ function rfcConfig(): KeyConfig {
   const configs = decodeKeyConfigs(concat(Uint8Array.of(0, bytes.length), bytes))
   if (!configs.ok) throw new Error(configs.problem.code)
   return configs.value[0]
+}
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
+
+/** What is still referred to, buffers included. */
+function bytesInUse(): number {
+  collectGarbage()
+  collectGarbage()
+  const { heapUsed, arrayBuffers } = process.memoryUsage()
+  return heapUsed + arrayBuffers
 }
 
 /** The value, or a failed test. */
@@ -233,11 +246,11 @@ describe('refusals', () => {
 
   test('one response more than the window holds, until the key is given up', async () => {
     const replay = createReplayWindow({ entriesMax: 2 })
-    const admit = (first: number, keyId = 1): string => {
-      const result = replay.admit(keyId, Uint8Array.of(first))
+    const admit = async (first: number, keyId = 1): Promise<string> => {
+      const result = await replay.admit(keyId, Uint8Array.of(first))
       return result.ok ? 'admitted' : result.problem.code
     }
-    expect([admit(1), admit(2), admit(2), admit(3), admit(3, 2)]).toEqual([
+    expect(await Promise.all([admit(1), admit(2), admit(2), admit(3), admit(3, 2)])).toEqual([
       'admitted',
       'admitted',
       'replayed',
@@ -246,7 +259,31 @@ describe('refusals', () => {
     ])
     expect(replay.size(1)).toBe(2)
     replay.forget(1)
-    expect([admit(3), replay.size(1)]).toEqual(['admitted', 1])
+    expect(await admit(3)).toBe('admitted')
+    expect(replay.size(1)).toBe(1)
+  })
+
+  test('not twice around the moment in which its key is given up', async () => {
+    const replay = createReplayWindow()
+    const enc = Uint8Array.of(1)
+    const both = [replay.admit(1, enc), replay.admit(1, enc)]
+    replay.forget(1)
+    const outcomes = await Promise.all(both)
+    expect(outcomes.map(({ ok }) => ok)).toEqual([true, false])
+    expect(replay.size(1)).toBe(0)
+  })
+
+  test('and little is kept of it, however long its encapsulated key is', async () => {
+    const replay = createReplayWindow()
+    const entries = 20_000
+    const before = bytesInUse()
+    for (let index = 0; index < entries; index++) {
+      const enc = new Uint8Array(1120)
+      new DataView(enc.buffer).setUint32(0, index)
+      expect((await replay.admit(1, enc)).ok).toBe(true)
+    }
+    expect((bytesInUse() - before) / entries).toBeLessThan(120)
+    expect(replay.size(1)).toBe(entries)
   })
 
   test('what did not open takes no place in the window', async () => {
