@@ -142,9 +142,10 @@ function sealedKey(): Promise<OhttpKey> {
 }
 
 const tag = new Uint8Array(16).fill(0x77)
+const none = new Uint8Array()
 
 const bareContext: HpkeContext = {
-  seal: (plaintext) => concat(plaintext, tag),
+  seal: (plaintext, _aad, before = none) => concat(before, plaintext, tag),
   open: (ciphertext) =>
     ciphertext.length >= tag.length ? ciphertext.slice(0, -tag.length) : undefined,
   export: (_, lengthBytes) => new Uint8Array(lengthBytes),
@@ -161,7 +162,7 @@ const bare: HpkeEngine = {
   aead: () => ({
     keyBytes: 32,
     nonceBytes: 12,
-    seal: (_key, _nonce, aad, plaintext) => bareContext.seal(plaintext, aad),
+    seal: (_key, _nonce, aad, plaintext, before) => bareContext.seal(plaintext, aad, before),
     open: (_key, _nonce, aad, ciphertext) => bareContext.open(ciphertext, aad),
   }),
   extract: () => new Uint8Array(32),

@@ -4,6 +4,9 @@ import {
   hasSharedVectors,
 } from '../../../packages/attestation/src/verification/shared-vectors.fixtures.ts'
 import { fuzz, fuzzOnce } from './fuzz.ts'
+import { readFuzzSeeds } from './fuzz-seeds.ts'
+import { makeFuzzSeeds } from './make-seeds.ts'
+import { seedsToWrite } from './seeds-to-write.ts'
 import { type FuzzTarget, fuzzTargets } from './targets.ts'
 
 const targets = fuzzTargets()
@@ -27,6 +30,25 @@ test.each(targets)('$name stands what is made of its seeds', async (target) => {
   expect(report.finding).toBe(undefined)
 })
 
+test('seeds can be made anew for every target, and are kept as long as they are accepted', async () => {
+  const [kept, made] = [readFuzzSeeds(), await makeFuzzSeeds()]
+  // Twice the same, and nothing to be written now.
+  expect(await seedsToWrite(targets, { kept, made, named: [] })).toEqual(kept)
+  const named = targets.map(({ name }) => name)
+  const anew = await seedsToWrite(targets, { kept, made, named })
+  for (const name of named) expect(anew.get(name)).toBe(made.get(name))
+  const [first = ''] = named
+  const refused = new Map(kept).set(first, [new Uint8Array(3)])
+  const mended = await seedsToWrite(targets, { kept: refused, made, named: [] })
+  expect(mended.get(first)).toBe(made.get(first))
+  for (const seeds of [
+    new Map(made).set(first, []),
+    new Map(made).set(first, [new Uint8Array(3)]),
+  ]) {
+    await expect(seedsToWrite(targets, { kept, made: seeds, named })).rejects.toThrow(first)
+  }
+})
+
 test('the same seed makes the same inputs', async () => {
   const inputsOf = async (chosen: number): Promise<readonly string[]> => {
     const inputs: string[] = []
@@ -36,7 +58,7 @@ test('the same seed makes the same inputs', async () => {
     }
     await fuzz(
       { name: 'recorded', seeds: [new Uint8Array(40)], run },
-      { seed: chosen, ...settings },
+      { ...settings, seed: chosen, executionsMax: 100 },
     )
     return inputs
   }
@@ -54,16 +76,17 @@ test.each<readonly [string, (input: Uint8Array) => void, RegExp]>([
     },
     /^throws Error: found$/,
   ],
-  ['takes too long', () => waitMs(400), /^takes too long$/],
+  ['takes too long', () => waitMs(60), /^takes too long$/],
 ])('a parser that %s is found', async (name, misbehave, what) => {
   const run: FuzzTarget['run'] = (input) => {
     if (input[0] === 0xff) misbehave(input)
     return { ok: false }
   }
   const target: FuzzTarget = { name, seeds: [new Uint8Array(8)], run }
-  const { finding } = await fuzz(target, { seed: 1, ...settings })
+  const inputMsMax = 40
+  const { finding } = await fuzz(target, { seed: 1, ...settings, inputMsMax })
   expect(finding?.what).toMatch(what)
-  expect(finding && (await fuzzOnce(target, finding.input))).toEqual(finding)
+  expect(finding && (await fuzzOnce(target, finding.input, inputMsMax))).toEqual(finding)
 })
 
 test('a parser that keeps what it was given is found', async () => {

@@ -38,6 +38,7 @@ import {
 } from '@sealward/attestation/x509'
 import { parseBundle } from '@sealward/enclave/endorsements'
 import { attestParsers } from './attest-targets.ts'
+import { attestedTlsParsers } from './attested-tls-targets.ts'
 import { brokerParsers } from './broker-targets.ts'
 import { channelParsers } from './channel-targets.ts'
 import { capturedFuzzSeeds, readFuzzSeeds } from './fuzz-seeds.ts'
@@ -135,6 +136,7 @@ const parsers: Readonly<Record<string, FuzzTarget['run']>> = {
   ...storageParsers,
   ...policyJwsParsers,
   ...channelParsers,
+  ...attestedTlsParsers,
   ...kbsParsers,
   ...brokerParsers,
   'policy-text': policyText,

@@ -7,7 +7,7 @@
 
 import type { TLSSocket } from 'node:tls'
 import { ok, type Result, textOf, utf8Of } from '@sealward/attestation/bytes'
-import type { TeeRole } from '@sealward/attestation/evidence'
+import type { IdentityKeyJwk, TeeRole } from '@sealward/attestation/evidence'
 import type { TlsIdentity } from '../identity/index.ts'
 import { failure, failureOf, type PeerFailure } from '../peers/index.ts'
 import type { AttestedTls } from './attested-tls.ts'
@@ -81,7 +81,7 @@ async function asServer(
   if (!frame.ok) return answered(socket, failureOf(kindOf(frame.problem), frame.problem))
   const peer = await attested.peers.verify(certificates.client, roles)
   if (!peer.ok) return answered(socket, peer)
-  const proof = proofIn(frame.value, peer.value, client)
+  const proof = proofIn(frame.value, identityKeyOf(peer.value), client)
   if (!proof.ok) return answered(socket, proof)
   socket.write(encodeFrame('proof', await attested.identity.sign(server)))
   return ok({ ...peer.value, own })
@@ -136,12 +136,17 @@ async function proofFrom(
 ): Promise<Result<true, PeerFailure>> {
   const frame = await readFrame(socket)
   if (!frame.ok) return failureOf(kindOf(frame.problem), frame.problem)
-  return proofIn(frame.value, peer, signed)
+  return proofIn(frame.value, identityKeyOf(peer), signed)
 }
 
-function proofIn(
+function identityKeyOf({ peer }: AttestedPeer): IdentityKeyJwk {
+  return peer.runtimeData.keys[0]
+}
+
+/** Whether a frame is a proof by `key` over what should be signed; or why the other side gives none. */
+export function proofIn(
   { kind, content }: Frame,
-  { peer }: AttestedPeer,
+  key: IdentityKeyJwk,
   signed: Uint8Array,
 ): Result<true, PeerFailure> {
   if (kind !== 'proof') {
@@ -151,8 +156,7 @@ function proofIn(
     const detail = `The peer does not let us in (${word}).`
     return failure(kind === 'refused' ? 'refused' : 'unavailable', 'refused-by-peer', 'tls', detail)
   }
-  const isProof =
-    content.length === proofBytes && isSessionProof(peer.runtimeData.keys[0], signed, content)
+  const isProof = content.length === proofBytes && isSessionProof(key, signed, content)
   return isProof
     ? ok(true)
     : failure(

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { TLSSocket } from 'node:tls'
+import type { Readable } from 'node:stream'
 import { concat, ok, type Problem, type Result, refuse } from '@sealward/attestation/bytes'
 
 export const frameKinds = { proof: 1, refused: 2, unavailable: 3 } as const
@@ -26,7 +26,7 @@ export function encodeFrame(kind: FrameKind, content: Uint8Array): Uint8Array {
  * @returns the frame; `session-proof-missing` for anything else; `early-data` when more came than the frame.
  */
 export function readFrame(
-  socket: TLSSocket,
+  socket: Readable,
 ): Promise<Result<Frame, Problem<'session-proof-missing' | 'early-data' | 'peer-unreachable'>>> {
   return new Promise((resolve) => {
     let received: Uint8Array = new Uint8Array()
@@ -37,7 +37,8 @@ export function readFrame(
       resolve(result)
     }
     const onReadable = (): void => {
-      for (;;) {
+      // More than the longest frame is more than a frame: how much more is of no interest.
+      while (received.length <= frameBytesMax) {
         const chunk = socket.read() as Buffer | null
         if (chunk === null) break
         received = concat(received, chunk)
@@ -58,6 +59,9 @@ export function readFrame(
     if (socket.destroyed) onClose()
   })
 }
+
+/** A kind, a length of one byte, and as much as it says. */
+const frameBytesMax = 2 + 255
 
 const early = refuse('early-data', 'tls', 'more was sent than the proof, before it was answered')
 const missing = refuse('session-proof-missing', 'tls', 'something else than a proof was sent')
