@@ -79,6 +79,21 @@ test('a Node that is too old is told in one sentence', async () => {
   expect(output()).toBe('Sealward needs Node 20.19 or later to start; this is Node 18.20.4.\n')
 })
 
+test('--help says what can be set, and anything else is not taken for it', async () => {
+  const told: (readonly [code: number | null, output: string])[] = []
+  for (const argument of ['--help', '--port']) {
+    const child = spawn(process.execPath, [bootstrap('start.mjs'), argument])
+    const output = collect(child)
+    told.push([await ended(child), output()])
+  }
+  const [[helped, help], [refused, refusal]] = told as [(typeof told)[0], (typeof told)[0]]
+  expect([helped, refused]).toEqual([0, 2])
+  for (const name of ['PORT=4400', 'SEALWARD_HOME=.sealward', 'npm run reset']) {
+    expect(help).toContain(name)
+  }
+  expect(refusal).toBe(`npm start takes no --port.\n\n${help}`)
+})
+
 test('reset removes a state folder of ours, and nothing else', async () => {
   const foreign = foreignFolder()
   const refused = spawn(process.execPath, [bootstrap('reset.mjs')], {
