@@ -7,6 +7,7 @@ import type { EncryptionKey, Passport } from '@sealward/enclave/identity'
 import {
   boundSecret,
   createKeyBroker,
+  type KeyBroker,
   openKnownVersions,
   openVersionedKey,
   type ReleasedKey,
@@ -37,6 +38,8 @@ export interface PlatformKeys {
   readonly anchor: Anchor | undefined
   /** Those of a key broker only: others have no older ones. */
   readonly retiring: Retiring | undefined
+  /** Who released them, where somebody did. */
+  readonly broker: Pick<KeyBroker, 'peer'> | undefined
   close(): Promise<void>
 }
 
@@ -75,6 +78,7 @@ export async function openKeys(options: PlatformKeysOptions): Promise<PlatformKe
       channelSeed: undefined,
       anchor: undefined,
       retiring: undefined,
+      broker: undefined,
       close,
     }
   }
@@ -153,7 +157,7 @@ async function released(
     }
     const channelSeed: SeedOfDay = (day) =>
       boundSecret(seedOfDay(channel.versions(), day).secret, tee.initTimeData, 'channel')
-    return { master: ring, channelSeed, anchor, retiring, close }
+    return { master: ring, channelSeed, anchor, retiring, broker, close }
   } catch (error) {
     await close()
     throw error

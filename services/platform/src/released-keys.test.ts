@@ -59,6 +59,13 @@ async function familyOf(sealedFetch: SealedFetch, id: string): Promise<unknown> 
   return body.name?.[0]?.family ?? body
 }
 
+async function trustOf(
+  sealedFetch: SealedFetch,
+): Promise<{ readonly peers: readonly object[]; readonly refused: readonly object[] }> {
+  const authorization = `Bearer ${await cluster.people.tokenOf(['clerk'])}`
+  return (await sealedFetch('/trust', { headers: { authorization } })).json()
+}
+
 test('a platform that starts before its broker waits, says why in its log and to whoever asks after its health, and goes on', async () => {
   await cluster.stopBroker()
   const [platform] = platforms
@@ -87,7 +94,20 @@ test('with the broker away a platform goes on with the keys that it has', async 
     .toContain('key-not-renewed key-broker-unreachable')
   const id = await register(sealedFetch, 'Away')
   expect(await familyOf(sealedFetch, id)).toBe('Away')
+  // Staff are shown who the broker is, and that it is away.
+  const away = { role: 'key-broker', code: 'key-broker-unreachable' }
+  expect((await trustOf(sealedFetch)).refused).toContainEqual(away)
   await cluster.startBroker()
+  await expect
+    .poll(async () => (await trustOf(sealedFetch)).peers, { timeout: 30_000 })
+    .toContainEqual({
+      role: 'key-broker',
+      mrEnclave: expect.stringMatching(/^[0-9a-f]{64}$/),
+      mrSigner: expect.stringMatching(/^[0-9a-f]{64}$/),
+      tcbStatus: 'UpToDate',
+      simulated: true,
+      verifiedAt: expect.any(Number),
+    })
   await expect.poll(() => eventsOf(platform), { timeout: 30_000 }).toContain('key-broker-back')
 }, 90_000)
 

@@ -136,7 +136,14 @@ export async function startPlatform(service: {
     queue,
     clock,
     random,
-    trust: () => gatherTrust({ deployment: initTimeData.deployment, ownProof, diagnostics, cache }),
+    trust: () =>
+      gatherTrust({
+        deployment: initTimeData.deployment,
+        ownProof,
+        diagnostics,
+        cache,
+        broker: keys.broker,
+      }),
     modelCard: async () => {
       const card = await diagnostics.card()
       return card.ok ? ok(card.value) : behind(card.problem)

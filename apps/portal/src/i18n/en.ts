@@ -220,8 +220,7 @@ export const en = {
       'It examined the same evidence and signed its opinion, which holds until {{until}}.',
     checks: 'All {{n}} checks passed, and both agree',
     particulars: 'Particulars',
-    signInForPeers:
-      'Sign in to see what the platform verified of the cache and of the diagnostic provider.',
+    signInForPeers: 'Sign in to see what the platform verified of whom it works with.',
     peerWhy:
       'The platform verified it on {{when}}, by the same procedure. You rely on this because the software that does so is the software that this browser verified.',
     storeInProcess: 'No Redis server was found, so the cache keeps its values in its own memory.',
@@ -229,12 +228,15 @@ export const en = {
       platform: 'Medical platform',
       'cache-gateway': 'Cache',
       diagnostics: 'Diagnostic provider',
+      'key-broker': 'Key broker',
     },
     peerText: {
       'cache-gateway':
         'It remembers for a few minutes what would take long to fetch again. It gets only values that the platform has sealed.',
       diagnostics:
         'It interprets the film. It gets the picture alone: no name, no number, no date. The model’s fingerprint was verified as well.',
+      'key-broker':
+        'It keeps the keys that records are sealed with and the model is encrypted with, and gives them to nobody but computers that have proved what they are. It gets nothing about patients.',
     },
     fact: {
       mrEnclave: 'Measurement (MRENCLAVE)',

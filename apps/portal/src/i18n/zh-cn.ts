@@ -209,7 +209,7 @@ export const zhCn: Catalogue = {
     byServiceText: '它审查了同一份证据并签署结论，有效至 {{until}}。',
     checks: '{{n}} 项检查全部通过，两方结论一致',
     particulars: '详细信息',
-    signInForPeers: '登录后可查看平台对缓存和诊断提供方的验证结果。',
+    signInForPeers: '登录后可查看平台对各合作方的验证结果。',
     peerWhy:
       '平台已于 {{when}} 按同样的程序验证了它。之所以可信，是因为执行验证的软件正是本浏览器验证过的软件。',
     storeInProcess: '未找到 Redis 服务器，缓存把数据保存在自身内存中。',
@@ -217,10 +217,13 @@ export const zhCn: Catalogue = {
       platform: '医疗平台',
       'cache-gateway': '缓存',
       diagnostics: '诊断提供方',
+      'key-broker': '密钥代理',
     },
     peerText: {
       'cache-gateway': '它把重新获取较慢的内容保留几分钟，只接收平台已封装的数据。',
       diagnostics: '它判读影像，只收到图像本身：没有姓名、编号和日期。模型的指纹也经过核验。',
+      'key-broker':
+        '它保管用于封装病历和加密模型的密钥，只交给已证明自身身份的计算机，不接收任何患者信息。',
     },
     fact: {
       mrEnclave: '度量值（MRENCLAVE）',

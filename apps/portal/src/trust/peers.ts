@@ -6,8 +6,9 @@ export interface PlatformTrust {
 }
 
 export interface PeerTrust {
-  readonly role: 'cache-gateway' | 'diagnostics'
-  readonly audience: string
+  readonly role: 'cache-gateway' | 'diagnostics' | 'key-broker'
+  /** Of the token that it is shown, if any. */
+  readonly audience?: string
   /** Unix seconds. */
   readonly verifiedAt: number
   readonly mrEnclave: string

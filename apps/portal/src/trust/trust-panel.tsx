@@ -161,7 +161,9 @@ function PeerSection({ peer }: { readonly peer: PeerTrust }): ReactElement {
                   },
                   { name: t('trust.fact.modelSha256'), value: peer.model.sha256 },
                 ]),
-            { name: t('trust.fact.audience'), value: peer.audience },
+            ...(peer.audience === undefined
+              ? []
+              : [{ name: t('trust.fact.audience'), value: peer.audience }]),
             ...(peer.tokenExpires === undefined
               ? []
               : [{ name: t('trust.fact.tokenExpires'), value: instant(peer.tokenExpires) }]),

@@ -7,6 +7,7 @@ import {
   reading,
   type Shape,
 } from '@sealward/attestation/bytes'
+import type { VerifiedPeer } from '@sealward/attestation/channel'
 import {
   type AttestedClient,
   type AttestedTls,
@@ -40,6 +41,8 @@ export type KeyReleaseFailure = PeerFailure
 /** A key broker: verified before it is asked, for a key from another would be one that another knows. */
 export interface KeyBroker {
   release(wanted: WantedKey): Promise<Result<ReleasedKey, KeyReleaseFailure>>
+  /** Who the broker is, verified now if need be. */
+  peer(): Promise<Result<VerifiedPeer, KeyReleaseFailure>>
   close(): Promise<void>
 }
 
@@ -102,6 +105,10 @@ export function createKeyBroker(options: KeyBrokerOptions): KeyBroker {
         certificateSha256,
       })
       return opened.ok ? opened : failureOf('refused', opened.problem)
+    },
+    async peer() {
+      const answer = await client.request({ method: 'GET', path: '/healthz' })
+      return answer.ok ? ok(answer.value.session.peer) : failureOfAsking(answer.problem)
     },
     close: () => client.close(),
   }

@@ -1,5 +1,6 @@
 import { ok, type Result } from '@sealward/attestation/bytes'
 import type { VerifiedPeer } from '@sealward/attestation/channel'
+import type { KeyBroker } from '@sealward/enclave/key-release'
 import type { PeerFailure } from '@sealward/enclave/peers'
 import { json } from '../answer.ts'
 import type { Cache } from '../peers/cache.ts'
@@ -18,7 +19,8 @@ export interface WorkloadTrust {
 
 export interface PeerTrustReport extends WorkloadTrust {
   readonly role: string
-  readonly audience: string
+  /** Of the access token that it is shown; a key broker is shown none. */
+  readonly audience?: string
   readonly tokenExpires?: number
   readonly model?: { readonly name: string; readonly version: string; readonly sha256: string }
   readonly store?: 'redis' | 'in-process'
@@ -40,11 +42,13 @@ export async function gatherTrust(deps: {
   readonly ownProof: () => Promise<Result<OwnProof, PeerFailure>>
   readonly diagnostics: Pick<Diagnostics, 'status'>
   readonly cache: Pick<Cache, 'status'>
+  readonly broker: Pick<KeyBroker, 'peer'> | undefined
 }): Promise<TrustReport> {
-  const [own, diagnostics, cache] = await Promise.all([
+  const [own, diagnostics, cache, broker] = await Promise.all([
     deps.ownProof(),
     deps.diagnostics.status(),
     deps.cache.status(),
+    deps.broker?.peer(),
   ])
   const peers: PeerTrustReport[] = []
   const refused: { role: string; code: string }[] = []
@@ -56,6 +60,8 @@ export async function gatherTrust(deps: {
     const { model } = diagnostics.value.peer.runtimeData
     peers.push({ ...reportOf(diagnostics.value), ...(model === undefined ? {} : { model }) })
   } else refused.push({ role: 'diagnostics', code: diagnostics.problem.code })
+  if (broker?.ok === true) peers.push({ role: broker.value.role, ...workloadOf(broker.value) })
+  else if (broker !== undefined) refused.push({ role: 'key-broker', code: broker.problem.code })
   return {
     platform: own.ok
       ? {
