@@ -88,6 +88,19 @@ describe('a film goes from the clerk to the record and is signed', () => {
     await context.close()
   })
 
+  test('whom the platform works with is shown with how each was verified, the key broker too', async () => {
+    const { page, context, complaints } = await openPage(browser)
+    await signIn(page, on.stack.url, 'clerk')
+    await page.getByTestId('trust-open').click()
+    for (const role of ['cache-gateway', 'diagnostics', 'key-broker']) {
+      await page.getByTestId(`trust-peer-${role}`).waitFor()
+    }
+    expect(await page.locator('[data-testid^=trust-refused]').count()).toBe(0)
+    expect(await axeViolations(page)).toEqual([])
+    expect(complaints).toEqual([])
+    await context.close()
+  })
+
   test('no axe violation on the page that a radiologist starts at', async () => {
     const { page, context } = await openPage(browser)
     await signIn(page, on.stack.url, 'radiologist')
