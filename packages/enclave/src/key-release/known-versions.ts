@@ -1,9 +1,10 @@
 import { type Kysely, type QueryExecutorProvider, sql } from 'kysely'
 import { type Migrations, openDatabase } from '../database/index.ts'
+import { keyReleaseLimits as limits } from './limits.ts'
 
 /** Which versions of keys were in use: so that a workload that starts knows which older ones to ask for. */
 export interface KnownVersions {
-  /** Oldest first. */
+  /** Oldest first; of too many, the newest. */
   of(name: string): Promise<readonly string[]>
   add(name: string, version: string): Promise<void>
   /** @param within - a transaction in the same database that is to do it. */
@@ -32,8 +33,11 @@ export async function openKnownVersions(options: {
     async of(name) {
       const { rows } = await sql<{ readonly version: string }>`
         select version from key_release.known_version where name = ${name}
-        order by since, version`.execute(database)
-      return rows.map(({ version }) => version).filter((version) => versionPattern.test(version))
+        order by since desc, version desc limit ${limits.knownVersionsMax}`.execute(database)
+      return rows
+        .reverse()
+        .map(({ version }) => version)
+        .filter((version) => versionPattern.test(version))
     },
     async add(name, version) {
       await sql`insert into key_release.known_version (name, version) values (${name}, ${version})

@@ -5,6 +5,8 @@ export const keyReleaseLimits = {
   /** Bytes of `key_hsm`: a wrapped RSA-4096 key is the largest. */
   wrappedBytesMax: 16_384,
   textMax: 2048,
+  /** Versions of one key that a start asks for, however many somebody wrote down. */
+  knownVersionsMax: 64,
   requestSecondsMax: 15,
   /** Between two questions to a broker that is not there: doubled each time, up to the longest. */
   retryMsMin: 250,

@@ -80,6 +80,18 @@ test('a version that the broker has no more is left out, and one that nobody mad
   await key.close()
 })
 
+test('however many versions somebody writes into the database, a start asks for no more than a ring holds', async () => {
+  const broker = brokerOf(['v1'])
+  await (await opened(broker)).close()
+  await postgres.run(`insert into key_release.known_version
+    select 'platform-master', 'x' || n, now() - interval '1 day' from generate_series(1, 500) n`)
+  broker.asked = []
+  const key = await opened(broker)
+  expect(named(key)).toEqual(['v1'])
+  expect(broker.asked.length).toBeLessThanOrEqual(64)
+  await key.close()
+})
+
 test('a version that is let go of and taken out is not asked for again; the current one stays', async () => {
   const broker = brokerOf(['v1'])
   await (await opened(broker)).close()
