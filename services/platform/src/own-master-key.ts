@@ -41,5 +41,5 @@ export async function openOwnMasterKey(options: {
     secret,
     log,
   })
-  return { key, close: () => watch.close() }
+  return { key, close: async () => watch.close() }
 }

@@ -71,7 +71,7 @@ test('the log warns of a secret at risk until there is another wrap', async () =
   for (const wraps of [['tee'], ['tee', 'key-broker']]) {
     const watch = watchSecret({ ...about('UpToDate', 'OutOfDate', wraps), log, everySeconds: 3600 })
     while (lines.length < wraps.length) await sleep(10)
-    await watch.close()
+    watch.close()
   }
   expect(lines.map((line) => JSON.parse(line))).toMatchObject([
     {
@@ -82,4 +82,29 @@ test('the log warns of a secret at risk until there is another wrap', async () =
     },
     { level: 'info', event: 'tcb-update-ahead' },
   ])
+})
+
+test('a service that ends does not wait for a certification service, and a late answer says nothing', async () => {
+  const lines: string[] = []
+  const log = createLogger('test', { write: (line) => void lines.push(line) })
+  const watched = about('UpToDate', 'OutOfDate', ['tee'])
+  const asked = Promise.withResolvers<void>()
+  const answer = Promise.withResolvers<void>()
+  let answers = 0
+  const endorsements = {
+    ...watched.endorsements,
+    async endorsementsFor(...args: Parameters<typeof watched.endorsements.endorsementsFor>) {
+      asked.resolve()
+      await answer.promise
+      answers += 1
+      return watched.endorsements.endorsementsFor(...args)
+    },
+  }
+  const watch = watchSecret({ ...watched, endorsements, log })
+  await asked.promise
+  expect(watch.close()).toBe(undefined)
+  answer.resolve()
+  while (answers < 2) await sleep(10)
+  await sleep(200)
+  expect(lines).toEqual([])
 })

@@ -70,16 +70,18 @@ function isStale(worth: string): boolean {
 
 /**
  * Says in the log while an update is ahead that the secret is not ready for: `secret-at-risk`, with the time
- * until which today's level can stand. Looks at once, and again every so often.
+ * until which today's level can stand. Looks at once, and again every so often. A look that is under way when it is closed
+ * is not waited for, and says nothing any more.
  */
 export function watchSecret(
   options: TcbWarningOptions & { readonly log: Logger; readonly everySeconds?: number },
-): { close(): Promise<void> } {
+): { close(): void } {
   const { everySeconds = forecastEverySeconds, log } = options
   let timer: NodeJS.Timeout | undefined
   let isClosed = false
   const look = async (): Promise<void> => {
     const warning = await tcbWarning(options)
+    if (isClosed) return
     // Whether there are early endorsements is not what the service lives on.
     if (!warning.ok) log.info('tcb-not-forecast', { code: warning.problem.code })
     else if (warning.value !== undefined) say(warning.value)
@@ -92,22 +94,19 @@ export function watchSecret(
     if (isReady) log.info('tcb-update-ahead', fields)
     else log.warn('secret-at-risk', fields)
   }
-  const next = (): Promise<void> =>
-    look()
-      .catch((error: unknown) => log.thrown('forecast-broken', error))
-      .finally(() => {
-        if (isClosed) return
-        timer = setTimeout(() => {
-          running = next()
-        }, everySeconds * 1000)
-        timer.unref()
-      })
-  let running = next()
+  const next = async (): Promise<void> => {
+    await look().catch((error: unknown) => {
+      if (!isClosed) log.thrown('forecast-broken', error)
+    })
+    if (isClosed) return
+    timer = setTimeout(() => void next(), everySeconds * 1000)
+    timer.unref()
+  }
+  void next()
   return {
-    async close() {
+    close() {
       isClosed = true
       clearTimeout(timer)
-      await running
     },
   }
 }
