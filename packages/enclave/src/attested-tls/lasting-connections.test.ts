@@ -220,14 +220,19 @@ test('an attested client sends nothing of what waited while its peer was denied'
 })
 
 /** A server that takes what comes, of a protocol of its own. */
-async function rawServerOf(
-  attested: AttestedTls,
-): Promise<{ readonly port: number; readonly heard: string[]; readonly sockets: TLSSocket[] }> {
+async function rawServerOf(attested: AttestedTls): Promise<{
+  readonly port: number
+  readonly heard: string[]
+  readonly refused: string[]
+  readonly sockets: TLSSocket[]
+}> {
   const heard: string[] = []
+  const refused: string[] = []
   const sockets: TLSSocket[] = []
   const listener = await listenAttested({
     attested,
     clients: ['platform'],
+    onRefused: ({ code }) => void refused.push(code),
     onConnection: (socket) => {
       sockets.push(socket)
       socket.on('data', (chunk) => {
@@ -237,7 +242,7 @@ async function rawServerOf(
     },
   })
   undo.push(() => listener.close(0))
-  return { port: listener.port, heard, sockets }
+  return { port: listener.port, heard, refused, sockets }
 }
 
 async function connected(attested: AttestedTls, port: number): Promise<AttestedConnection> {
@@ -392,14 +397,13 @@ describe('a server', () => {
   test('does not hear a client that was denied, whatever it asks HTTP for', async () => {
     const heard: string[] = []
     const own = provider.identity.tls
-    const closing = { connection: 'close' }
     const server = createHttpsServer(attestedServerOptions(own), (_request, response) => {
       heard.push('request')
-      response.writeHead(200, closing).end()
+      response.end()
     })
     server.on('checkContinue', (_request, response) => {
       heard.push('checkContinue')
-      response.writeHead(417, closing).end()
+      response.writeHead(417).end()
     })
     server.on('upgrade', (_request, socket) => {
       heard.push('upgrade')
@@ -416,18 +420,30 @@ describe('a server', () => {
       return Promise.all(
         sockets.map(async (socket, index) => {
           let text = ''
-          socket.on('data', (chunk) => {
-            text += chunk
+          const end = endOf(socket)
+          const answered = new Promise<void>((resolve) => {
+            socket.on('data', (chunk) => {
+              text += chunk
+              if (text.includes('\r\n\r\n')) resolve()
+            })
           })
           socket.write(`POST / HTTP/1.1\r\nhost: x\r\n${kinds[index]}content-length: 0\r\n\r\n`)
-          await endOf(socket)
-          return /^HTTP\/1\.1 (\d+)/.exec(text)?.[1] ?? text
+          await Promise.race([end, answered])
+          const [, status = ''] = /^HTTP\/1\.1 (\d+)/.exec(text) ?? []
+          return `${status} ${/^connection: (.*)\r$/im.exec(text)?.[1] ?? 'ended'}`
         }),
       )
     }
-    expect(await answers(() => {})).toEqual(['', '417', '200'])
+    // Who has not been told to continue is not waited for.
+    expect(await answers(() => {})).toEqual([' ended', '417 close', '200 keep-alive'])
     expect(heard.splice(0).toSorted()).toEqual(['checkContinue', 'request', 'upgrade'])
-    expect(await answers(deny)).toEqual(['', '403', '403'])
+    // Verified long ago: answered, and no more than that.
+    const later = (): void => {
+      at += 901
+    }
+    expect(await answers(later)).toEqual([' ended', '417 close', '200 close'])
+    expect(heard.splice(0).toSorted()).toEqual(['checkContinue', 'request'])
+    expect(await answers(deny)).toEqual([' ended', '403 close', '403 close'])
     expect(heard).toEqual([])
   })
 })
@@ -474,12 +490,13 @@ describe('nothing stays open', () => {
       },
       { ...provider.attested, peers: { ...provider.attested.peers, verify: broken } },
     ]) {
-      const { port } = await rawServerOf(attested)
+      const { port, refused } = await rawServerOf(attested)
       await leavesNothing(async () => {
         expect(await connectAttested(platform.attested, target(port))).toMatchObject({
           problem: { code: 'peer-unreachable' },
         })
       })
+      expect(refused).toEqual(['internal'])
     }
   })
 

@@ -3,7 +3,7 @@ import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls'
-import { ok, type Result } from '@sealward/attestation/bytes'
+import type { Result } from '@sealward/attestation/bytes'
 import type { TeeRole } from '@sealward/attestation/evidence'
 import type { TlsIdentity } from '../identity/index.ts'
 import { failure, type PeerFailure } from '../peers/index.ts'
@@ -59,7 +59,10 @@ export function attestConnections(server: Server, serving: AttestedServing): voi
         endWhenDenied(attested, socket, session.value)
         for (const each of serve) each.call(server, socket)
       },
-      () => socket.destroy(),
+      () => {
+        onRefused?.(broken)
+        socket.destroy()
+      },
     )
   })
   for (const event of httpEvents) askBeforeRequests(server, event, serving)
@@ -81,7 +84,8 @@ const httpEvents = ['request', 'checkContinue', 'checkExpectation', 'upgrade', '
 
 /**
  * A connection stays open for many requests: before each, its client is asked about. Who was denied since is not heard, nor
- * is anybody while it is not known who is denied. Who was verified long ago is: the answer closes the connection.
+ * is anybody while it is not known who is denied. Who was verified long ago is answered, and has to come again: the answer
+ * closes the connection. Nobody gets it for another protocol then.
  */
 function askBeforeRequests(
   server: Server,
@@ -92,33 +96,42 @@ function askBeforeRequests(
   if (serve.length === 0) return
   server.removeAllListeners(event)
   server.on(event, (request: IncomingMessage, ...more: readonly (ServerResponse | Duplex)[]) => {
-    const refuse = (problem: PeerFailure): void => {
-      onRefused?.(problem)
-      const [answer] = more
-      if (answer instanceof ServerResponse) sendRefusal(answer, problem)
-      else request.socket.destroy()
+    const [answer] = more
+    const { socket } = request
+    const settle = (stands: Result<true, PeerFailure>): void => {
+      const isOver = !stands.ok && stands.problem.code === 'verification-ended'
+      if (isOver && answer instanceof ServerResponse) answer.setHeader('connection', 'close')
+      if (stands.ok || (isOver && answer instanceof ServerResponse)) {
+        for (const each of serve) each.call(server, request, ...more)
+        return
+      }
+      onRefused?.(stands.problem)
+      if (answer instanceof ServerResponse) sendRefusal(answer, stands.problem)
+      else socket.destroy()
     }
-    whetherHeard(attested, request.socket).then(
-      (heard) => {
-        if (heard.ok) for (const each of serve) each.call(server, request, ...more)
-        else refuse(heard.problem)
-      },
-      () => request.socket.destroy(),
-    )
+    whetherStands(attested, socket).then(settle, () => {
+      onRefused?.(broken)
+      socket.destroy()
+    })
   })
 }
 
-async function whetherHeard(
-  attested: AttestedTls,
+async function whetherStands(
+  { peers }: AttestedTls,
   socket: object,
 ): Promise<Result<true, PeerFailure>> {
   const session = attestedSessionOf(socket)
-  if (session === undefined) {
-    return failure('refused', 'certificate-missing', 'tls', 'The client was not verified.')
-  }
-  const stands = await attested.peers.standing(session)
-  return stands.ok || stands.problem.code === 'verification-ended' ? ok(true) : stands
+  return session === undefined
+    ? failure('refused', 'certificate-missing', 'tls', 'The client was not verified.')
+    : peers.standing(session)
 }
+
+const broken: PeerFailure = failure(
+  'unavailable',
+  'internal',
+  'tls',
+  'Something is wrong on our side.',
+).problem
 
 /** RFC 9457, as all answers of ours have it. */
 function sendRefusal(answer: ServerResponse, { kind, code, at, detail }: PeerFailure): void {

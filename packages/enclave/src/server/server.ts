@@ -14,7 +14,6 @@ import {
   type AttestedServing,
   attestConnections,
   attestedServerOptions,
-  attestedSessionOf,
 } from '../attested-tls/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 import { type ServerLimits, serverLimits } from './limits.ts'
@@ -97,11 +96,7 @@ export function createServer(options: ServerOptions): Server {
     const late = setTimeout(() => raw.complete || raw.destroy(), limits.requestSecondsMax * 1000)
     raw.once('close', () => clearTimeout(late))
   })
-  app.addHook('onSend', async (request, reply) => {
-    // Who was verified long ago is answered, and verified anew on another connection.
-    const session = attestedSessionOf(request.raw.socket)
-    const now = options.tls?.attested.trust.clock.now() ?? 0
-    if (session !== undefined && now >= session.until) reply.header('connection', 'close')
+  app.addHook('onSend', async (_request, reply) => {
     if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store')
     reply.header('x-content-type-options', 'nosniff')
   })
