@@ -109,6 +109,6 @@ test('what the sealing key itself sealed is lost with the update, and said to be
   const database = await newDatabase(postgres)
   expect(await started(database, undefined, {}, true)).toBe('erika')
   expect(await started(database, undefined, { cpuSvn: updated, olderSealingKeys: true })).toBe(
-    'This database was sealed under another master key.',
+    'key-unavailable',
   )
 })

@@ -14,6 +14,7 @@ import {
 } from '@sealward/attestation/channel'
 import { nodeHpke } from '../cryptography/index.ts'
 import type { Clock, Random } from '../effects/index.ts'
+import { StartRefusal } from '../server/index.ts'
 import { epochLookUpMs, epochOverlapSeconds, epochSeconds, openedInPartMax } from './limits.ts'
 import {
   type Admission,
@@ -72,6 +73,8 @@ export type SeedOfDay = (day: number) => Uint8Array
  *
  * Without `shared` each epoch's keys are drawn in this process, and gone with it. With it they are derived from
  * the seed and the epoch: the same in all replicas, and whoever holds the seed can make them again.
+ *
+ * @throws StartRefusal where what was opened before cannot be looked up.
  */
 export async function createChannelKeys(deps: {
   readonly clock: Clock
@@ -154,7 +157,7 @@ export async function createChannelKeys(deps: {
   }
 
   const first = await current()
-  if (!first.ok) throw new Error(first.problem.detail)
+  if (!first.ok) throw new StartRefusal(first.problem)
   return {
     async offered() {
       const here = await current()

@@ -661,3 +661,26 @@ test.each(['', 'hospital'])(
     expect(await startCode(database, anchor)).toBe('database-altered')
   },
 )
+
+test.each(['', 'hospital'])(
+  'at the start it is said that the key of what belongs to no patient was changed (tenant "%s")',
+  async (tenant) => {
+    const anchor = memoryAnchor()
+    const database = await begun(anchor)
+    await database.run(
+      `update sealward.data_key set wrapped = (select wrapped from sealward.data_key where patient = 'a')
+      where patient = '' and tenant = $1`,
+      [tenant],
+    )
+    expect(await startCode(database, anchor)).toBe('database-altered')
+  },
+)
+
+test('at the start it is said that a master key is missing, in a sentence', async () => {
+  const anchor = memoryAnchor()
+  const database = await begun(anchor)
+  const other = createSealer(newMasterKey(), { tenant: 'hospital' })
+  const refused = await database.open({ sealer: other, anchor }).catch((error: unknown) => error)
+  expect(refused).toBeInstanceOf(StartRefusal)
+  expect(refused).toMatchObject({ problem: { code: 'key-unavailable' } })
+})

@@ -1,8 +1,16 @@
+import { MasterKeyMissing } from '@sealward/enclave/database'
 import type { DataKey, Sealer } from '@sealward/enclave/sealing'
+import { StartRefusal } from '@sealward/enclave/server'
 import type { Kysely, Transaction } from 'kysely'
 import type { Tables } from './schema.ts'
 
 export type Database = Kysely<Tables> | Transaction<Tables>
+
+const altered = {
+  code: 'database-altered',
+  at: 'database',
+  detail: 'The data key of what belongs to no patient is not what was written.',
+}
 
 /** How a data key that is no patient's is stored. */
 const ownPatient = ''
@@ -11,7 +19,7 @@ const ownPatient = ''
  * The data key of the tenant that `sealer` is for, made the first time: for what belongs to no patient.
  *
  * @param onMade - told of it in the transaction that makes it.
- * @throws when there is one that does not open.
+ * @throws MasterKeyMissing or StartRefusal where there is one that does not open.
  */
 export async function ownDataKey(
   db: Kysely<Tables>,
@@ -46,7 +54,11 @@ export async function ownDataKey(
   if (wrapped === undefined) throw new Error('a data key that was made is not there')
   const key: DataKey = { patient: null, wrapped }
   const opened = sealer.dataKeyId(key)
-  if (!opened.ok) throw new Error('This database was sealed under another master key.')
+  if (!opened.ok) {
+    const isMissing = opened.problem.code === 'sealed-key-unknown'
+    if (isMissing) throw new MasterKeyMissing('This database was sealed under another master key.')
+    throw new StartRefusal(altered)
+  }
   return kept(sealer, key)
 }
 

@@ -1,8 +1,9 @@
 import { createHmac } from 'node:crypto'
 import { ok, type Problem, type Result } from '@sealward/attestation/bytes'
 import type { Anchor } from '@sealward/enclave/anchor'
-import { openDatabase, reaching } from '@sealward/enclave/database'
+import { MasterKeyMissing, openDatabase, reaching } from '@sealward/enclave/database'
 import type { Sealer } from '@sealward/enclave/sealing'
+import { StartRefusal } from '@sealward/enclave/server'
 import type { Kysely } from 'kysely'
 import type { ApiProblem } from '../problems.ts'
 import { type Anchoring, type AnchoringProblem, keepAnchored } from './anchoring.ts'
@@ -148,8 +149,8 @@ export interface OpenStoreOptions {
 /**
  * Opens the database at `url` and brings it to the newest schema.
  *
- * @throws StartRefusal when it is not what the anchor knows, or not what was written; an error when it
- *   cannot be reached, or something in it was sealed under a master key that is not at hand.
+ * @throws StartRefusal when it is not what the anchor knows, or not what was written, or something in it was sealed
+ *   under a master key that is not at hand; an error when it cannot be reached.
  */
 export async function openStore(options: OpenStoreOptions): Promise<Store> {
   const { sealer, cache } = options
@@ -227,7 +228,8 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     }
   } catch (error) {
     await db.destroy()
-    throw error
+    if (!(error instanceof MasterKeyMissing)) throw error
+    throw new StartRefusal({ code: 'key-unavailable', at: 'database', detail: error.message })
   }
 }
 
