@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { writeDicom } from '@sealward/imaging'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { run, type Surroundings } from './program.ts'
+import { run } from './program.ts'
 import {
   clientSecret,
   createTestStack,
@@ -13,6 +13,7 @@ import {
   type Tampering,
   type TestStack,
 } from './stack.fixtures.ts'
+import type { Surroundings } from './surroundings.ts'
 
 let folder: string
 beforeEach(async () => {

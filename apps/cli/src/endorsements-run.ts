@@ -46,8 +46,8 @@ import {
 import { failed } from './failed.ts'
 import { limits } from './limits.ts'
 import { badInput, type ExitCode, type Outcome, unavailable } from './problem.ts'
-import type { Surroundings } from './program.ts'
 import { openProgress } from './progress.ts'
+import type { Surroundings } from './surroundings.ts'
 
 interface SourceFlags {
   /** Intel's own where it is not given. */

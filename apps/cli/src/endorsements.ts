@@ -9,7 +9,7 @@ import type { TcbBaseline } from '@sealward/enclave/endorsements'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { BundleFlags, FetchFlags, ServeFlags } from './endorsements-run.ts'
 import type { ExitCode } from './problem.ts'
-import type { Surroundings } from './program.ts'
+import type { Surroundings } from './surroundings.ts'
 
 /** Adds `endorsements fetch`, `bundle` and `serve`. */
 export function addEndorsementsCommands(

@@ -22,8 +22,6 @@ import { failed } from './failed.ts'
 import { mediaTypeOf } from './film-identity.ts'
 import { diagnoseFolder, filmsBelow } from './folder.ts'
 import { type Hospital, openHospital } from './hospital-client.ts'
-import type { Effects } from './http.ts'
-import type { Input } from './input.ts'
 import { limits } from './limits.ts'
 import { addModelCommands } from './model/commands.ts'
 import { addPlatformCommands } from './platform/commands.ts'
@@ -37,24 +35,8 @@ import {
 } from './problem.ts'
 import { openProgress } from './progress.ts'
 import { type ReceiptVerdict, verifyReceiptFiles } from './receipt.ts'
+import type { Surroundings } from './surroundings.ts'
 import { addTokenCommands } from './token/commands.ts'
-
-export type { Input } from './input.ts'
-
-/** Where a command writes, and what it is given beside its arguments. */
-export interface Surroundings {
-  readonly effects: Effects
-  readonly out: (text: string) => void
-  readonly err: (text: string) => void
-  /** Standard error, where it is a terminal: for progress bars. */
-  readonly terminal?: NodeJS.WritableStream
-  /** Standard input, for what is no argument: confirmations, and shares of a recovery key. */
-  readonly input?: Input
-  readonly env: Readonly<Record<string, string | undefined>>
-  readonly version: string
-  /** Aborted by Ctrl-C. */
-  readonly interrupted: AbortSignal
-}
 
 /** Runs one command line, without the program's own name. */
 export async function run(

@@ -11,8 +11,8 @@ import { createLogger, type Logger } from '@sealward/enclave/telemetry'
 import { failed } from './failed.ts'
 import { startOwnPostgres } from './own-postgres.ts'
 import type { ExitCode } from './problem.ts'
-import type { Surroundings } from './program.ts'
 import { placeOf, startProblemOf } from './start-problem.ts'
+import type { Surroundings } from './surroundings.ts'
 
 export interface ServeFlags {
   readonly verbose?: true

@@ -25,7 +25,8 @@ import {
 } from '../../../../services/attestation-service/src/testing/attester.fixtures.ts'
 import { openScratch } from '../evidence/command.fixtures.ts'
 import { readEvidence } from '../evidence/read-evidence.ts'
-import { run, type Surroundings } from '../program.ts'
+import { run } from '../program.ts'
+import type { Surroundings } from '../surroundings.ts'
 import { attestBodyOf } from './attest-body.ts'
 
 const scratch = openScratch()

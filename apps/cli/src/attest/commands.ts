@@ -6,7 +6,7 @@
 
 import { type Command, Option } from 'commander'
 import type { ExitCode } from '../problem.ts'
-import type { Surroundings } from '../program.ts'
+import type { Surroundings } from '../surroundings.ts'
 import { attestationTypes } from './attest-body.ts'
 import type { AttestFlags } from './run-attest.ts'
 

@@ -6,8 +6,8 @@ import { bytesIn } from '../evidence/read-file.ts'
 import { failed } from '../failed.ts'
 import { limits } from '../limits.ts'
 import { badInput, type CommandProblem, type ExitCode, type Outcome, refused } from '../problem.ts'
-import type { Surroundings } from '../program.ts'
 import { readSigners } from '../receipt.ts'
+import type { Surroundings } from '../surroundings.ts'
 import {
   askForToken,
   type PublishedIdentity,

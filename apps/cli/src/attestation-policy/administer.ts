@@ -16,8 +16,8 @@ import { bytesIn } from '../evidence/read-file.ts'
 import { type Effects, send } from '../http.ts'
 import { limits } from '../limits.ts'
 import { badInput, type Outcome, refused, unavailable } from '../problem.ts'
-import type { Surroundings } from '../program.ts'
 import { readSigners } from '../receipt.ts'
+import type { Surroundings } from '../surroundings.ts'
 
 export interface ServiceFlags {
   readonly service: string

@@ -7,7 +7,7 @@
 
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { ExitCode } from '../problem.ts'
-import type { Surroundings } from '../program.ts'
+import type { Surroundings } from '../surroundings.ts'
 import type { ServiceFlags } from './administer.ts'
 import type { ChangeFlags } from './run-change.ts'
 import type { Decision } from './run-decide.ts'

@@ -1,6 +1,6 @@
 import { failed } from '../failed.ts'
 import type { ExitCode, Outcome } from '../problem.ts'
-import type { Surroundings } from '../program.ts'
+import type { Surroundings } from '../surroundings.ts'
 
 /** What a command says, to programs and to people. */
 export interface Printed {

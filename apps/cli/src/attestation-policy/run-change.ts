@@ -4,7 +4,7 @@ import { policyHashOf } from '@sealward/attestation/policy'
 import { plain } from '../attest/ask-service.ts'
 import { bytesIn } from '../evidence/read-file.ts'
 import { badInput, type ExitCode, type Outcome } from '../problem.ts'
-import type { Surroundings } from '../program.ts'
+import type { Surroundings } from '../surroundings.ts'
 import {
   type Administered,
   apiVersion,

@@ -1,6 +1,6 @@
 import { ok } from '@sealward/attestation/bytes'
 import { badInput, type ExitCode, type Outcome } from '../problem.ts'
-import type { Surroundings } from '../program.ts'
+import type { Surroundings } from '../surroundings.ts'
 import { ask, claimsIn, openAdministered, type ServiceFlags } from './administer.ts'
 import { type Printed, printed } from './printed.ts'
 

@@ -3,7 +3,7 @@ import { policyHashOf } from '@sealward/attestation/policy'
 import { plain } from '../attest/ask-service.ts'
 import { limits } from '../limits.ts'
 import type { ExitCode, Outcome } from '../problem.ts'
-import type { Surroundings } from '../program.ts'
+import type { Surroundings } from '../surroundings.ts'
 import {
   apiVersion,
   ask,

@@ -1,7 +1,7 @@
 import { ok } from '@sealward/attestation/bytes'
 import { plain } from '../attest/ask-service.ts'
 import type { ExitCode, Outcome } from '../problem.ts'
-import type { Surroundings } from '../program.ts'
+import type { Surroundings } from '../surroundings.ts'
 import { ask, malformed, openAdministered, type ServiceFlags } from './administer.ts'
 import { type Printed, printed } from './printed.ts'
 

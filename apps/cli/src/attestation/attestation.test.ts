@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { attestationConfig } from '@sealward/attestation-service/config'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { run, type Surroundings } from '../program.ts'
+import { run } from '../program.ts'
+import type { Surroundings } from '../surroundings.ts'
 
 const main = resolve(import.meta.dirname, '../main.ts')
 

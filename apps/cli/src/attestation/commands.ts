@@ -8,7 +8,7 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { addPolicyManagementCommands } from '../attestation-policy/commands.ts'
 import type { ExitCode } from '../problem.ts'
-import type { Surroundings } from '../program.ts'
+import type { Surroundings } from '../surroundings.ts'
 import type { RotateFlags } from './run-rotate.ts'
 import type { ServeFlags } from './run-serve.ts'
 

@@ -10,8 +10,8 @@ import { createLogger } from '@sealward/enclave/telemetry'
 import { failed } from '../failed.ts'
 import { ownPostgres } from '../own-postgres.ts'
 import { type ExitCode, unavailable } from '../problem.ts'
-import type { Surroundings } from '../program.ts'
 import { startProblemOf } from '../start-problem.ts'
+import type { Surroundings } from '../surroundings.ts'
 import { readServiceConfig, type StateFlags } from './service-config.ts'
 
 export interface RotateFlags extends StateFlags {

@@ -9,8 +9,8 @@ import { type AttestationConfig, rootsOf } from '@sealward/attestation-service/c
 import { startAttestationService } from '@sealward/attestation-service/start'
 import { failed } from '../failed.ts'
 import type { ExitCode } from '../problem.ts'
-import type { Surroundings } from '../program.ts'
 import { type ServeFlags as Flags, serve } from '../serve.ts'
+import type { Surroundings } from '../surroundings.ts'
 import { type ConfigChanges, exampleConfig, readServiceConfig } from './service-config.ts'
 
 export type ServeFlags = Flags & ConfigChanges

@@ -10,7 +10,7 @@ import { isPrivate, readBearer } from '../attestation-policy/administer.ts'
 import { send } from '../http.ts'
 import { limits } from '../limits.ts'
 import { badInput, type Outcome, unavailable } from '../problem.ts'
-import type { Surroundings } from '../program.ts'
+import type { Surroundings } from '../surroundings.ts'
 
 export interface BrokerFlags {
   readonly broker: string

@@ -7,7 +7,7 @@
 
 import { type Command, InvalidArgumentError } from 'commander'
 import type { ExitCode } from '../problem.ts'
-import type { Surroundings } from '../program.ts'
+import type { Surroundings } from '../surroundings.ts'
 import type { CheckpointFlags, ExportFlags } from './run-export.ts'
 import type { VerifyFlags } from './run-verify.ts'
 

@@ -4,7 +4,7 @@ import { ok, textOf } from '@sealward/attestation/bytes'
 import { auditLimits } from '@sealward/key-broker/audit'
 import type { Outcome } from '../problem.ts'
 import { badInput } from '../problem.ts'
-import type { Surroundings } from '../program.ts'
+import type { Surroundings } from '../surroundings.ts'
 import type { AskedBroker } from './ask-broker.ts'
 import { askBroker } from './ask-broker.ts'
 

@@ -15,7 +15,9 @@ import {
   startTestPostgres,
   type TestPostgres,
 } from '../../../../packages/enclave/src/testing/postgres.ts'
-import { type Input, run, type Surroundings } from '../program.ts'
+import type { Input } from '../input.ts'
+import { run } from '../program.ts'
+import type { Surroundings } from '../surroundings.ts'
 
 export interface Ran {
   readonly code: number

@@ -7,7 +7,7 @@
 
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { ExitCode } from '../problem.ts'
-import type { Surroundings } from '../program.ts'
+import type { Surroundings } from '../surroundings.ts'
 import type { BreakGlassFlags, RequestFlags, UseFlags } from './run-break-glass.ts'
 import type { CustodyFlags, RecoveryFlags, ToFlags } from './run-custody.ts'
 import type { CreateFlags, KeyFlags, NewKeyFlags, ShowFlags } from './run-key.ts'

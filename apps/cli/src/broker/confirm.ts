@@ -1,6 +1,6 @@
 import { ok } from '@sealward/attestation/bytes'
 import { badInput, type Outcome } from '../problem.ts'
-import type { Surroundings } from '../program.ts'
+import type { Surroundings } from '../surroundings.ts'
 
 /** Asks before what cannot be undone; with `--yes`, or where nobody sits there, nobody is asked. */
 export async function confirmed(

@@ -13,8 +13,8 @@ import type { CustodyDeps, OpenCustody } from '@sealward/key-broker/custody'
 import { openBrokerStore, openState } from '@sealward/key-broker/start'
 import { ownPostgres, startOwnPostgres } from '../own-postgres.ts'
 import type { Outcome } from '../problem.ts'
-import type { Surroundings } from '../program.ts'
 import { startProblemOf } from '../start-problem.ts'
+import type { Surroundings } from '../surroundings.ts'
 import { readBrokerConfig, type StateFlags, secretsOf } from './service-config.ts'
 
 /** Works on a broker's database, whose keys stay sealed. */

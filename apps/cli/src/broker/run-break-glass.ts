@@ -17,7 +17,7 @@ import {
 } from '../audit/ask-broker.ts'
 import { bytesIn } from '../evidence/read-file.ts'
 import { badInput, type ExitCode, type Outcome, unavailable } from '../problem.ts'
-import type { Surroundings } from '../program.ts'
+import type { Surroundings } from '../surroundings.ts'
 import { confirmed } from './confirm.ts'
 
 export interface BreakGlassFlags extends BrokerFlags {

@@ -20,7 +20,7 @@ import {
 } from '@sealward/key-broker/custody'
 import { type Printed, printed } from '../attestation-policy/printed.ts'
 import { badInput, type ExitCode, type Outcome, refused, unavailable } from '../problem.ts'
-import type { Surroundings } from '../program.ts'
+import type { Surroundings } from '../surroundings.ts'
 import { confirmed } from './confirm.ts'
 import { withRootKey, withStore } from './own-state.ts'
 import {

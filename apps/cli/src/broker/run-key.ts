@@ -23,7 +23,7 @@ import {
 import { bytesIn } from '../evidence/read-file.ts'
 import { limits } from '../limits.ts'
 import { badInput, type ExitCode, type Outcome, unavailable } from '../problem.ts'
-import type { Surroundings } from '../program.ts'
+import type { Surroundings } from '../surroundings.ts'
 
 export interface KeyFlags extends BrokerFlags {
   readonly json?: true

@@ -9,8 +9,8 @@ import type { BrokerConfig } from '@sealward/key-broker/config'
 import { startKeyBroker } from '@sealward/key-broker/start'
 import { failed } from '../failed.ts'
 import type { ExitCode } from '../problem.ts'
-import type { Surroundings } from '../program.ts'
 import { type ServeFlags as Flags, serve } from '../serve.ts'
+import type { Surroundings } from '../surroundings.ts'
 import { type ConfigChanges, exampleConfig, readBrokerConfig, secretsOf } from './service-config.ts'
 
 export type ServeFlags = Flags & ConfigChanges

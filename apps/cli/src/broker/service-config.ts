@@ -8,7 +8,7 @@ import {
 } from '@sealward/key-broker/custody'
 import { readConfigFile } from '../config-file.ts'
 import { badInput, type Outcome } from '../problem.ts'
-import type { Surroundings } from '../program.ts'
+import type { Surroundings } from '../surroundings.ts'
 
 /** Where the state of a broker is, and what is said of it. */
 export interface StateFlags {

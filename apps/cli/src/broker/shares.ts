@@ -1,7 +1,7 @@
 import { ok } from '@sealward/attestation/bytes'
 import { custodyLimits, parseShare } from '@sealward/key-broker/custody'
 import { badInput, type Outcome } from '../problem.ts'
-import type { Surroundings } from '../program.ts'
+import type { Surroundings } from '../surroundings.ts'
 
 /**
  * The shares that somebody types, one after the other until there are enough; or that come through a pipe, one a line. Never

@@ -7,7 +7,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { run, type Surroundings } from '../program.ts'
+import { run } from '../program.ts'
+import type { Surroundings } from '../surroundings.ts'
 
 /** What the clock says, where `--at` is not given: 2026-11-23. */
 export const now = 1_795_392_000

@@ -7,7 +7,7 @@
 
 import type { Command } from 'commander'
 import type { ExitCode } from '../problem.ts'
-import type { Surroundings } from '../program.ts'
+import type { Surroundings } from '../surroundings.ts'
 import type { EncryptFlags } from './run-encrypt.ts'
 import type { InspectFlags } from './run-inspect.ts'
 

@@ -13,8 +13,8 @@ import { openKeyFile } from '@sealward/enclave/sealing'
 import { type Printed, printed } from '../attestation-policy/printed.ts'
 import { askBroker, openBroker } from '../audit/ask-broker.ts'
 import { badInput, type CommandProblem, type ExitCode, type Outcome } from '../problem.ts'
-import type { Surroundings } from '../program.ts'
 import { openProgress } from '../progress.ts'
+import type { Surroundings } from '../surroundings.ts'
 
 export interface EncryptFlags {
   readonly in: string

@@ -3,7 +3,7 @@ import { ok } from '@sealward/attestation/bytes'
 import { headBytesMax, readHeader, sealedBytesOf } from '@sealward/enclave/encrypted-model'
 import { type Printed, printed } from '../attestation-policy/printed.ts'
 import { badInput, type ExitCode, type Outcome } from '../problem.ts'
-import type { Surroundings } from '../program.ts'
+import type { Surroundings } from '../surroundings.ts'
 
 export interface InspectFlags {
   readonly json?: true

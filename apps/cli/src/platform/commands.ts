@@ -6,7 +6,7 @@
 
 import type { Command } from 'commander'
 import type { ExitCode } from '../problem.ts'
-import type { Surroundings } from '../program.ts'
+import type { Surroundings } from '../surroundings.ts'
 import type { AcceptRestoreFlags } from './run-accept-restore.ts'
 
 export function addPlatformCommands(

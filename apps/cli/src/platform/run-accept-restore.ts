@@ -4,7 +4,7 @@ import { type AnchorState, restorerOf, signRestoreStatement } from '@sealward/en
 import { bytesIn } from '../evidence/read-file.ts'
 import { failed } from '../failed.ts'
 import { badInput, type ExitCode, type Outcome } from '../problem.ts'
-import type { Surroundings } from '../program.ts'
+import type { Surroundings } from '../surroundings.ts'
 
 export interface AcceptRestoreFlags {
   readonly signWith: string

@@ -7,7 +7,7 @@
 import { tokenLimits } from '@sealward/attestation/token'
 import { type Command, InvalidArgumentError } from 'commander'
 import type { ExitCode } from '../problem.ts'
-import type { Surroundings } from '../program.ts'
+import type { Surroundings } from '../surroundings.ts'
 import type { VerifyFlags } from './run-verify.ts'
 
 export function addTokenCommands(

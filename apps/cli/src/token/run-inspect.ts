@@ -1,6 +1,6 @@
 import { failed } from '../failed.ts'
 import type { ExitCode } from '../problem.ts'
-import type { Surroundings } from '../program.ts'
+import type { Surroundings } from '../surroundings.ts'
 import { textOfToken, warningNotes } from './print-token.ts'
 import { readToken } from './read-token.ts'
 import { kindOf } from './token-kind.ts'

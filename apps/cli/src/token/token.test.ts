@@ -16,7 +16,8 @@ import {
   startOfTests,
 } from '../../../../services/attestation-service/src/testing/attester.fixtures.ts'
 import { openScratch } from '../evidence/command.fixtures.ts'
-import { run, type Surroundings } from '../program.ts'
+import { run } from '../program.ts'
+import type { Surroundings } from '../surroundings.ts'
 import { spanOf } from './print-token.ts'
 
 const scratch = openScratch()
