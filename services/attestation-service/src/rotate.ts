@@ -2,10 +2,11 @@ import {
   systemClock as clock,
   systemRandom as random,
   StartRefusal,
+  taken,
 } from '@sealward/enclave/server'
 import { openInstance } from './instances/open-instance.ts'
 import type { ListedKey } from './keys/stored-key-ring.ts'
-import { openState, type StartOptions, taken } from './start.ts'
+import { openState, type StartOptions } from './start.ts'
 import type { Database } from './store/open-store.ts'
 
 /**

@@ -5,7 +5,6 @@
  */
 
 import { join } from 'node:path'
-import type { Result } from '@sealward/attestation/bytes'
 import { createDcapMemory, createSnpMemory } from '@sealward/attestation/verification'
 import { nodeCryptography } from '@sealward/enclave/cryptography'
 import { holdMasterKeys, masterKeyIdsIn } from '@sealward/enclave/database'
@@ -24,6 +23,8 @@ import {
   type Running,
   systemRandom as random,
   StartRefusal,
+  taken,
+  takenDatabase,
 } from '@sealward/enclave/server'
 import type { Logger } from '@sealward/enclave/telemetry'
 import { createAttestationService } from './app.ts'
@@ -152,23 +153,10 @@ async function openMasterKey(
 }
 
 function openDatabaseOf({ databaseUrl, log, signal }: StartOptions): Promise<Database> {
-  return openStore({
+  const opening = openStore({
     url: databaseUrl,
     ...(signal === undefined ? {} : { signal }),
     onConnectionLost: () => log.warn('database-connection-lost'),
-  }).catch((error: unknown) => {
-    if (signal?.aborted === true) throw error
-    log.thrown('database-not-opened', error)
-    throw new StartRefusal({
-      code: 'store-unavailable',
-      at: 'databaseUrl',
-      detail: 'The database cannot be opened: is its address right, and may this user make tables?',
-    })
   })
-}
-
-/** What is there, or the end of the start. */
-export function taken<T>(result: Result<T>): T {
-  if (result.ok) return result.value
-  throw new StartRefusal(result.problem)
+  return takenDatabase(opening, { log, ...(signal === undefined ? {} : { signal }) })
 }

@@ -1,8 +1,7 @@
-import type { Result } from '@sealward/attestation/bytes'
 import type { AttestedTls } from '@sealward/enclave/attested-tls'
 import type { ModelHeader } from '@sealward/enclave/encrypted-model'
 import { type KeyBroker, type ReleasedKey, waitForKey } from '@sealward/enclave/key-release'
-import { answerWhileWaiting, StartRefusal } from '@sealward/enclave/server'
+import { answerWhileWaiting, StartRefusal, taken } from '@sealward/enclave/server'
 import type { Logger } from '@sealward/enclave/telemetry'
 import type { DiagnosticsConfig } from './config.ts'
 import { limits } from './limits.ts'
@@ -83,10 +82,4 @@ async function keyFor(
     await waiting.close()
     await broker.close()
   }
-}
-
-/** What is there, or the end of the start. */
-function taken<T>(result: Result<T>): T {
-  if (result.ok) return result.value
-  throw new StartRefusal(result.problem)
 }

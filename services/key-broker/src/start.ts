@@ -22,8 +22,9 @@ import {
   type Clock,
   type Running,
   systemRandom as random,
-  StartRefusal,
   systemClock,
+  taken,
+  takenDatabase,
 } from '@sealward/enclave/server'
 import { createMetrics, type Logger, type Metrics } from '@sealward/enclave/telemetry'
 import { anchorPurpose } from './anchors/anchor-routes.ts'
@@ -366,23 +367,10 @@ export function openBrokerStore({
   log,
   signal,
 }: Pick<StartOptions, 'databaseUrl' | 'log' | 'signal'>): Promise<Database> {
-  return openStore({
+  const opening = openStore({
     url: databaseUrl,
     ...(signal === undefined ? {} : { signal }),
     onConnectionLost: () => log.warn('database-connection-lost'),
-  }).catch((error: unknown) => {
-    if (signal?.aborted === true) throw error
-    log.thrown('database-not-opened', error)
-    throw new StartRefusal({
-      code: 'store-unavailable',
-      at: 'databaseUrl',
-      detail: 'The database cannot be opened: is its address right, and may this user make tables?',
-    })
   })
-}
-
-/** What is there, or the end of the start. */
-export function taken<T>(result: Result<T>): T {
-  if (result.ok) return result.value
-  throw new StartRefusal(result.problem)
+  return takenDatabase(opening, { log, ...(signal === undefined ? {} : { signal }) })
 }

@@ -1,4 +1,3 @@
-import type { Result } from '@sealward/attestation/bytes'
 import { type Anchor, createBrokerAnchor } from '@sealward/enclave/anchor'
 import type { AttestedTls } from '@sealward/enclave/attested-tls'
 import type { PcsClient } from '@sealward/enclave/endorsements'
@@ -22,7 +21,13 @@ import {
   masterKeyIdOf,
   masterKeysOf,
 } from '@sealward/enclave/sealing'
-import { answerWhileWaiting, type Clock, StartRefusal, systemClock } from '@sealward/enclave/server'
+import {
+  answerWhileWaiting,
+  type Clock,
+  StartRefusal,
+  systemClock,
+  taken,
+} from '@sealward/enclave/server'
 import type { Logger } from '@sealward/enclave/telemetry'
 import type { QueryExecutorProvider } from 'kysely'
 import type { PlatformConfig } from './config.ts'
@@ -171,9 +176,4 @@ const daysKept = 2
 
 function dayOf(clock: Clock): number {
   return Math.floor(clock.now() / (24 * 3600))
-}
-
-function taken<T>(result: Result<T>): T {
-  if (result.ok) return result.value
-  throw new StartRefusal(result.problem)
 }

@@ -14,6 +14,6 @@ export {
   runService,
   type ServiceOptions,
   type ServiceStart,
-  StartRefusal,
 } from './run-service.ts'
 export { createServer, type Server, type ServerCode, type ServerOptions } from './server.ts'
+export { StartRefusal, taken, takenDatabase } from './start-refusal.ts'

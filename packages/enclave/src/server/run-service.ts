@@ -9,6 +9,7 @@ import type * as z from 'zod'
 import { readConfig } from '../config/index.ts'
 import { openTee, type Tee } from '../evidence/index.ts'
 import { createLogger, type Logger } from '../telemetry/index.ts'
+import { StartRefusal } from './start-refusal.ts'
 
 export interface ServiceOptions<Config> {
   readonly name: string
@@ -16,15 +17,6 @@ export interface ServiceOptions<Config> {
   readonly config: z.ZodType<Config>
   /** How long `close` may take before the process ends anyway; 15 unless said. */
   readonly closeSecondsMax?: number
-}
-
-/** Thrown by a service that cannot start, with a sentence for its operator. Any other error is told by its place alone. */
-export class StartRefusal extends Error {
-  readonly problem: Problem
-  constructor(problem: Problem) {
-    super(problem.detail)
-    this.problem = problem
-  }
 }
 
 /** What a service that has started says. */

@@ -7,7 +7,7 @@ import {
   newLoss,
   sameState,
 } from '@sealward/enclave/anchor'
-import { StartRefusal } from '@sealward/enclave/server'
+import { StartRefusal, taken } from '@sealward/enclave/server'
 import { belongs } from './anchoring.ts'
 import type { Ledger } from './ledger.ts'
 
@@ -136,11 +136,6 @@ async function moved(
     throw new StartRefusal(advanced.problem)
   }
   return advanced.ok
-}
-
-function taken<T>(result: Result<T>): T {
-  if (result.ok) return result.value
-  throw new StartRefusal(result.problem)
 }
 
 function spoken({ sequence, digest }: AnchorState): string {
