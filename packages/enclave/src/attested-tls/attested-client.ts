@@ -167,8 +167,8 @@ export function createAttestedClient<Code extends string = never>(
 
 /**
  * Whether to send once more, with a token of now. After 401, since nothing was done with a request that
- * was not admitted: the token had just ended. And after a connection that was kept open was found to have ended, if
- * the request may be sent twice.
+ * was not admitted: the token had just ended. After the peer's verification had, for then nothing was sent. And after
+ * a connection that was kept open was found to have ended, if the request may be sent twice.
  */
 function needsSecond(
   first: Result<AttestedResponse, Problem>,
@@ -176,8 +176,9 @@ function needsSecond(
   { method, idempotent = method !== 'POST', signal }: AttestedRequest,
 ): boolean {
   if (first.ok) return first.value.status === 401
-  const hasEnded = ['peer-unreachable', 'verification-ended'].includes(first.problem.code)
-  if (!hasEnded || signal?.aborted) return false
+  if (signal?.aborted) return false
+  if (first.problem.code === 'verification-ended') return true
+  if (first.problem.code !== 'peer-unreachable') return false
   return wasOpen && idempotent
 }
 

@@ -3,6 +3,7 @@ import { Dispatcher } from 'undici'
 import { failure, type PeerFailure } from '../peers/index.ts'
 import type { AttestedTls } from './attested-tls.ts'
 import { ConnectFailure } from './connect-failure.ts'
+import { endRequest } from './keep-asking.ts'
 import { createLanes, type Lanes } from './lanes.ts'
 
 export interface DispatcherOptions {
@@ -43,12 +44,15 @@ export function createAttestedDispatcher(
     try {
       const open = await lanes.openOf(lane.value)
       if (!open.ok) throw new ConnectFailure(open.problem)
-      const { client } = open.value
+      const { client, connection } = open.value
       const end = await new Promise<End>((resolve) =>
         client.dispatch(options, endingWith(handler, resolve)),
       )
       // Whoever asked for another protocol has the connection for itself.
-      if (end === 'upgraded') lane.value.open = undefined
+      if (end === 'upgraded') {
+        lane.value.open = undefined
+        endRequest(connection.socket)
+      }
     } finally {
       lanes.giveBack(lane.value)
     }

@@ -11,7 +11,8 @@ import { ConnectFailure } from './connect-failure.ts'
 
 /**
  * Asks about the peer before each write: who was denied since, or verified too long ago, gets not a byte more, whatever
- * library it is that writes. The connection is destroyed with a {@link ConnectFailure} that says why.
+ * library it is that writes. The connection is destroyed with a {@link ConnectFailure} that says why. What was begun while
+ * the verification counted is sent to its end: see {@link beginRequest}.
  */
 export function askBeforeWrites(
   { peers }: AttestedTls,
@@ -26,8 +27,11 @@ export function askBeforeWrites(
   ): Promise<void> => {
     try {
       const stands = await peers.standing(session)
-      if (stands.ok) writeOn()
-      else done(new ConnectFailure(stands.problem))
+      const request = requests.get(socket)
+      if (stands.ok || (stands.problem.code === 'verification-ended' && request?.isSent === true)) {
+        if (request !== undefined) request.isSent = true
+        writeOn()
+      } else done(new ConnectFailure(stands.problem))
     } catch (error) {
       done(error as Error)
     }
@@ -38,6 +42,20 @@ export function askBeforeWrites(
     socket._writev = (chunks, done) => void asked(done, () => writeMany(chunks, done))
   }
 }
+
+/**
+ * Says that what is written next is one request, until {@link endRequest}: its first byte is sent only while the peer's
+ * verification counts, its others also when that ends meanwhile. So `verification-ended` says that nothing was sent.
+ */
+export function beginRequest(socket: TLSSocket): void {
+  requests.set(socket, { isSent: false })
+}
+
+export function endRequest(socket: TLSSocket): void {
+  requests.delete(socket)
+}
+
+const requests = new WeakMap<TLSSocket, { isSent: boolean }>()
 
 /** Ends a connection whose peer was denied, though nothing is sent on it. */
 export function endWhenDenied(

@@ -4,6 +4,7 @@ import { Client } from 'undici'
 import { failure, type PeerFailure } from '../peers/index.ts'
 import type { AttestedTls } from './attested-tls.ts'
 import { type AttestedConnection, connectAttested } from './connect.ts'
+import { beginRequest, endRequest } from './keep-asking.ts'
 import { attestedTlsLimits } from './limits.ts'
 
 /** One request at a time, over one connection after the other. */
@@ -30,7 +31,7 @@ export interface Lanes {
   /** A lane that nobody else has, when there is one; or why there will be none. */
   take(): Promise<Result<Lane, PeerFailure>>
   giveBack(lane: Lane): void
-  /** The lane's connection, if its peer is believed still; another one if it has ended, or was verified long ago. */
+  /** The lane's connection for one request, if its peer is believed still; another one if it has ended, or was verified long ago. */
   openOf(lane: Lane): Promise<Result<OpenLane, PeerFailure>>
   /** Ends what is open and what is being opened, at once. */
   close(): Promise<void>
@@ -70,6 +71,18 @@ export function createLanes(attested: AttestedTls, options: LaneOptions): Lanes 
     return ok(opened)
   }
 
+  const standingOf = async (lane: Lane): Promise<Result<OpenLane, PeerFailure>> => {
+    const { open } = lane
+    if (open === undefined || open.connection.socket.destroyed) return connect(lane)
+    const stands = await attested.peers.standing(open.connection)
+    if (stands.ok) return ok(open)
+    const isOver = stands.problem.code === 'verification-ended'
+    if (!isOver && stands.problem.kind === 'unavailable') return stands
+    lane.open = undefined
+    void open.client.destroy()
+    return isOver ? connect(lane) : stands
+  }
+
   return {
     async take() {
       if (isClosed) return closed
@@ -86,21 +99,16 @@ export function createLanes(attested: AttestedTls, options: LaneOptions): Lanes 
       return new Promise((resolve) => waiting.push(resolve))
     },
     giveBack(lane) {
+      if (lane.open !== undefined) endRequest(lane.open.connection.socket)
       const next = waiting.shift()
       if (next === undefined) idle.push(lane)
       else next(ok(lane))
     },
     async openOf(lane) {
       if (isClosed) return closed
-      const { open } = lane
-      if (open === undefined || open.connection.socket.destroyed) return connect(lane)
-      const stands = await attested.peers.standing(open.connection)
-      if (stands.ok) return ok(open)
-      const isOver = stands.problem.code === 'verification-ended'
-      if (!isOver && stands.problem.kind === 'unavailable') return stands
-      lane.open = undefined
-      void open.client.destroy()
-      return isOver ? connect(lane) : stands
+      const open = await standingOf(lane)
+      if (open.ok) beginRequest(open.value.connection.socket)
+      return open
     },
     async close() {
       isClosed = true

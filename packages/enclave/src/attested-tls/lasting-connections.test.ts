@@ -2,6 +2,7 @@
 
 import { createServer as createHttpsServer } from 'node:https'
 import { type AddressInfo, createServer as createPlain, type Server as PlainServer } from 'node:net'
+import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { TLSSocket } from 'node:tls'
 import { ok } from '@sealward/attestation/bytes'
@@ -217,6 +218,90 @@ test('an attested client sends nothing of what waited while its peer was denied'
   expect(await slow).toMatchObject({ ok: true })
   expect(await waiting).toMatchObject({ problem: { kind: 'refused', code: 'measurement-denied' } })
   expect(heard).toEqual(['/slow'])
+})
+
+/** Takes bodies as they come, and says how long they were. */
+async function countingServerOf(
+  attested: AttestedTls,
+): Promise<{ origin: string; began(): number }> {
+  let began = 0
+  const server = createHttpsServer(
+    attestedServerOptions(attested.identity.tls),
+    (request, response) => {
+      began += 1
+      let length = 0
+      request.on('error', () => {})
+      request.on('data', (chunk) => {
+        length += chunk.length
+      })
+      request.on('end', () =>
+        response.end(JSON.stringify({ length, from: request.socket.remotePort })),
+      )
+    },
+  )
+  attestConnections(server, { attested, clients: ['platform'] })
+  const origin = `https://127.0.0.1:${await listening(server)}`
+  return { origin, began: () => began }
+}
+
+describe('a request that is under way', () => {
+  /** A body in two pieces; something happens between them. */
+  const bodyAround = (between: () => void, began: () => number): Readable =>
+    Readable.from(
+      (async function* () {
+        yield Buffer.alloc(1000)
+        await expect.poll(began).toBeGreaterThan(0)
+        between()
+        yield Buffer.alloc(1000)
+      })(),
+    )
+
+  test('is sent to its end when the verification ends, and the next goes another way', async () => {
+    const { origin, began } = await countingServerOf(careless(provider))
+    const dispatcher = dispatcherOf(platform.attested, 1)
+    const body = bodyAround(() => {
+      at += 901
+    }, began)
+    const answer = await dispatcher.request({ origin, path: '/', method: 'POST', body })
+    const first = (await answer.body.json()) as { length: number; from: number }
+    expect(first.length).toBe(2000)
+    expect((await ask(dispatcher, origin, '/')).from).not.toBe(first.from)
+  })
+
+  test('is cut off when the peer is denied', async () => {
+    const { origin, began } = await countingServerOf(careless(provider))
+    const dispatcher = dispatcherOf(platform.attested, 1)
+    const body = bodyAround(deny, began)
+    await expect(
+      dispatcher.request({ origin, path: '/', method: 'POST', body }),
+    ).rejects.toMatchObject({ code: 'measurement-denied' })
+  })
+
+  test('goes another way when the verification ends before its first byte, be it sent once only', async () => {
+    const { origin, began } = await countingServerOf(careless(provider))
+    const { attested } = platform
+    let isLate = false
+    const client = createAttestedClient({
+      attested,
+      origin,
+      role: 'diagnostics',
+      accessToken: async () => {
+        if (isLate) at += 901
+        isLate = false
+        return ok({ token: 'token', expiresAt: at })
+      },
+    })
+    undo.push(() => client.close())
+    const from = async (): Promise<unknown> => {
+      const answer = await client.request({ method: 'POST', path: '/', body: 'x' })
+      if (!answer.ok) throw new Error(answer.problem.code)
+      return (JSON.parse(Buffer.from(answer.value.body).toString()) as { from: number }).from
+    }
+    const first = await from()
+    isLate = true
+    expect(await from()).not.toBe(first)
+    expect(began()).toBe(2)
+  })
 })
 
 /** A server that takes what comes, of a protocol of its own. */
