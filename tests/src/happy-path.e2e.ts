@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import AxeBuilder from '@axe-core/playwright'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { runIn } from '../../packages/enclave/src/testing/postgres.ts'
 import { found } from './canaries/traces.ts'
 import {
   aFilm,
@@ -20,6 +21,11 @@ const patient = {
   given: 'Quillon',
   birthDate: '1987-03-09',
 }
+
+/** Why the patient is erased in the end, and nobody else ever was. */
+const reason = 'Qvvreasoncanary'
+
+const traces: readonly string[] = [patient.identifier, patient.family, reason]
 
 let on: TestStack
 let browser: Browser
@@ -42,6 +48,9 @@ describe('a film goes from the clerk to the record and is signed', () => {
     await signIn(page, on.stack.url, 'clerk')
     await page.getByTestId('banner-simulated').waitFor()
     await registerPatient(page)
+    await page.getByTestId('film-input').waitFor({ state: 'attached' })
+    // What a clerk may not do is not shown.
+    expect(await page.getByTestId('erase').count()).toBe(0)
     await page.getByTestId('film-input').setInputFiles(aFilm())
     await page.getByTestId('film-summary').waitFor()
     await page.getByTestId('film-confirm').check()
@@ -74,8 +83,7 @@ describe('a film goes from the clerk to the record and is signed', () => {
   test('the receipt can be downloaded, and its name holds nothing of the patient', async () => {
     const { page, context } = await openPage(browser)
     await signIn(page, on.stack.url, 'clerk')
-    await page.getByTestId('patient-search-identifier').fill(patient.identifier)
-    await page.getByTestId('patient-search-submit').click()
+    await lookUp(page)
     await page.getByTestId('patient-found').first().click()
     await page.getByTestId('patient-report').first().click()
     const [download] = await Promise.all([
@@ -109,11 +117,63 @@ describe('a film goes from the clerk to the record and is signed', () => {
     await context.close()
   })
 
+  test('a privacy officer erases the patient, and nobody finds them again', async () => {
+    const clerk = await openPage(browser)
+    await signIn(clerk.page, on.stack.url, 'clerk')
+    await lookUp(clerk.page)
+    await clerk.page.getByTestId('patient-found').click()
+    await clerk.page.getByTestId('patient-report').click()
+    await clerk.page.getByTestId('film').waitFor()
+    const [, id = ''] = (await hrefOf(clerk.page, 'a.back')).split('#/patients/')
+    const [row] = await inDatabase('select wrapped from sealward.data_key where patient = $1', id)
+    const key = Buffer.from(row?.['wrapped'] as Uint8Array).toString('hex')
+    expect(await tablesWith(key)).toEqual(['sealward.data_key'])
+
+    const officer = await openPage(browser)
+    await signIn(officer.page, on.stack.url, 'privacy')
+    await lookUp(officer.page)
+    await officer.page.getByTestId('patient-found').click()
+    await eraseByKeyboard(officer.page)
+    await officer.page.getByTestId('erased').waitFor()
+    // As far as the tables go, nobody can open anything of the patient again.
+    expect(await tablesWith(key)).toEqual([])
+    expect(await inDatabase('select from sealward.record where patient = $1', id)).toEqual([])
+    expect(await inDatabase('select from sealward.erased where patient = $1', id)).toHaveLength(1)
+    await officer.page.getByTestId('erased-leave').click()
+    await officer.page.getByTestId('patient-register').waitFor()
+    expect(await officer.page.getByTestId('patient-row').count()).toBe(0)
+    await lookUp(officer.page)
+    await officer.page.getByTestId('patients-none').waitFor()
+
+    // The clerk’s tab shows the report still, and does not offer to erase; then it leads to nobody.
+    await clerk.page.locator('a.back').click()
+    await clerk.page.getByTestId('gone').waitFor()
+    expect(await clerk.page.locator('body').textContent()).not.toContain(patient.family)
+    expect(await axeViolations(clerk.page)).toEqual([])
+    await clerk.page.getByTestId('nav-patients').click()
+    await lookUp(clerk.page)
+    await clerk.page.getByTestId('patients-none').waitFor()
+    expect(await clerk.page.getByTestId('patient-row').count()).toBe(0)
+
+    const radiologist = await openPage(browser)
+    await signIn(radiologist.page, reportUrl, 'radiologist')
+    await radiologist.page.getByTestId('gone').waitFor()
+    await radiologist.page.getByTestId('nav-worklist').click()
+    await radiologist.page.getByTestId('worklist').locator('.empty').waitFor()
+
+    for (const { page, complaints, context } of [clerk, officer, radiologist]) {
+      const kept = await page.evaluate(() => JSON.stringify([localStorage, sessionStorage]))
+      for (const text of traces) expect(found(Buffer.from(kept + page.url()), text)).toEqual([])
+      expect(complaints).toEqual([])
+      await context.close()
+    }
+  })
+
   test('an observer at the socket saw no trace of the patient, in neither direction', () => {
     const wire = Buffer.concat([on.recorder.sent(), on.recorder.received()])
     expect(wire.length).toBeGreaterThan(100_000)
     expect(wire.includes('/platform/sealed')).toBe(true)
-    for (const text of [patient.identifier, patient.family]) expect(found(wire, text)).toEqual([])
+    for (const text of traces) expect(found(wire, text)).toEqual([])
   })
 
   test('nothing in the state folder holds a trace: tables, write-ahead log, logs, configurations', () => {
@@ -123,7 +183,7 @@ describe('a film goes from the clerk to the record and is signed', () => {
     expect(files.some((file) => file.endsWith('platform.log'))).toBe(true)
     const traced = files.filter((file) => {
       const content = readFileSync(file)
-      return [patient.identifier, patient.family].some((text) => found(content, text).length > 0)
+      return traces.some((text) => found(content, text).length > 0)
     })
     expect(traced).toEqual([])
   })
@@ -150,6 +210,61 @@ async function registerPatient(page: Page): Promise<void> {
   await page.getByTestId('patient-birthdate').fill(patient.birthDate)
   await page.getByTestId('patient-gender').selectOption('female')
   await page.getByTestId('patient-submit').click()
+}
+
+async function lookUp(page: Page): Promise<void> {
+  await page.getByTestId('patient-search-identifier').fill(patient.identifier)
+  await page.getByTestId('patient-search-submit').click()
+}
+
+/** All of it without a mouse, and with a slip. */
+async function eraseByKeyboard(page: Page): Promise<void> {
+  const { keyboard } = page
+  const focused = (testId: string): Promise<void> =>
+    page.locator(`[data-testid=${testId}]:focus`).waitFor()
+  await page.getByTestId('erase-open').press('Enter')
+  await focused('erase-reason')
+  await keyboard.type(reason)
+  await keyboard.press('Tab')
+  await focused('erase-number')
+  await keyboard.type(`${patient.identifier}0`)
+  await keyboard.press('Enter')
+  await page.locator('[data-testid=erase-number][aria-invalid=true]:focus').waitFor()
+  expect(await axeViolations(page)).toEqual([])
+  await keyboard.press('Backspace')
+  await keyboard.press('Enter')
+  await page.locator('h3:focus').waitFor()
+  expect(await axeViolations(page)).toEqual([])
+  await keyboard.press('Tab')
+  await focused('erase-back')
+  await keyboard.press('Tab')
+  await focused('erase-confirm')
+  await keyboard.press('Enter')
+}
+
+async function hrefOf(page: Page, selector: string): Promise<string> {
+  return (await page.locator(selector).getAttribute('href')) ?? ''
+}
+
+function inDatabase(
+  text: string,
+  ...values: readonly string[]
+): Promise<readonly Record<string, unknown>[]> {
+  return runIn(on.stack.databaseUrl, text, values)
+}
+
+/** The tables with a row in which there are these bytes, given in hex. */
+async function tablesWith(hex: string): Promise<readonly string[]> {
+  const holding: string[] = []
+  const tables = await inDatabase(
+    `select format('%I.%I', schemaname, tablename) as name from pg_tables
+     where schemaname not in ('pg_catalog', 'information_schema')`,
+  )
+  for (const { name } of tables) {
+    const text = `select from ${String(name)} t where position($1 in t::text) > 0 limit 1`
+    if ((await inDatabase(text, hex)).length > 0) holding.push(String(name))
+  }
+  return holding
 }
 
 async function numberOf(page: Page, testId: string): Promise<string> {

@@ -71,6 +71,34 @@ test('an answer that was lost on its way does not have the film stored twice', a
   await context.close()
 })
 
+test('an answer that was lost leaves it open whether a patient is erased; sent again, it is the same', async () => {
+  const { page, context, complaints } = await openPage(browser)
+  await signIn(page, on.stack.url, 'privacy')
+  const number = await register(page)
+  const patient = idIn(page)
+  await page.getByTestId('erase-open').click()
+  await page.getByTestId('erase-reason').fill('asked for by the patient')
+  await page.getByTestId('erase-number').fill(number)
+  await page.getByTestId('erase-next').click()
+  let lost = 0
+  await page.route('**/platform/sealed', async (route) => {
+    if (lost > 0) return route.continue()
+    lost++
+    await route.fetch()
+    return route.abort('connectionreset')
+  })
+  await page.getByTestId('erase-confirm').click()
+  await page.getByTestId('erase-again-is-safe').waitFor()
+  expect(await page.getByTestId('problem-code').textContent()).toBe('unavailable')
+  const erased = `select from sealward.erased where patient = $1`
+  expect(await runIn(on.stack.databaseUrl, erased, [patient])).toHaveLength(1)
+  await page.getByTestId('erase-confirm').click()
+  await page.getByTestId('erased').waitFor()
+  expect(lost).toBe(1)
+  expect(complaints).toEqual([])
+  await context.close()
+})
+
 test('a film that cannot be sent is said to be, is still there, and goes when it can', async () => {
   const { page, context } = await openPage(browser)
   await page.clock.install()
@@ -168,8 +196,12 @@ async function filmsOf(page: Page, number: string): Promise<number> {
   await page.getByTestId('patient-search-submit').click()
   await page.getByTestId('patient-found').first().click()
   await page.getByTestId('film-input').waitFor({ state: 'attached' })
-  const patient = new URL(page.url()).hash.split('/').at(-1) ?? ''
-  return filmsStored(patient)
+  return filmsStored(idIn(page))
+}
+
+/** Whose page is open. */
+function idIn(page: Page): string {
+  return new URL(page.url()).hash.split('/').at(-1) ?? ''
 }
 
 async function filmsStored(patient: string): Promise<number> {

@@ -12,6 +12,8 @@ export const filmBytesMax: number = 48 * 1024 * 1024
 export const nameCharactersMax = 100
 export const identifierCharactersMax = 64
 export const conclusionCharactersMax = 4000
+/** As many as the platform takes. */
+export const erasureReasonCharactersMax = 1000
 
 export const verificationTimeoutMs = 20_000
 export const requestTimeoutMs = 120_000

@@ -14,7 +14,8 @@ try {
   process.stdout.write(`
 Sealward is ready: ${stack.url}
 
-  Sign in as clerk (password clerk) or radiologist (password radiologist).
+  Sign in as clerk (password clerk), radiologist (password radiologist)
+  or privacy (password privacy), who may erase a patient.
   Films to try: models/synthetic-films
   The TEE is simulated. It protects nothing: do not use it for patients.
   State: ${stack.home}    Stop: Ctrl-C    Start afresh: npm run reset

@@ -21,3 +21,15 @@ export function useMe(): Me | undefined {
 export function useIsRadiologist(): boolean {
   return useMe()?.roles.includes('radiologist') ?? false
 }
+
+/** Whether whoever is signed in may erase patients. The platform decides; others are not even shown that it can be done. */
+export function useIsPrivacyOfficer(): boolean {
+  return useMe()?.roles.includes('privacy-officer') ?? false
+}
+
+const namedRoles = ['radiologist', 'privacy-officer', 'clerk'] as const
+
+/** The role that stands beside a name: of several, the one that may do most. */
+export function roleOf({ roles }: Me): (typeof namedRoles)[number] | undefined {
+  return namedRoles.find((role) => roles.includes(role))
+}

@@ -1,5 +1,5 @@
-import { QueryClient } from '@tanstack/react-query'
-import { PlatformError } from '../sealed-channel/platform.ts'
+import { QueryCache, QueryClient } from '@tanstack/react-query'
+import { isGone, PlatformError } from '../sealed-channel/platform.ts'
 
 const retriesMax = 2
 
@@ -13,6 +13,12 @@ function isPassing(error: Error): boolean {
 
 export function createQueryClient(): QueryClient {
   return new QueryClient({
+    queryCache: new QueryCache({
+      // What was read of a record before it was erased is not shown any more, and not kept.
+      onError: (error, query) => {
+        if (isGone(error)) query.setState({ data: undefined })
+      },
+    }),
     defaultOptions: {
       queries: {
         staleTime: 5_000,

@@ -2,7 +2,7 @@ import type { ReactElement, ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Icon } from '../ui/icon.tsx'
 import { Frame } from './frame.tsx'
-import { useIsRadiologist, useMe } from './me.ts'
+import { roleOf, useIsRadiologist, useMe } from './me.ts'
 import { usePortal } from './portal.ts'
 import { useRoute } from './use-route.ts'
 
@@ -47,12 +47,12 @@ function Person(): ReactElement {
   const { t } = useTranslation()
   const { session } = usePortal()
   const me = useMe()
-  const role = me?.roles.find((known) => known === 'radiologist' || known === 'clerk')
+  const role = me && roleOf(me)
   return (
     <div className="person">
       <p className="person-name" data-testid="me">
         <span>{me?.name ?? ''}</span>
-        {role !== undefined && <small>{t(`role.${role as 'clerk' | 'radiologist'}`)}</small>}
+        {role !== undefined && <small>{t(`role.${role}`)}</small>}
       </p>
       <button
         type="button"

@@ -19,7 +19,7 @@ export const en = {
     step: { waiting: 'still to come', running: 'in progress', done: 'done', failed: 'failed' },
   },
   nav: { label: 'Main', patients: 'Patients', worklist: 'Worklist' },
-  role: { clerk: 'Clerk', radiologist: 'Radiologist' },
+  role: { clerk: 'Clerk', radiologist: 'Radiologist', 'privacy-officer': 'Privacy officer' },
 
   start: {
     title: 'Nobody else sees the film.',
@@ -554,6 +554,54 @@ export const en = {
     signed: 'Signed',
     signedBy: '{{who}}, {{when}}',
   },
+  erase: {
+    title: 'Erase this patient',
+    meaning: {
+      gone: 'Record, films, reports and receipts are destroyed together with the key that they are sealed with. Nobody can read them any more: not the hospital, not whoever runs the platform.',
+      final: 'It cannot be undone.',
+      kept: 'What stays on record is that somebody was erased, when, by whom and why, without a name.',
+      backups:
+        'Backups from before still hold the sealed record, until the platform’s operator takes the master key of that time out of use. Tell the operator that a patient was erased.',
+      elsewhere: 'What was downloaded, printed or told to others before is not reached.',
+    },
+    open: 'Erase this patient…',
+    reason: 'Reason',
+    reasonHint:
+      'It stays on record, so it should name nobody. For example: asked for by the patient.',
+    proof: { number: 'Patient number', name: 'Name of the patient' },
+    proofHint: 'Type it as it stands above, so that it is this patient and no other.',
+    problem: {
+      missing: 'Fill in this field.',
+      'too-long': 'This is too long.',
+      differs: 'This is not what stands above. Make sure that this is the right patient.',
+    },
+    next: 'Continue',
+    confirm: 'Erase this patient for good?',
+    back: 'Back',
+    submit: 'Erase for good',
+    again: 'Send again',
+    progress:
+      'Erasing. It is confirmed when nobody can bring the record back unnoticed, which takes a few seconds…',
+    notErased: 'The patient was not erased',
+    notConfirmed: 'It is not certain that the patient is erased',
+    againIsSafe:
+      'Send it again. That is safe: whoever is erased already stays erased, and the answer is the same.',
+    sessionEnded:
+      'Your session had ended. You are signed in again, and what you typed is still here: send it again.',
+    done: 'The patient is erased',
+    doneText:
+      'Record, films, reports and receipts cannot be read by anybody any more. That it was done, when, by whom and why is on record.',
+    doneBackups:
+      'Tell the platform’s operator, who takes out of use the master key that backups from before open with.',
+    leave: 'To the patients',
+  },
+  gone: {
+    patient: 'This patient is not here',
+    report: 'This report is not here',
+    text: 'There is no record at this address, or not any more. It may have been erased; then nobody can read it again, its films and reports included.',
+    lookUp: 'Look up a patient',
+    row: 'Not here any more',
+  },
   worklist: {
     title: 'Worklist',
     leadRadiologist: 'Preliminary reports that wait for your signature.',
@@ -589,11 +637,17 @@ export const en = {
     'resource-invalid': 'The platform does not accept what was entered.',
     'identifier-in-use': 'Another patient has this number.',
     'version-conflict': 'Somebody else has changed this meanwhile. Load it again.',
+    'reason-missing': 'Say why, in a few words.',
     'already-final': 'The report has been signed already.',
     'conclusion-invalid': 'The conclusion cannot be taken as it is.',
     'record-refused':
       'The stored record is not what was written. It may have been tampered with. Tell your administrator.',
     'store-unavailable': 'The platform’s database does not answer. Try again in a moment.',
+    'key-unavailable': 'A key that is needed cannot be had at the moment. Try again in a moment.',
+    'anchor-behind':
+      'The platform cannot put on record outside its database what it did, and writes nothing more until it can. Try again in a moment.',
+    'anchor-unavailable':
+      'The platform cannot put on record outside its database what it did. Try again in a moment.',
     'provider-unavailable': 'The diagnostic provider does not answer. Try again in a moment.',
     'order-failed': 'The order failed.',
     'order-takes-long':

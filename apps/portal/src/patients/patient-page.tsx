@@ -1,9 +1,14 @@
 import type { DiagnosticReport, Patient } from '@medplum/fhirtypes'
-import { type ReactElement, useEffect } from 'react'
+import { type ReactElement, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
+import { useIsPrivacyOfficer } from '../app/me.ts'
 import { usePortal } from '../app/portal.ts'
+import { ErasePatient } from '../erasure/erase-patient.tsx'
+import { ErasedPage } from '../erasure/erased-page.tsx'
+import { RecordGone } from '../erasure/record-gone.tsx'
 import { modelsConclusionOf } from '../result/conclusion.ts'
 import { ReportStatus } from '../result/report-status.tsx'
+import { isGone } from '../sealed-channel/platform.ts'
 import { Facts } from '../ui/facts.tsx'
 import { useDay, useInstant } from '../ui/format.ts'
 import { Page } from '../ui/page.tsx'
@@ -14,17 +19,30 @@ import { instantOf, usePatient, useReportsOf } from './queries.ts'
 
 const recentMax = 8
 
-/** One patient and their reports. */
+/** One patient and their reports, until the patient is erased here. */
 export function PatientPage({ id }: { readonly id: string }): ReactElement {
+  const [erased, setErased] = useState(false)
+  return erased ? <ErasedPage /> : <RecordPage id={id} onErased={() => setErased(true)} />
+}
+
+function RecordPage({
+  id,
+  onErased,
+}: {
+  readonly id: string
+  readonly onErased: () => void
+}): ReactElement {
   const { t } = useTranslation()
   const { recentPatients } = usePortal()
+  const isPrivacyOfficer = useIsPrivacyOfficer()
   const patient = usePatient(id)
   const found = patient.isSuccess
+  const gone = isGone(patient.error)
   useEffect(() => {
-    if (!found) return
+    if (!found && !gone) return
     const others = recentPatients.get().filter((other) => other !== id)
-    recentPatients.set([id, ...others].slice(0, recentMax))
-  }, [found, id, recentPatients])
+    recentPatients.set(found ? [id, ...others].slice(0, recentMax) : others)
+  }, [found, gone, id, recentPatients])
   return (
     <Page
       title={patient.data === undefined ? t('patient.title') : nameOf(patient.data)}
@@ -32,7 +50,8 @@ export function PatientPage({ id }: { readonly id: string }): ReactElement {
       back={{ href: '#/patients', words: t('patients.title') }}
     >
       {patient.isPending && <p className="quiet">{t('ui.loading')}</p>}
-      {patient.isError && <ProblemNotice error={patient.error} />}
+      {gone && <RecordGone of="patient" />}
+      {patient.isError && !gone && <ProblemNotice error={patient.error} />}
       {patient.data !== undefined && (
         <>
           <section className="card" aria-label={t('patient.particulars')}>
@@ -40,6 +59,7 @@ export function PatientPage({ id }: { readonly id: string }): ReactElement {
           </section>
           <NewFilm patient={id} />
           <Reports patient={id} />
+          {isPrivacyOfficer && <ErasePatient patient={patient.data} onErased={onErased} />}
         </>
       )}
     </Page>

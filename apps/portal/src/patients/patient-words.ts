@@ -14,11 +14,16 @@ export function nameOf(patient: Patient): string {
   return [family, given].filter((part) => part !== '').join(', ')
 }
 
-/** The number that the hospital knows a patient by. */
+/** The number that the hospital knows a patient by, or a dash. */
 export function numberOf(patient: Patient): string {
+  return numberIn(patient) ?? '–'
+}
+
+/** The number that the hospital knows a patient by. */
+export function numberIn(patient: Patient): string | undefined {
   const identifiers = patient.identifier ?? []
   const ours = identifiers.find(({ system }) => system === patientNumberSystem) ?? identifiers[0]
-  return ours?.value ?? '–'
+  return ours?.value
 }
 
 /** Age in whole years, and in whole months for whoever is younger than two. */

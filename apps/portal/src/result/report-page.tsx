@@ -2,9 +2,11 @@ import { useQuery } from '@tanstack/react-query'
 import { type ReactElement, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { usePortal } from '../app/portal.ts'
+import { RecordGone } from '../erasure/record-gone.tsx'
 import { usePatientParticulars } from '../patients/patient-row.tsx'
 import { nameOf, numberOf } from '../patients/patient-words.ts'
 import { instantOf } from '../patients/queries.ts'
+import { isGone } from '../sealed-channel/platform.ts'
 import { Button } from '../ui/button.tsx'
 import { Facts } from '../ui/facts.tsx'
 import { useInstant } from '../ui/format.ts'
@@ -41,7 +43,8 @@ export function ReportPage({ id }: { readonly id: string }): ReactElement {
       }
     >
       {result.isPending && <p className="quiet">{t('ui.loading')}</p>}
-      {result.isError && <ProblemNotice error={result.error} />}
+      {isGone(result.error) && <RecordGone of="report" />}
+      {result.isError && !isGone(result.error) && <ProblemNotice error={result.error} />}
       {result.data !== undefined && <Loaded result={result.data} />}
     </Page>
   )

@@ -20,6 +20,15 @@ export class PlatformError extends Error {
   }
 }
 
+/** Whether the platform answered that there is nothing: it never was, or it was erased. */
+export function isGone(error: unknown): boolean {
+  return (
+    error instanceof PlatformError &&
+    error.problem.code === 'not-found' &&
+    error.problem.status === 404
+  )
+}
+
 export interface PlatformRequest {
   readonly method: 'GET' | 'POST' | 'PUT'
   readonly path: string

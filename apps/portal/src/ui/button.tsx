@@ -1,7 +1,7 @@
 import type { ComponentProps, ReactElement } from 'react'
 import { Icon, type IconName } from './icon.tsx'
 
-type Look = 'primary' | 'secondary' | 'quiet'
+type Look = 'primary' | 'secondary' | 'quiet' | 'danger'
 
 interface Options {
   readonly look?: Look

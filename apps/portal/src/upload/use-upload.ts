@@ -3,7 +3,7 @@ import { useQueryClient } from '@tanstack/react-query'
 import { useEffect, useRef, useState } from 'react'
 import { usePortal } from '../app/portal.ts'
 import { goTo } from '../app/use-route.ts'
-import { PlatformError } from '../sealed-channel/platform.ts'
+import { isGone, PlatformError } from '../sealed-channel/platform.ts'
 import type { FilmSummary } from './film.ts'
 import { beginningBytes, recogniseFilm } from './film-file.ts'
 import { followOrder, type OrderStatus, placeOrder } from './order.ts'
@@ -51,6 +51,12 @@ export function useUpload(patient: string): Upload {
     return running.current.signal
   }
 
+  /** Has the page look whether the patient is still there, where a film or an order had nobody to go to. */
+  const lookWhetherGone = (error: PlatformError): void => {
+    if (isGone(error) || error.problem.code === 'reference-unknown')
+      void queries.invalidateQueries({ queryKey: ['patient', patient] })
+  }
+
   const newKey = (): string => base64UrlOf(effects.random(16))
 
   const send = async (chosen: ChosenFilm, signal: AbortSignal): Promise<void> => {
@@ -72,6 +78,7 @@ export function useUpload(patient: string): Upload {
     } catch (error) {
       if (signal.aborted) return
       const problem = problemIn(error)
+      lookWhetherGone(problem)
       const isKept = hasBrokenOff(problem) || problem.problem.status === 401
       setState(
         isKept ? { kind: 'broken', chosen, error: problem } : { kind: 'choosing', error: problem },
@@ -118,6 +125,7 @@ export function useUpload(patient: string): Upload {
       } catch (error) {
         if (signal.aborted) return
         const problem = problemIn(error)
+        lookWhetherGone(problem)
         // The order goes on without this page, so it is not offered again.
         if (problem.problem.code === 'order-takes-long')
           setState({ kind: 'choosing', error: problem })

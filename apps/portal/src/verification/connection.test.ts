@@ -28,6 +28,7 @@ async function settled(connection: Connection): Promise<ConnectionState> {
 
 const registration = {
   method: 'POST',
+  headers: { 'idempotency-key': 'registration-of-canary' },
   body: new TextEncoder().encode('{"family":"Canary"}'),
 }
 

@@ -9,6 +9,7 @@ import { usePatientParticulars } from '../patients/patient-row.tsx'
 import { nameOf, numberOf } from '../patients/patient-words.ts'
 import { instantOf, newestFirst, resourcesOf, usePatient } from '../patients/queries.ts'
 import { ReportStatus } from '../result/report-status.tsx'
+import { isGone } from '../sealed-channel/platform.ts'
 import { Button } from '../ui/button.tsx'
 import { useInstant } from '../ui/format.ts'
 import { Page } from '../ui/page.tsx'
@@ -54,13 +55,17 @@ export function WorklistPage(): ReactElement {
 }
 
 function WorklistRow({ report }: { readonly report: DiagnosticReport }): ReactElement {
+  const { t } = useTranslation()
   const instant = useInstant()
   const particulars = usePatientParticulars()
   const patient = usePatient(report.subject?.reference?.replace('Patient/', '') ?? '')
   return (
     <li>
       <a className="row" href={`#/reports/${report.id}`} data-testid="worklist-item">
-        <span className="row-main">{patient.data === undefined ? '…' : nameOf(patient.data)}</span>
+        <span className="row-main">
+          {patient.data !== undefined && nameOf(patient.data)}
+          {patient.data === undefined && (isGone(patient.error) ? t('gone.row') : '…')}
+        </span>
         <span className="row-side">
           {patient.data !== undefined && (
             <>

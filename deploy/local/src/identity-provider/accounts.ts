@@ -8,10 +8,11 @@ export interface Account {
   readonly roles: readonly string[]
 }
 
-/** The two demonstration accounts. They exist in the local stack only, and its sign-in page says so. */
+/** The demonstration accounts. They exist in the local stack only, and its sign-in page says so. */
 export const accounts: readonly Account[] = [
   { id: 'clerk', name: 'Chen Wei', password: 'clerk', roles: ['clerk'] },
   { id: 'radiologist', name: 'Dr. Alice Martin', password: 'radiologist', roles: ['radiologist'] },
+  { id: 'privacy', name: 'Li Na', password: 'privacy', roles: ['privacy-officer'] },
 ]
 
 export function accountOf(id: string): Account | undefined {
