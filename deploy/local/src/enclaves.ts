@@ -209,7 +209,7 @@ async function startEnclave(
       readySecondsMax: 60,
     }).catch((error: unknown) => {
       if (!(error instanceof LaunchFailure)) throw error
-      throw new LocalProblem(error.code, `${error.message}; see ${logFile}.`)
+      throw new LocalProblem(error.code, `${error.message.replace(/\.$/, '')}; see ${logFile}.`)
     }),
     (running) => running.stop(),
   )

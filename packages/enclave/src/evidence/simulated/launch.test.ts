@@ -201,6 +201,9 @@ test('a workload without a configuration says so in a sentence', async () => {
   const lines: string[] = []
   await expect(start({ env: {}, onLog: (line) => lines.push(line) })).rejects.toMatchObject({
     code: 'ended-early',
+    message: expect.stringMatching(
+      /^workload ended before it was ready \(code 1\): Set SEALWARD_CONFIG/,
+    ),
   })
   expect(lines.join('\n')).toContain('Set SEALWARD_CONFIG')
 })

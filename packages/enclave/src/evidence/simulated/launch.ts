@@ -11,6 +11,7 @@ import { mkdir, realpath, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Duplex, Readable } from 'node:stream'
+import { finished } from 'node:stream/promises'
 import {
   base64UrlOf,
   bytesOfBase64Url,
@@ -124,7 +125,12 @@ export async function launch(options: LaunchOptions): Promise<SimulatedEnclave> 
   const exited = exitOf(child)
   const pipe = child.stdio[3] as Duplex
   forwardLines(child.stdout, options.onLog)
-  forwardLines(child.stderr, options.onLog)
+  let reason = ''
+  forwardLines(child.stderr, (line) => {
+    // What a service says last for its operator: `runService`.
+    if (line.startsWith(`${name}: `)) reason = line.slice(name.length)
+    options.onLog?.(line)
+  })
   pipe.on('error', () => pipe.destroy())
 
   const answer = async (request: Exclude<PipeRequest, { kind: 'ready' }>): Promise<Uint8Array> => {
@@ -166,7 +172,17 @@ export async function launch(options: LaunchOptions): Promise<SimulatedEnclave> 
     clearTimeout(timer)
     return exit
   }
-  const ports = await readyInTime(name, ready, exited, options.readySecondsMax ?? 30)
+  // Standard error is read to its end; one that broke off has said what it had to say.
+  const heard = child.stderr && finished(child.stderr).catch(() => {})
+  const ended = Promise.all([exited, heard]).then(([{ code, signal }]) =>
+    code === null && signal === null
+      ? new LaunchFailure('not-started', `${name} could not be started`)
+      : new LaunchFailure(
+          'ended-early',
+          `${name} ended before it was ready (${code === null ? signal : `code ${code}`})${reason}`,
+        ),
+  )
+  const ports = await readyInTime(name, ready, ended, options.readySecondsMax ?? 30)
   if (ports instanceof LaunchFailure) {
     await stop(0)
     throw ports
@@ -187,7 +203,7 @@ export async function launch(options: LaunchOptions): Promise<SimulatedEnclave> 
 async function readyInTime(
   name: string,
   ready: Promise<Readonly<Record<string, number>>>,
-  exited: Promise<EnclaveExit>,
+  ended: Promise<LaunchFailure>,
   seconds: number,
 ): Promise<Readonly<Record<string, number>> | LaunchFailure> {
   let timer: NodeJS.Timeout | undefined
@@ -198,14 +214,6 @@ async function readyInTime(
       seconds * 1000,
     )
   })
-  const ended = exited.then(({ code, signal }) =>
-    code === null && signal === null
-      ? new LaunchFailure('not-started', `${name} could not be started`)
-      : new LaunchFailure(
-          'ended-early',
-          `${name} ended before it was ready (${code === null ? signal : `code ${code}`})`,
-        ),
-  )
   const first = await Promise.race([ready, ended, late])
   clearTimeout(timer)
   return first
