@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { configDefaults, defineConfig } from 'vitest/config'
 
 /** A whole deployment in one process, a database, a model measured, processes launched, or much hostile input: left out of `npm run quick`, run by `npm test`. */
@@ -67,6 +68,7 @@ export default defineConfig({
     exclude: [...configDefaults.exclude, ...(quick ? slow : [])],
     testTimeout: 20_000,
     // Left to itself, Vitest keeps one of two cores free, and starts a process for each file.
-    ...(quick ? { maxWorkers: 2, isolate: false } : {}),
+    maxWorkers: Math.max(2, availableParallelism() - 1),
+    isolate: !quick,
   },
 })

