@@ -7,6 +7,8 @@ const slow = [
   '**/trained-model.test.ts',
   'tests/src/fuzz/fuzz.test.ts',
   'tests/src/kbs.test.ts',
+  'tests/src/stolen-tokens.test.ts',
+  'apps/cli/src/main.test.ts',
   '**/hostile-input.test.ts',
   '**/flat-memory.test.ts',
   'packages/enclave/src/sealed-http/*.test.ts',

@@ -250,13 +250,11 @@ describe('refusals', () => {
       const result = await replay.admit(keyId, Uint8Array.of(first))
       return result.ok ? 'admitted' : result.problem.code
     }
-    expect(await Promise.all([admit(1), admit(2), admit(2), admit(3), admit(3, 2)])).toEqual([
-      'admitted',
-      'admitted',
-      'replayed',
-      'replay-window-full',
-      'admitted',
-    ])
+    expect(await admit(1)).toBe('admitted')
+    // Of two at once, whichever.
+    expect((await Promise.all([admit(2), admit(2)])).sort()).toEqual(['admitted', 'replayed'])
+    expect(await admit(3)).toBe('replay-window-full')
+    expect(await admit(3, 2)).toBe('admitted')
     expect(replay.size(1)).toBe(2)
     replay.forget(1)
     expect(await admit(3)).toBe('admitted')
@@ -269,7 +267,7 @@ describe('refusals', () => {
     const both = [replay.admit(1, enc), replay.admit(1, enc)]
     replay.forget(1)
     const outcomes = await Promise.all(both)
-    expect(outcomes.map(({ ok }) => ok)).toEqual([true, false])
+    expect(outcomes.filter(({ ok }) => ok)).toHaveLength(1)
     expect(replay.size(1)).toBe(0)
   })
 

@@ -167,7 +167,7 @@ test('nothing of the model is seen in the file, and twice the same model gives t
 test('memory stays flat whatever the size', async () => {
   const piece = random.bytes(1_048_576)
   async function* large(): AsyncIterable<Uint8Array> {
-    for (let index = 0; index < 256; index++) yield piece
+    for (let index = 0; index < 512; index++) yield piece
   }
   let written = 0
   let highest = 0
@@ -177,8 +177,9 @@ test('memory stays flat whatever the size', async () => {
     highest = Math.max(highest, process.memoryUsage().arrayBuffers - before)
   }
   expect(await encryptModel({ read: large, write, wrapper })).toMatchObject({ ok: true })
-  expect(written).toBeGreaterThan(256 * 1_048_576)
-  expect(highest).toBeLessThan(128 * 1_048_576)
+  expect(written).toBeGreaterThan(512 * 1_048_576)
+  // Garbage counts as well, and when it is looked for depends on all else that the process holds.
+  expect(highest).toBeLessThan(256 * 1_048_576)
 })
 
 test('every code is explained', () => {
