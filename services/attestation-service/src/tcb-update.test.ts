@@ -144,18 +144,24 @@ describe.each(['mrsigner', 'mrenclave'])('under %s', (policy) => {
     await writeFile(file(), kept)
     expect(await started(policy)).toBe(before)
   })
+})
 
-  test('state that was sealed under the sealing key itself opens, and outlives updates from then on', async () => {
-    await madeBefore()
-    const [row] = await rows()
-    const before = `signs with ${String(row?.['kid'])}`
-    expect(await started(policy)).toBe(before)
-    expect(await started(policy, { cpuSvn: updated, olderSealingKeys: true })).toBe(before)
-    expect(await started(policy, { cpuSvn: updated })).toBe(before)
-    // The old sealing key is no secret of its own any more: without the file it is missed.
-    await rm(file())
-    expect(await started(policy, { cpuSvn: updated })).toBe('local-secret-missing')
-  })
+test('state that was sealed under the sealing key itself opens, and outlives updates from then on', async () => {
+  await madeBefore()
+  const [row] = await rows()
+  const before = `signs with ${String(row?.['kid'])}`
+  expect(await started('mrsigner')).toBe(before)
+  expect(await started('mrsigner', { cpuSvn: updated, olderSealingKeys: true })).toBe(before)
+  expect(await started('mrsigner', { cpuSvn: updated })).toBe(before)
+  // The old sealing key is no secret of its own any more: without the file it is missed.
+  await rm(file())
+  expect(await started('mrsigner', { cpuSvn: updated })).toBe('local-secret-missing')
+})
+
+test('a sealing key that all versions of the code can make is not taken where this very code is named', async () => {
+  await madeBefore()
+  expect(await started('mrenclave')).toBe('local-secret-missing')
+  await expect(readFile(file())).rejects.toMatchObject({ code: 'ENOENT' })
 })
 
 test('a new version of the code opens what mrsigner keeps, and not what mrenclave does', async () => {

@@ -1,5 +1,6 @@
 import type { BlockList } from 'node:net'
 import type { Admission, AttestedTls } from '@sealward/enclave/attested-tls'
+import type { SealingPolicy } from '@sealward/enclave/evidence'
 import type { MasterKey, Sealer } from '@sealward/enclave/sealing'
 import type { Clock, Random } from '@sealward/enclave/server'
 import type { Logger, Metrics } from '@sealward/enclave/telemetry'
@@ -59,4 +60,6 @@ export interface Workloads {
   readonly admissions: readonly Admission[]
   /** For brokers that are like it. */
   readonly rootKey: MasterKey
+  /** Which code opens what this one keeps it under. */
+  readonly rootKeyPolicy: SealingPolicy
 }

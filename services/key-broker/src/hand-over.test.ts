@@ -16,10 +16,12 @@ import {
   createSampleTee,
   type SamplePcs,
   type SampleTeeOptions,
+  type SealingPolicy,
   startSamplePcs,
   type Tee,
 } from '@sealward/enclave/evidence'
 import { createDenyListKeeper, createIdentity, createSignerKeys } from '@sealward/enclave/identity'
+import { masterKeyOf } from '@sealward/enclave/sealing'
 import { type Running, systemRandom as random, StartRefusal } from '@sealward/enclave/server'
 import { createLogger } from '@sealward/enclave/telemetry'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -30,7 +32,10 @@ import {
 import { endorsementsOf, sampleInitTimeData } from '../../../packages/enclave/src/testing/sample.ts'
 import { brokerConfig } from './config.ts'
 import { askForRootKey, expectationOfLike } from './custody/hand-over.ts'
+import { keyEncryptionOf } from './custody/key-encryption.ts'
+import { unwrapRootKey } from './custody/root-key.ts'
 import { startKeyBroker } from './start.ts'
+import { openStore } from './store/open-store.ts'
 import { startTestBroker, type TestBroker } from './testing/broker.fixtures.ts'
 
 const code = (name: string): Buffer => createHash('sha256').update(name).digest()
@@ -122,13 +127,21 @@ async function start(
     readonly state?: string
     readonly from?: string
     readonly retire?: readonly string[]
+    readonly policy?: SealingPolicy
     readonly databaseUrl?: string
+    readonly pcsUrl?: string
   } = {},
 ): Promise<Running> {
-  const { state = 'second', databaseUrl = broker.postgres.url, ...keyEncryption } = options
+  const {
+    state = 'second',
+    databaseUrl = broker.postgres.url,
+    pcsUrl = pcs.url,
+    ...keyEncryption
+  } = options
   const one = await startKeyBroker({
     config: brokerConfig.parse({
       ...settings,
+      pcsUrl,
       stateFolder: join(folder, state),
       keyEncryption: { kind: 'tee', ...keyEncryption },
     }),
@@ -248,6 +261,79 @@ describe('a broker on another machine', () => {
   })
 })
 
+describe('a broker that keeps it for its own code alone', () => {
+  const options = { state: 'strict', policy: 'mrenclave' } as const
+  const strictMachine = (): Promise<Tee> => otherMachine({ hostSecret: new Uint8Array(32).fill(6) })
+
+  test('is given it by one that keeps it for all versions of its publisher, and hands it over to none of those', async () => {
+    const strict = await start(await strictMachine(), { ...options, from: origin() })
+    const from = origin(strict)
+    const tee = await otherMachine({ hostSecret: new Uint8Array(32).fill(7) })
+    const before = await custodyEntries()
+    expect(await outcome(tee, { state: 'loose', from })).toBe('hand-over-refused')
+    expect(await outcome(tee, { state: 'looser', policy: 'mrsigner', from })).toBe(
+      'hand-over-refused',
+    )
+    expect(await custodyEntries()).toEqual(before)
+    expect(await outcome(tee, { ...options, state: 'alike', from })).toBe('started')
+    const newer = await otherMachine({
+      hostSecret: new Uint8Array(32).fill(7),
+      mrEnclave: code('a newer program'),
+    })
+    expect(await outcome(newer, { ...options, state: 'alike' })).toBe('local-secret-refused')
+    await strict.close()
+    running.splice(0)
+  })
+
+  test('keeps it under no sealing key that other code has, whatever the database names', async () => {
+    const strict = await start(await strictMachine(), options)
+    const tee = await otherMachine({ hostSecret: new Uint8Array(32).fill(8) })
+    const direct = keyEncryptionOf('tee', await masterKeyOf(tee), random)
+    await broker.postgres.run(
+      `insert into broker.root_key_wrap (id, kind, wrapped, at) values ('${direct.id}', 'tee', '', 1)`,
+    )
+    const alike = { ...options, state: 'named', from: origin(strict) }
+    expect(await outcome(tee, alike)).toBe('started')
+    const database = await openStore({ url: broker.postgres.url })
+    expect(await unwrapRootKey(database, direct)).toMatchObject({ ok: false })
+    await database.destroy()
+    await strict.close()
+    running.splice(0)
+  })
+})
+
+test('a platform that is out of date is handed nothing, and nothing is taken from one', async () => {
+  const outdated = await startSamplePcs({
+    vendor: broker.vendor,
+    clock: broker.clock,
+    issue: { tcbStatus: 'OutOfDate' },
+  })
+  try {
+    const options = { state: 'strict-about-it', pcsUrl: outdated.url }
+    const tee = await otherMachine({ hostSecret: new Uint8Array(32).fill(9) })
+    const before = await custodyEntries()
+    // Of two that hear different things of the same platform, each refuses when it has heard that it is out of date.
+    expect(await outcome(tee, { ...options, from: origin() })).toBe('hand-over-refused')
+    // Who serves is verified before it learns who asks.
+    expect(await custodyEntries()).toEqual(before)
+    expect(await outcome(tee, { ...options, pcsUrl: pcs.url, from: origin() })).toBe('started')
+
+    const asking = await otherMachine({ hostSecret: new Uint8Array(32).fill(10) })
+    const strict = await start(tee, options)
+    const handed = await custodyEntries()
+    expect(await outcome(asking, { state: 'asking', from: origin(strict) })).toBe(
+      'hand-over-refused',
+    )
+    expect(await custodyEntries()).toEqual(handed)
+    await running.splice(0)[0]?.close()
+    const again = await start(tee, { ...options, pcsUrl: pcs.url })
+    expect(await outcome(asking, { state: 'asking', from: origin(again) })).toBe('started')
+    await running.splice(0)[0]?.close()
+  } finally {
+    await outdated.close()
+  }
+})
+
 describe('nobody but its like', () => {
   /** Whoever shows this TEE's evidence, and believes the broker whatever it is itself. */
   const attestedAs = async (tee: Tee) => {
@@ -292,7 +378,7 @@ describe('nobody but its like', () => {
   ])('%s is refused: %s', async (_name, why, machine, changes) => {
     const before = await custodyEntries()
     const attested = await attestedAs(await otherMachine(machine, changes))
-    const asked = await askForRootKey(origin(), attested)
+    const asked = await askForRootKey(origin(), { attested, policy: 'mrsigner' })
     expect(asked).toMatchObject({ ok: false, problem: { code: 'hand-over-refused' } })
     expect(await custodyEntries()).toEqual(before)
     // What the broker found is told to whoever it does not let in by the code.
@@ -308,7 +394,7 @@ describe('nobody but its like', () => {
     const before = await custodyEntries()
     const machine = { mrEnclave: code('platform'), isvSvn: 1 }
     const attested = await attestedAs(await otherMachine(machine, { role: 'platform' }))
-    expect(await askForRootKey(origin(), attested)).toMatchObject({
+    expect(await askForRootKey(origin(), { attested, policy: 'mrsigner' })).toMatchObject({
       ok: false,
       problem: { code: 'hand-over-refused', detail: expect.stringContaining('status 403') },
     })
@@ -316,7 +402,8 @@ describe('nobody but its like', () => {
   })
 
   test('one like it is: the same asking, so that it is the difference that was refused', async () => {
-    const asked = await askForRootKey(origin(), await attestedAs(await otherMachine()))
+    const attested = await attestedAs(await otherMachine())
+    const asked = await askForRootKey(origin(), { attested, policy: 'mrsigner' })
     expect(asked).toMatchObject({ ok: true, value: { length: 32 } })
     expect((await custodyEntries()).at(-1)).toMatchObject({ action: 'custody-hand-over' })
   })

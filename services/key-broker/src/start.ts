@@ -43,6 +43,7 @@ import {
 import { askForRootKey, trustOfLike } from './custody/hand-over.ts'
 import { keepExpired } from './custody/keep-expired.ts'
 import type { KeyEncryption } from './custody/key-encryption.ts'
+import { sealingPolicyOf } from './custody/key-encryption-settings.ts'
 import { openKeyEncryption } from './custody/open-key-encryption.ts'
 import { hasRootKey, isRootKey, openRootKey, readWraps, refuseTeeOnly } from './custody/root-key.ts'
 import type { SecretSurroundings } from './custody/secret-source.ts'
@@ -99,11 +100,14 @@ export async function startKeyBroker(options: StartOptions): Promise<Running> {
       onProblem: ({ code }) => log.warn('deny-list-not-renewed', { code }),
     })
     closing.push(() => authorities.close())
+    const policy = sealingPolicyOf(config.keyEncryption)
     const meeting = tee && (await openMeeting(tee, { authorities, clock, config, log }))
     closing.push(() => meeting?.close())
     const { database, rootKey, sealer, secret } = await openState({
       ...options,
-      ...(meeting && { askForRootKey: (url) => askForRootKey(url, meeting.attested) }),
+      ...(meeting && {
+        askForRootKey: (url) => askForRootKey(url, { attested: meeting.attested, policy }),
+      }),
     })
     closing.push(() => database.destroy())
     const audit = taken(await openAuditLog({ database, sealer, clock }))
@@ -170,6 +174,7 @@ export async function startKeyBroker(options: StartOptions): Promise<Running> {
         attested,
         admissions: admissionsOf(trust),
         rootKey,
+        rootKeyPolicy: policy,
       })
       closing.push(() => server.close())
       ports['https'] = (await server.listen(config.attestedPort, config.attestedAddress)).port

@@ -12,7 +12,10 @@ export type TeeCode =
   | 'not-development'
   | 'quote-malformed'
 
-/** What the workload's own quote says about it. Hex. */
+/**
+ * What the workload is, as others see it in its quotes. Hex. A broker takes others for its like by it: on hardware it is to be
+ * read from a report that the processor makes, for a quote comes back by way of the host.
+ */
 export interface TeeSelf {
   readonly mrEnclave: string
   readonly mrSigner: string

@@ -26,15 +26,17 @@ export interface KeptMasterKeyOptions
  *
  * Data that was sealed under the sealing key itself, before there was such a secret, stays readable: that sealing key
  * becomes the secret, of which the same master key comes. It is wrapped before anything else is done with it, so that
- * a start which is interrupted is one that did not happen.
+ * a start which is interrupted is one that did not happen. Not under `mrenclave`: every version of the publisher's code can
+ * make that sealing key, and whoever owns the database could have it taken for the secret by naming it there.
  */
 export async function openKeptMasterKey({
   sealedUnder,
   mayDraw = sealedUnder.length === 0,
   ...options
 }: KeptMasterKeyOptions): Promise<Result<KeptMasterKey, Problem<LocalSecretCode>>> {
-  const { tee } = options
-  const isDirect = sealedUnder.includes(masterKeyIdOf(await masterKeyOf(tee)))
+  const { policy, tee } = options
+  const isDirect =
+    policy === 'mrsigner' && sealedUnder.includes(masterKeyIdOf(await masterKeyOf(tee)))
   const secret = await openLocalSecret({
     ...options,
     mayDraw,

@@ -1,7 +1,7 @@
 /** Starts that are killed between any two steps: what they leave opens. */
 
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync, utimesSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, utimesSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -43,22 +43,18 @@ async function expectTidied(machine: Machine): Promise<void> {
   expect(readdirSync(join(folder, 'kept'))).toEqual(['secret'])
 }
 
-test.each(['mrsigner', 'mrenclave'] as const)(
-  'the sealing key becomes the secret, or stays what opens, under %s',
-  async (policy) => {
-    const machine = { policy, isDirect: true }
-    const before = await startOn(join(folder, 'other'), machine)
-    expect(before).toMatch(/^[0-9a-f]{32}$/)
-    const steps = await killed(machine, async () => {
-      expect(await startOn(file, machine)).toBe(before)
-      rmSync(file)
-    })
-    expect(steps).toBeGreaterThan(5)
-    await expectTidied(machine)
+test('the sealing key becomes the secret, or stays what opens', async () => {
+  const machine = { policy: 'mrsigner', isDirect: true } as const
+  const before = await startOn(join(folder, 'other'), machine)
+  expect(before).toMatch(/^[0-9a-f]{32}$/)
+  const steps = await killed(machine, async () => {
     expect(await startOn(file, machine)).toBe(before)
-  },
-  60_000,
-)
+    rmSync(file)
+  })
+  expect(steps).toBeGreaterThan(5)
+  await expectTidied(machine)
+  expect(await startOn(file, machine)).toBe(before)
+}, 60_000)
 
 test.each(['mrsigner', 'mrenclave'] as const)(
   'a secret that is sealed again after an update opens on the updated machine, under %s',
@@ -80,3 +76,8 @@ test.each(['mrsigner', 'mrenclave'] as const)(
   },
   60_000,
 )
+
+test('the sealing key that all versions of the code have becomes no secret of this very code', async () => {
+  expect(await startOn(file, { policy: 'mrenclave', isDirect: true })).toBe('local-secret-missing')
+  expect(existsSync(file)).toBe(false)
+})

@@ -94,7 +94,7 @@ async function first(
     return refuse(
       'local-secret-missing',
       name,
-      'There is data that a secret of this machine sealed, and the secret is not here. Bring its file back. If it never had one, the machine was updated before this service was: put the machine back for one start.',
+      'There is data that a secret of this machine sealed, and the secret is not here. Bring its file back. If it never had one, only the policy mrsigner opens that data, on a machine that was not updated before this service was: put the machine back for one start.',
     )
   }
   const secret = adopt ?? random.bytes(secretBytes)

@@ -6,13 +6,13 @@ import type { FastifyInstance } from 'fastify'
 import { vaultRefusal } from '../answer.ts'
 import type { Broker, Workloads } from '../broker.ts'
 import { finish, vaultFailure } from '../http.ts'
-import { handOverPath } from './hand-over.ts'
+import { handOverPath, isKeptAsWell } from './hand-over.ts'
 
 /** `GET /root-key`, for brokers that are like this one: the connection says whether one is. Written down before it is answered. */
 export function addHandOverRoutes(
   scope: FastifyInstance,
   broker: Broker,
-  { attested, rootKey }: Workloads,
+  { attested, rootKey, rootKeyPolicy }: Workloads,
 ): void {
   const { audit, clock, database, log } = broker
   const { deployment, attestation } = attested.trust.initTimeData
@@ -26,6 +26,12 @@ export function addHandOverRoutes(
     if (peer.role !== 'key-broker') {
       const detail = 'The root key is handed over to brokers that are like this one alone.'
       const problem = { code: 'hand-over-refused', at: 'tls', detail }
+      return finish(log, 'hand-over', reply, vaultRefusal(403, 'Forbidden', problem))
+    }
+    if (!isKeptAsWell(rootKeyPolicy, request.query)) {
+      const detail =
+        'This broker keeps the root key for its very code (mrenclave): it is handed over to one that does the same.'
+      const problem = { code: 'hand-over-refused', at: 'policy', detail }
       return finish(log, 'hand-over', reply, vaultRefusal(403, 'Forbidden', problem))
     }
     // It may have been verified minutes ago.

@@ -9,7 +9,7 @@
 import { ok, type Problem, type Result, refuse } from '@sealward/attestation/bytes'
 import type { PeerExpectation } from '@sealward/attestation/evidence'
 import { type AttestedTls, createAttestedClient } from '@sealward/enclave/attested-tls'
-import type { TeeSelf } from '@sealward/enclave/evidence'
+import type { SealingPolicy, TeeSelf } from '@sealward/enclave/evidence'
 import type { PeerTrust } from '@sealward/enclave/peers'
 import type { MasterKey } from '@sealward/enclave/sealing'
 
@@ -45,14 +45,27 @@ export function trustOfLike(trust: PeerTrust, self: TeeSelf): PeerTrust {
 }
 
 /**
+ * Whether a broker that keeps the root key for `own` may give it to one that says what it keeps it for: what is kept for one
+ * code alone is not to be opened by others elsewhere. Who asks is that very code, so its word is good.
+ *
+ * @param query - of the request.
+ */
+export function isKeptAsWell(own: SealingPolicy, query: unknown): boolean {
+  if (own === 'mrsigner') return true
+  const said: unknown = typeof query === 'object' && query !== null && Reflect.get(query, 'policy')
+  return said === own
+}
+
+/**
  * Asks a broker that is like this one for the root key.
  *
  * @param url - of its attested listener. Not trusted.
+ * @param options.policy - which code opens what this one keeps.
  * @returns the key; `hand-over-unavailable` ↻, or `hand-over-refused`.
  */
 export async function askForRootKey(
   url: string,
-  attested: AttestedTls,
+  { attested, policy }: { readonly attested: AttestedTls; readonly policy: SealingPolicy },
 ): Promise<Result<MasterKey, Problem<HandOverCode>>> {
   const client = createAttestedClient({
     attested,
@@ -62,7 +75,7 @@ export async function askForRootKey(
     responseBytesMax: answerBytesMax,
   })
   try {
-    const answer = await client.request({ method: 'GET', path: handOverPath })
+    const answer = await client.request({ method: 'GET', path: `${handOverPath}?policy=${policy}` })
     if (!answer.ok) {
       const { problem } = answer
       const isWorldly = 'kind' in problem && problem.kind === 'unavailable'
@@ -88,6 +101,6 @@ function unavailable(why: string): Result<never, Problem<HandOverCode>> {
 }
 
 function refused(why: string): Result<never, Problem<HandOverCode>> {
-  const detail = `There is no root key from that broker (${why}). Both have to be the same code under the same init-time data.`
+  const detail = `There is no root key from that broker (${why}). Both have to be the same code under the same init-time data, and what one keeps for that code alone (mrenclave) the other has to keep so, too.`
   return refuse('hand-over-refused', 'keyEncryption.from', detail)
 }

@@ -23,6 +23,11 @@ export type KeyEncryptionSettings =
       readonly retire?: readonly string[] | undefined
     }
 
+/** Which code opens what a TEE keeps. */
+export function sealingPolicyOf(settings: KeyEncryptionSettings | undefined): SealingPolicy {
+  return (settings?.kind === 'tee' ? settings.policy : undefined) ?? 'mrsigner'
+}
+
 const label = z.string().min(1).max(limits.labelCharactersMax)
 
 export const keyEncryptionSettings: z.ZodType<KeyEncryptionSettings, object> = z.discriminatedUnion(

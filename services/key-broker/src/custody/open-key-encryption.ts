@@ -5,7 +5,7 @@ import { type LocalSecret, openKeptMasterKey, secretFile } from '@sealward/encla
 import { openKeyFile } from '@sealward/enclave/sealing'
 import type { Random } from '@sealward/enclave/server'
 import { type KeyEncryption, keyEncryptionOf } from './key-encryption.ts'
-import type { KeyEncryptionSettings } from './key-encryption-settings.ts'
+import { type KeyEncryptionSettings, sealingPolicyOf } from './key-encryption-settings.ts'
 import { limits } from './limits.ts'
 import { passphraseKeyEncryption } from './passphrase.ts'
 import { openPkcs11KeyEncryption } from './pkcs11.ts'
@@ -64,15 +64,16 @@ export async function openKeyEncryption(
 }
 
 async function openTeeKey(
-  { file, from, policy = 'mrsigner' }: Extract<KeyEncryptionSettings, { readonly kind: 'tee' }>,
+  settings: Extract<KeyEncryptionSettings, { readonly kind: 'tee' }>,
   tee: Tee,
   { make, onSecret, random, stateFolder, teeKeys = [] }: OpenKeyEncryptionOptions,
 ): Promise<Result<KeyEncryption, Problem>> {
+  const { file, from } = settings
   const kept = await openKeptMasterKey({
     name: 'broker-key-encryption',
     place: secretFile(file ?? join(stateFolder, 'local-secret')),
     tee,
-    policy,
+    policy: sealingPolicyOf(settings),
     sealedUnder: teeKeys,
     // Another broker gives what it is to open.
     mayDraw: make || from !== undefined,

@@ -23,7 +23,7 @@ import { brokerConfig } from '../config.ts'
 import { openState } from '../start.ts'
 import { openStore } from '../store/open-store.ts'
 import { keyEncryptionOf } from './key-encryption.ts'
-import { openRootKey, readWraps } from './root-key.ts'
+import { openRootKey, readWraps, unwrapRootKey } from './root-key.ts'
 
 const updated = sampleCpuSvn.map((svn, index) => (index === 0 ? svn + 1 : svn))
 const hostSecret = random.bytes(32)
@@ -118,20 +118,34 @@ describe.each(['mrsigner', 'mrenclave'])('under %s', (policy) => {
     await writeFile(file(), kept)
     expect(await started(policy)).toBe(before)
   })
+})
 
-  test('a key-encryption key that was the sealing key itself opens, and outlives updates from then on', async () => {
-    const before = await madeBefore()
-    expect(await started(policy)).toBe(before)
-    expect(await started(policy, { cpuSvn: updated, olderSealingKeys: true })).toBe(before)
-    expect(await started(policy, { cpuSvn: updated })).toBe(before)
-    const database = await openStore({ url: postgres.url })
-    expect(await readWraps(database)).toMatchObject([
-      { kind: 'tee', id: masterKeyIdOf(await masterKeyOf(await teeOn({}))) },
-    ])
-    await database.destroy()
-    await rm(file())
-    expect(await started(policy, { cpuSvn: updated })).toBe('local-secret-missing')
-  })
+test('a key-encryption key that was the sealing key itself opens, and outlives updates from then on', async () => {
+  const before = await madeBefore()
+  expect(await started('mrsigner')).toBe(before)
+  expect(await started('mrsigner', { cpuSvn: updated, olderSealingKeys: true })).toBe(before)
+  expect(await started('mrsigner', { cpuSvn: updated })).toBe(before)
+  const database = await openStore({ url: postgres.url })
+  expect(await readWraps(database)).toMatchObject([
+    { kind: 'tee', id: masterKeyIdOf(await masterKeyOf(await teeOn({}))) },
+  ])
+  await database.destroy()
+  await rm(file())
+  expect(await started('mrsigner', { cpuSvn: updated })).toBe('local-secret-missing')
+})
+
+test('a key-encryption key that all versions of the code can make is not taken where this very code is named', async () => {
+  const before = await madeBefore()
+  expect(await started('mrenclave')).toBe('local-secret-missing')
+  expect(await readdir(folder)).toEqual([])
+  // Nor where the database only names it: a root key is drawn then, under a secret of this very code.
+  await postgres.run('delete from broker.root_key')
+  expect(await started('mrenclave')).toMatch(/^opens [0-9a-f]{64}$/)
+  const database = await openStore({ url: postgres.url })
+  const direct = keyEncryptionOf('tee', await masterKeyOf(await teeOn({})), random)
+  expect(await unwrapRootKey(database, direct)).toMatchObject({ ok: false })
+  await database.destroy()
+  expect(await started('mrenclave')).not.toBe(before)
 })
 
 test('a new version of the code opens what mrsigner keeps, and not what mrenclave does', async () => {
