@@ -1,5 +1,5 @@
 import { QueryClientProvider } from '@tanstack/react-query'
-import { type ReactElement, useEffect, useState } from 'react'
+import { type ReactElement, useEffect, useRef, useState } from 'react'
 import { PatientPage } from '../patients/patient-page.tsx'
 import { PatientsPage } from '../patients/patients-page.tsx'
 import { RegisterPage } from '../patients/register-page.tsx'
@@ -72,10 +72,15 @@ function Gate(): ReactElement {
   const mayStay = connected.kind !== 'refused' && (kind === 'signed-in' || kind === 'expired')
   if (isOpen && !hasPage) setHasPage(true)
   if (!mayStay && hasPage) setHasPage(false)
+  const page = useRef<HTMLDivElement>(null)
+  // An open dialog, even an unseen one, would keep everybody from what is in front.
+  useEffect(() => {
+    if (!isOpen) for (const dialog of page.current?.querySelectorAll('dialog') ?? []) dialog.close()
+  }, [isOpen])
   return (
     <>
       {hasPage && mayStay && (
-        <div hidden={!isOpen}>
+        <div hidden={!isOpen} ref={page}>
           <Shell>
             <CurrentPage />
           </Shell>

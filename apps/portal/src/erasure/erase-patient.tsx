@@ -22,8 +22,8 @@ import { useErasure } from './use-erasure.ts'
 type Phase = 'closed' | 'asking' | 'confirming'
 
 /**
- * For a privacy officer: what erasing means, why and whom, and once more whether. In the page and in no dialog, which would lie over
- * the sign-in of a session that has ended meanwhile.
+ * For a privacy officer: what erasing means, why and whom, and once more whether. In the page and in no dialog: those are closed
+ * when a session ends, and this stays, unseen, until one has signed in again.
  */
 export function ErasePatient({
   patient,
@@ -36,6 +36,12 @@ export function ErasePatient({
   const [phase, setPhase] = useState<Phase>('closed')
   const [form, setForm] = useState<ErasureForm>(emptyErasureForm)
   const erasure = useErasure(patient.id ?? '', onErased)
+  const opener = useRef<HTMLButtonElement>(null)
+  const wasOpen = useRef(false)
+  useEffect(() => {
+    if (phase === 'closed' && wasOpen.current) opener.current?.focus()
+    wasOpen.current = phase !== 'closed'
+  }, [phase])
   const show = (next: Phase): void => {
     erasure.reset()
     setPhase(next)
@@ -44,10 +50,10 @@ export function ErasePatient({
   return (
     <section className="card erase" aria-labelledby="erase" data-testid="erase">
       <h2 id="erase">{t('erase.title')}</h2>
-      <Meaning />
+      {phase !== 'confirming' && <Meaning />}
       {phase === 'closed' && (
         <div className="button-row">
-          <Button look="danger" data-testid="erase-open" onClick={() => show('asking')}>
+          <Button ref={opener} data-testid="erase-open" onClick={() => show('asking')}>
             {t('erase.open')}
           </Button>
         </div>
@@ -168,14 +174,20 @@ function Confirming({
 }): ReactElement {
   const { t } = useTranslation()
   const heading = useRef<HTMLHeadingElement>(null)
+  const actions = useRef<HTMLDivElement>(null)
   useEffect(() => heading.current?.focus(), [])
   const { error, isPending } = erasure
+  // What went wrong pushes what to do about it out of a small window.
+  useEffect(() => {
+    if (error !== null) actions.current?.scrollIntoView({ block: 'nearest' })
+  }, [error])
   const proof = proofFor(patient)
   return (
     <div className="erase-confirm">
       <h3 ref={heading} tabIndex={-1}>
         {t('erase.confirm')}
       </h3>
+      <p>{t('erase.meaning.final')}</p>
       <Facts
         facts={[
           { name: t('patient.title'), value: nameOf(patient) },
@@ -184,10 +196,10 @@ function Confirming({
         ]}
       />
       {error !== null && <Unconfirmed error={error} />}
-      <p className="erase-progress" role="status" data-testid="erasing">
-        {isPending && t('erase.progress')}
-      </p>
-      <div className="form-actions">
+      <div className="form-actions" ref={actions}>
+        <p className="erase-progress" role="status" data-testid="erasing">
+          {isPending && t('erase.progress')}
+        </p>
         <Button look="quiet" disabled={isPending} data-testid="erase-back" onClick={onBack}>
           {t('erase.back')}
         </Button>
@@ -196,7 +208,8 @@ function Confirming({
             look="danger"
             busy={isPending}
             data-testid="erase-confirm"
-            onClick={() => erasure.mutate(reason)}
+            // Not the second half of a double click on the button that was here before.
+            onClick={({ detail }) => detail < 2 && erasure.mutate(reason)}
           >
             {t(error === null ? 'erase.submit' : 'erase.again')}
           </Button>
@@ -218,16 +231,11 @@ function Unconfirmed({ error }: { readonly error: Error }): ReactElement {
     )
   }
   return (
-    <>
-      <ProblemNotice
-        error={error}
-        title={t(outcome === 'not-erased' ? 'erase.notErased' : 'erase.notConfirmed')}
-      />
-      {outcome === 'unknown' && (
-        <p className="quiet" data-testid="erase-again-is-safe">
-          {t('erase.againIsSafe')}
-        </p>
-      )}
-    </>
+    <ProblemNotice
+      error={error}
+      title={t(outcome === 'not-erased' ? 'erase.notErased' : 'erase.notConfirmed')}
+    >
+      {outcome === 'unknown' && <p data-testid="erase-again-is-safe">{t('erase.againIsSafe')}</p>}
+    </ProblemNotice>
   )
 }

@@ -1,5 +1,5 @@
 import type { Bundle, DiagnosticReport, Patient } from '@medplum/fhirtypes'
-import { type UseQueryResult, useQuery } from '@tanstack/react-query'
+import { type UseQueryResult, useQuery, useQueryClient } from '@tanstack/react-query'
 import { usePortal } from '../app/portal.ts'
 import { listRefreshMs } from '../limits.ts'
 import type { Platform } from '../sealed-channel/platform.ts'
@@ -39,15 +39,25 @@ export function usePatient(id: string): UseQueryResult<Patient> {
   })
 }
 
-/** A patient's reports, the newest first; looked for again while the page is open. */
+/**
+ * A patient's reports, the newest first; looked for again while the page is open. Reports go only with the patient: where there are
+ * fewer, the page looks whether the patient is still there.
+ */
 export function useReportsOf(patient: string): UseQueryResult<readonly DiagnosticReport[]> {
   const { platform } = usePortal()
+  const queries = useQueryClient()
+  const queryKey = ['reports', patient]
   return useQuery({
-    queryKey: ['reports', patient],
+    queryKey,
     queryFn: async ({ signal }) => {
       const subject = encodeURIComponent(`Patient/${patient}`)
       const path = `/fhir/DiagnosticReport?subject=${subject}`
-      return newestFirst(resourcesOf(await platform.read<Bundle<DiagnosticReport>>(path, signal)))
+      const bundle = await platform.read<Bundle<DiagnosticReport>>(path, signal)
+      const reports = newestFirst(resourcesOf(bundle))
+      const before = queries.getQueryData<readonly DiagnosticReport[]>(queryKey) ?? []
+      if (reports.length < before.length)
+        void queries.invalidateQueries({ queryKey: ['patient', patient] })
+      return reports
     },
     refetchInterval: listRefreshMs,
   })
