@@ -44,9 +44,14 @@ export async function attestSession(
   const late = setTimeout(() => socket.destroy(), 1000 * attestedTlsLimits.attestationSecondsMax)
   try {
     const session = await (side === 'client' ? asClient : asServer)(attested, socket, roles)
-    if (session.ok) sessions.set(socket, session.value)
     // Time for the stream to forget that it was read here: it belongs to another reader now.
     await new Promise((resolve) => setImmediate(resolve))
+    if (!session.ok) return session
+    // Whoever has left meanwhile is nobody to be served: `close` does not come a second time.
+    if (socket.destroyed) {
+      return failure('unavailable', 'peer-unreachable', 'tls', 'The connection has ended.')
+    }
+    sessions.set(socket, session.value)
     return session
   } finally {
     clearTimeout(late)

@@ -1,7 +1,12 @@
 /** Connections that stay open while what was believed of their peers changes. */
 
 import { createServer as createHttpsServer } from 'node:https'
-import { type AddressInfo, createServer as createPlain, type Server as PlainServer } from 'node:net'
+import {
+  type AddressInfo,
+  connect as connectPlain,
+  createServer as createPlain,
+  type Server as PlainServer,
+} from 'node:net'
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { TLSSocket } from 'node:tls'
@@ -599,6 +604,61 @@ describe('nothing stays open', () => {
       const met = await connectAttested(platform.attested, { ...target(deaf), secondsMax: 0.05 })
       expect(met).toMatchObject({ problem: { code: 'peer-unreachable' } })
     })
+  })
+
+  test('of a client that leaves while it is being verified: it is not served, and nobody asks about it again', async () => {
+    let isHere = true
+    let leave = (): void => {}
+    const gone = new Promise<void>((resolve) => {
+      leave = resolve
+    })
+    let asked = 0
+    const { peers } = provider.attested
+    const attested: AttestedTls = {
+      ...provider.attested,
+      askAgainSeconds: 0.02,
+      peers: {
+        async verify(certificate, roles) {
+          const peer = await peers.verify(certificate, roles)
+          isHere = false
+          await gone
+          return peer
+        },
+        async standing(session) {
+          asked += 1
+          return peers.standing(session)
+        },
+      },
+    }
+    const refused: string[] = []
+    let served = 0
+    const listener = await listenAttested({
+      attested,
+      clients: ['platform'],
+      onRefused: ({ code }) => refused.push(code),
+      onConnection: () => {
+        served += 1
+      },
+    })
+    undo.push(() => listener.close(0))
+    const between = createPlain((near) => {
+      const far = connectPlain(listener.port, '127.0.0.1')
+      near.on('error', () => far.destroy())
+      far.on('error', () => near.destroy())
+      near.pipe(far).pipe(near)
+      const timer = setInterval(() => {
+        if (isHere) return
+        clearInterval(timer)
+        near.destroy()
+        far.resetAndDestroy()
+        setTimeout(leave, 50)
+      }, 5)
+    })
+    const met = await connectAttested(platform.attested, target(await listening(between)))
+    expect(met).toMatchObject({ problem: { code: 'peer-unreachable' } })
+    await expect.poll(() => refused).toEqual(['peer-unreachable'])
+    await sleep(100)
+    expect({ served, asked }).toEqual({ served: 0, asked: 0 })
   })
 
   test('of a client, a dispatcher and a connector that are ended while they connect', async () => {
