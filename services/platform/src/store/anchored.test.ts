@@ -259,6 +259,38 @@ test('while the anchor is away writing goes on for a while, then ends; reading d
   await database.close()
 })
 
+test('what is committed while the anchor moves is waited for like all else, when the anchor is away after that', async () => {
+  const anchor = memoryAnchor()
+  const database = await begun(anchor)
+  let meanwhile = async (): Promise<void> => {}
+  const store = await database.open({
+    sealer,
+    anchor: {
+      ...anchor,
+      read: anchor.read,
+      async advance(expected, next) {
+        const moved = await anchor.advance(expected, next)
+        await meanwhile()
+        return moved
+      },
+    },
+    anchorLagSecondsMax: 0.3,
+  })
+  expect(await store.settled()).toEqual(ok(true))
+  meanwhile = async () => {
+    meanwhile = async () => {}
+    await write(store, draft('c', 'not covered'))
+    anchor.isAway = true
+  }
+  await write(store, draft('b', 'covered'))
+  await expect.poll(() => anchor.isAway).toBe(true)
+  await sleep(400)
+  await expect(write(store, draft('d', 'beyond'))).rejects.toThrow('anchor-behind')
+  expect(await textAt(store, 'Patient', 'c')).toBe('not covered')
+  anchor.isAway = false
+  await database.close()
+})
+
 test('replicas that share a database move one anchor on together', async () => {
   const anchor = memoryAnchor()
   const database = await newDatabase(postgres)

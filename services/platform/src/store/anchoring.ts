@@ -56,6 +56,8 @@ export function keepAnchored(options: AnchoringOptions): Anchoring {
   let told: string | undefined
   /** When the oldest commit was made that no anchor covers, by a clock that is never set. */
   let waitingSince: number | undefined
+  /** The same of what the run that is under way covers; what is committed meanwhile waits for itself. */
+  let coveredSince: number | undefined
   let timer: NodeJS.Timeout | undefined
   let running: Promise<Result<true, AnchoringProblem>> | undefined
   let isClosed = false
@@ -91,18 +93,21 @@ export function keepAnchored(options: AnchoringOptions): Anchoring {
     }
   }
 
+  const waitOn = (): void => {
+    ;[coveredSince, waitingSince] = [undefined, coveredSince ?? waitingSince]
+  }
   const once = async (): Promise<Result<true, AnchoringProblem>> => {
-    const began = performance.now()
+    ;[coveredSince, waitingSince] = [waitingSince, undefined]
     const outcome = await advance().catch((error: unknown) => {
       if (isUnavailable(error)) {
         return refuse('store-unavailable', 'database', 'The database cannot be reached.')
       }
+      waitOn()
       throw error
     })
-    if (outcome.ok) {
-      // What was committed since then may not be covered.
-      waitingSince = waitingSince !== undefined && waitingSince > began ? waitingSince : undefined
-    } else if (isFatal(outcome.problem)) ended = outcome.problem
+    if (outcome.ok) coveredSince = undefined
+    else waitOn()
+    if (!outcome.ok && isFatal(outcome.problem)) ended = outcome.problem
     const code = outcome.ok ? undefined : outcome.problem.code
     if (code !== told) onProblem?.(outcome.ok ? undefined : outcome.problem)
     told = code
@@ -146,8 +151,9 @@ export function keepAnchored(options: AnchoringOptions): Anchoring {
     },
     standing() {
       if (ended !== undefined) return ended
-      if (anchor === undefined || waitingSince === undefined) return undefined
-      return performance.now() - waitingSince > lagSecondsMax * 1000 ? behind : undefined
+      const since = coveredSince ?? waitingSince
+      if (anchor === undefined || since === undefined) return undefined
+      return performance.now() - since > lagSecondsMax * 1000 ? behind : undefined
     },
     settled: run,
     async close() {
