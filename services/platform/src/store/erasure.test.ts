@@ -203,6 +203,41 @@ test('a record written while the patient is being erased is erased too, or refus
   await database.close()
 })
 
+test('a record that is changed while its patient is being erased keeps neither from its end', async () => {
+  for (const round of [1, 2, 3, 4, 5]) {
+    const { database, store } = await filled()
+    const outcomes = await Promise.all([
+      erase(store, 'a'),
+      ...Array.from({ length: 8 }, () =>
+        store.transaction((transaction) =>
+          transaction.update(draft('film-a', 'other', { type: 'Film', patient: 'a' }), 1),
+        ),
+      ),
+    ])
+    expect(outcomes[0], `round ${round}`).toMatchObject({ ok: true })
+    expect(await database.run(`select id from sealward.record where patient = 'a'`)).toEqual([])
+    await database.close()
+  }
+}, 30_000)
+
+test('a patient whose look-ups are being moved to a new master key is erased with all of them', async () => {
+  const { database } = await filled()
+  await database.close()
+  const erasing: Promise<unknown>[] = []
+  const store: Store = await database.open({
+    sealer: createSealer(masterKeysOf(newMasterKey(), masterKey), { tenant: 'hospital' }),
+    lookUpsOf({ id }) {
+      if (id === 'a') erasing.push(erase(store, 'a'))
+      // It takes long enough to be met.
+      return Array.from({ length: 400 }, (_, index) => ({ name: 'word', value: `#${id}${index}` }))
+    },
+  })
+  expect(await store.rotation.sweep()).toEqual(ok(true))
+  expect(await Promise.all(erasing)).toEqual([ok({ versions: 3 })])
+  expect(await database.run(`select id from sealward.look_up where id = 'a'`)).toEqual([])
+  await database.close()
+}, 30_000)
+
 test('with the old master key destroyed no copy of before can be read, erased or not', async () => {
   const { database, store } = await filled()
   await store.settled()

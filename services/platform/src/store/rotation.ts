@@ -104,7 +104,10 @@ export function rotationOf(
     for (const { type, id } of records) {
       const moved = await reaching<true, StoreProblem>(() =>
         db.transaction().execute(async (transaction) => {
-          // Nobody changes it meanwhile.
+          // Nobody changes it meanwhile, or erases its patient: who erases holds the data key first, too.
+          await sql`select from sealward.data_key where tenant = ${sealer.tenant} and patient =
+            (select patient from sealward.record where tenant = ${sealer.tenant}
+              and type = ${type} and id = ${id}) for key share`.execute(transaction)
           await sql`select from sealward.record where tenant = ${sealer.tenant}
             and type = ${type} and id = ${id} for update`.execute(transaction)
           const record = await readerOf(transaction, opened).read(type, id)

@@ -195,7 +195,11 @@ function transactionOf(
       await write(draft, 1)
     },
     async update(draft, expected) {
-      const { type, id } = draft
+      const { type, id, patient } = draft
+      // Before the record, as whoever erases does: or the two would wait for each other.
+      if (patient !== undefined && (await patientDataKey(db, sealer, patient)) === undefined) {
+        throw new PatientGone()
+      }
       const moved = await db
         .updateTable('sealward.record')
         .set({ version: expected + 1 })
