@@ -98,9 +98,12 @@ async function answerIn(
   return ok({ status: kept.status, headers: kept.headers, body })
 }
 
+/** Headers that a request means something else without. */
+const decisive = ['content-type', 'if-match', 'if-none-exist'] as const
+
 function requestDigestOf({ body, headers, parameters, query }: StaffRequest): string {
-  const hash = createHash('sha256')
-  hash.update(JSON.stringify([parameters, query.toString(), headers['content-type'] ?? '']))
+  const asked = [parameters, query.toString(), ...decisive.map((name) => headers[name] ?? '')]
+  const hash = createHash('sha256').update(JSON.stringify(asked))
   return hash.update(body).digest('hex')
 }
 

@@ -268,6 +268,15 @@ test('whoever lost the answer to a signature sends it again with its key, and le
   const first = await sign()
   expect(first).toMatchObject({ status: 200, json: { status: 'final', conclusion: 'Clear.' } })
   expect(await sign()).toEqual(first)
+  // Nobody else has the answer with it.
+  const ofAnother = await at.ask(
+    'clerk',
+    'POST',
+    `/fhir/${reports[0]}/$sign`,
+    { conclusion: 'Clear.' },
+    key,
+  )
+  expect(ofAnother.status).toBe(403)
   // The key of one report signs no other.
   expect(codeOf(await sign(reports[1]))).toBe('idempotency-key-reused')
 })
@@ -281,10 +290,16 @@ test('a registration that comes again with its key is answered as before', async
     gender: 'female',
     birthDate: '2019-03-02',
   }
-  const send = (): Promise<Asked> => at.ask('clerk', 'POST', '/fhir/Patient', patient, key)
+  const send = (more: Readonly<Record<string, string>> = {}): Promise<Asked> =>
+    at.ask('clerk', 'POST', '/fhir/Patient', patient, { ...key, ...more })
   const first = await send()
   expect(first.status).toBe(201)
   expect(await send()).toEqual(first)
+  // On another condition it is another request.
+  const condition = {
+    'if-none-exist': `identifier=urn:oid:2.999.1|${randomBytes(8).toString('hex')}`,
+  }
+  expect(codeOf(await send(condition))).toBe('idempotency-key-reused')
 })
 
 test('a report that is signed without a conclusion says what the model read, and no more', async () => {
