@@ -408,6 +408,28 @@ describe('nobody but its like', () => {
     expect((await custodyEntries()).at(-1)).toMatchObject({ action: 'custody-hand-over' })
   })
 
+  test('nor one like it, as long as that cannot be written down for good', async () => {
+    const attested = await attestedAs(await otherMachine())
+    const ask = () => askForRootKey(origin(), { attested, policy: 'mrsigner' })
+    const { postgres } = broker
+    await postgres.run(`create function broker.refuse_entry() returns trigger language plpgsql
+      as $$ begin raise exception 'no entries today'; end $$`)
+    // The entry is written, and undone when the transaction ends.
+    await postgres.run(`create constraint trigger refuse_entry after insert on broker.audit_entry
+      deferrable initially deferred for each row execute function broker.refuse_entry()`)
+    const before = await custodyEntries()
+    expect(await ask()).toMatchObject({ ok: false, problem: { code: 'hand-over-unavailable' } })
+    expect(await custodyEntries()).toEqual(before)
+    await postgres.run('drop trigger refuse_entry on broker.audit_entry')
+    expect(await ask()).toMatchObject({ ok: true })
+    expect(await custodyEntries()).toHaveLength(before.length + 1)
+  })
+
+  test('and nobody where people are served', async () => {
+    const { status } = await fetch(`http://127.0.0.1:${broker.running.ports['http']}/root-key`)
+    expect(status).toBe(404)
+  })
+
   test('a broker asks nobody who is not like it', async () => {
     const tee = await otherMachine({ mrEnclave: code('a newer program') })
     expect(await outcome(tee, { state: 'sixth', from: origin() })).toBe('hand-over-refused')
