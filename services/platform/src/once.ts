@@ -3,7 +3,7 @@ import { base64UrlOf, bytesOfBase64Url, ok, type Result, refuse } from '@sealwar
 import type { Answer } from './answer.ts'
 import type { Handler, StaffRequest } from './platform.ts'
 import type { ApiProblem } from './problems.ts'
-import type { Reader, Store } from './store/store.ts'
+import type { Reader, RecordDraft, Store } from './store/store.ts'
 
 /**
  * Has `handler` do one request once, however often it comes: whoever has lost the answer sends the request again, with the
@@ -64,6 +64,16 @@ function answeringIn(store: Store, id: string, asked: string): Store {
   }
 }
 
+/**
+ * What is left of an answer whose patient is erased: that it was given. Or a request that comes once more, by whoever kept it,
+ * would bring the patient back.
+ */
+export function leftOfAnswer(type: string, id: string): Omit<RecordDraft, 'patient'> | undefined {
+  return type === recordType ? { type, id, bytes: nothingLeft, lookUps: [] } : undefined
+}
+
+const nothingLeft = new Uint8Array()
+
 /** An answer as it is kept. */
 interface KeptAnswer extends Omit<Answer, 'body'> {
   /** Digest of the request. */
@@ -85,6 +95,9 @@ async function answerIn(
   const record = await reader.read(recordType, id)
   if (!record.ok) return record
   if (record.value === undefined) return ok(undefined)
+  if (record.value.bytes.length === 0) {
+    return refuse('not-found', 'patient', 'There is no such patient, or no longer.')
+  }
   const kept = JSON.parse(Buffer.from(record.value.bytes).toString()) as KeptAnswer
   if (kept.asked !== asked) {
     return refuse(

@@ -302,6 +302,21 @@ test('a registration that comes again with its key is answered as before', async
   expect(codeOf(await send(condition))).toBe('idempotency-key-reused')
 })
 
+test('a registration that comes again after its patient was erased brings nobody back', async () => {
+  const number = randomBytes(8).toString('hex')
+  const key = { 'idempotency-key': randomBytes(16).toString('hex') }
+  const send = (): Promise<Asked> => at.ask('clerk', 'POST', '/fhir/Patient', patient(number), key)
+  const { json: created } = await send()
+  const erased = await at.ask('privacy-officer', 'POST', `/fhir/Patient/${created.id}/$erase`, {
+    reason: 'asked for',
+  })
+  expect(erased.status).toBe(200)
+  expect(codeOf(await send())).toBe('not-found')
+  const identifier = encodeURIComponent(`${system}|${number}`)
+  const found = await at.ask('clerk', 'GET', `/fhir/Patient?identifier=${identifier}`)
+  expect(found.json.entry ?? []).toEqual([])
+})
+
 test('a report that is signed without a conclusion says what the model read, and no more', async () => {
   const placed = await order(patientId, `ImagingStudy/${filmId}`)
   const task = await followed(placed.headers['sealward-task'])

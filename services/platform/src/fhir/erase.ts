@@ -1,6 +1,7 @@
 import { ok, type Result, refuse } from '@sealward/attestation/bytes'
 import { json } from '../answer.ts'
 import { erasureReasonCharactersMax } from '../limits.ts'
+import { leftOfAnswer } from '../once.ts'
 import { type Handler, instantNow } from '../platform.ts'
 import type { PlatformProblem } from '../problems.ts'
 import { writeAudit } from './audit.ts'
@@ -19,7 +20,8 @@ export const erasePatient: Handler = async (platform, { parameters, body, staff 
   if (!idPattern.test(patient)) return refuse('not-found', 'id', 'There is no such patient.')
   const at = instantNow(platform)
   const erased = await platform.store.transaction(async (transaction) => {
-    const gone = await transaction.erase(patient, { at, by: staff.subject, reason: reason.value })
+    const note = { at, by: staff.subject, reason: reason.value }
+    const gone = await transaction.erase(patient, note, leftOfAnswer)
     if (!gone.ok) return gone
     // The patient's own audit events went with the patient; this one is the tenant's.
     await writeAudit(platform, transaction, {

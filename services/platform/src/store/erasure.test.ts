@@ -118,27 +118,59 @@ test('sealed rows and cached values of before open no more, whoever kept them', 
   await database.close()
 })
 
-test('a patient who is put back row by row is refused at the start', async () => {
-  const { database, store } = await filled()
-  const tables = ['data_key', 'record', 'version', 'look_up']
-  for (const table of tables) {
+/** Keeps a copy of all rows. @returns what puts back those of patient a. */
+async function keepRows(database: TestDatabase): Promise<() => Promise<void>> {
+  for (const table of ['data_key', 'record', 'version', 'look_up']) {
     await database.run(`create table kept_${table} as table sealward.${table}`)
   }
+  return async () => {
+    await database.run(`delete from sealward.erased`)
+    await database.run(
+      `insert into sealward.data_key select * from kept_data_key where patient = 'a'`,
+    )
+    await database.run(
+      `insert into sealward.record overriding system value select * from kept_record where patient = 'a'`,
+    )
+    for (const table of ['version', 'look_up']) {
+      await database.run(
+        `insert into sealward.${table} select * from kept_${table} where id in ('a', 'film-a')`,
+      )
+    }
+  }
+}
+
+test('a patient who is put back row by row is refused at the start', async () => {
+  const { database, store } = await filled()
+  const putBack = await keepRows(database)
   await erase(store, 'a')
   await database.close()
-  await database.run(`delete from sealward.erased`)
-  await database.run(
-    `insert into sealward.data_key select * from kept_data_key where patient = 'a'`,
-  )
-  await database.run(
-    `insert into sealward.record overriding system value select * from kept_record where patient = 'a'`,
-  )
-  for (const table of ['version', 'look_up']) {
-    await database.run(
-      `insert into sealward.${table} select * from kept_${table} where id in ('a', 'film-a')`,
-    )
-  }
+  await putBack()
   await expect(database.open({ sealer })).rejects.toThrow('not what was written')
+})
+
+test('whoever has erased a patient, or learnt of it, shows nobody what is put back, and writes nothing about it', async () => {
+  const { database, store } = await filled()
+  const near = new Map<string, Uint8Array>()
+  const cache = {
+    get: async (name: string) => near.get(name),
+    set: async (name: string, sealed: Uint8Array) => void near.set(name, sealed),
+  }
+  const other = await database.open({ sealer, cache })
+  expect(await textAt(other, 'Film', 'film-a')).toBe('pixels of a')
+  const putBack = await keepRows(database)
+  await erase(store, 'a')
+  expect(await other.read('Film', 'film-a')).toEqual(ok(undefined))
+  await putBack()
+  for (const replica of [store, other]) {
+    expect(await textAt(replica, 'Patient', 'a')).toBe('record-refused')
+    expect(await textAt(replica, 'Film', 'film-a')).toBe('record-refused')
+    expect(await idsFound(replica, '#a')).toEqual(['record-refused'])
+    await expect(
+      write(replica, draft('film-c', 'more', { type: 'Film', patient: 'a' })),
+    ).rejects.toThrow('not-found')
+  }
+  expect(await textAt(store, 'Film', 'film-b')).toBe('pixels of b')
+  await database.close()
 })
 
 /** Rows of b are stored as a's: with a's erasure they would go, and with a's data key nobody misses them. */

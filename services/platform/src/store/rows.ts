@@ -30,6 +30,7 @@ export function readerOf(db: Database, { sealer, own, versions }: Opened): RowRe
   const open = (row: Row, asked: Instant): Result<StoredRecord, StoreProblem> => {
     const { type, id, version } = row
     const patient = row.patient ?? undefined
+    if (patient !== undefined && versions.isErased(patient, asked)) return putBack
     // The head, the newest kept version and what this process saw before it asked must agree.
     if (
       row.newest !== version ||
@@ -58,9 +59,12 @@ export function readerOf(db: Database, { sealer, own, versions }: Opened): RowRe
         if (row?.sealed) onSealed?.(row.sealed)
         if (row !== undefined) return open(row, asked)
         if (versions.highest(type, id, asked) === 0) return ok(undefined)
-        return (await isErased(db, { sealer, own }, versions.patientOf(type, id)))
-          ? ok(undefined)
-          : refuse('record-refused', 'row', 'A stored record has disappeared.')
+        const patient = versions.patientOf(type, id)
+        if (!(await isErased(db, { sealer, own }, patient))) {
+          return refuse('record-refused', 'row', 'A stored record has disappeared.')
+        }
+        if (patient !== undefined) versions.rememberErased(patient)
+        return ok(undefined)
       }),
     find: (type, lookUp, limit) =>
       reaching(async () => {
@@ -99,6 +103,8 @@ export function readerOf(db: Database, { sealer, own, versions }: Opened): RowRe
       }),
   }
 }
+
+const putBack = refuse('record-refused', 'row', 'A record of an erased patient was put back.')
 
 const anotherRow = refuse('record-refused', 'row', 'Another record was given than was asked for.')
 

@@ -72,11 +72,13 @@ export interface StoreTransaction extends Reader {
    *
    * Ends the transaction with `record-refused`, and nothing is erased, where rows were moved from one patient to another.
    *
+   * @param left - what is written in the place of a record, of no patient and with nothing of what was in it.
    * @returns how many versions went, or `not-found`.
    */
   erase(
     patient: string,
     note: Readonly<Record<string, string>>,
+    left?: (type: string, id: string) => Omit<RecordDraft, 'patient'> | undefined,
   ): Promise<Result<{ readonly versions: number }, Problem<'not-found'>>>
   /** Runs a statement of the queue's inside this transaction. */
   readonly queue: { executeSql(text: string, values?: unknown[]): Promise<{ rows: unknown[] }> }
@@ -298,7 +300,8 @@ function readThrough(
         .where('r.type', '=', type)
         .where('r.id', '=', id)
         .executeTakeFirst()
-      if (head === undefined || versions.highest(type, id, asked) > head.version) {
+      const isGone = head?.patient != null && versions.isErased(head.patient, asked)
+      if (head === undefined || isGone || versions.highest(type, id, asked) > head.version) {
         return reader.read(type, id)
       }
       const { version } = head

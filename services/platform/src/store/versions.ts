@@ -11,6 +11,9 @@ export interface Versions {
   /** Whose the record is that was seen before `asked`. */
   patientOf(type: string, id: string): string | undefined
   remember(type: string, id: string, version: number, patient: string | undefined): void
+  rememberErased(patient: string): void
+  /** Whether it was known before `asked` that this patient was erased: whoever puts the rows back shows them to nobody. */
+  isErased(patient: string, asked: Instant): boolean
 }
 
 export function rememberVersions(): Versions {
@@ -18,6 +21,7 @@ export function rememberVersions(): Versions {
     string,
     { readonly version: number; readonly at: Instant; readonly patient: string | undefined }
   >()
+  const erased = new Map<string, Instant>()
   let instant = 0
   return {
     now: () => instant,
@@ -36,5 +40,13 @@ export function rememberVersions(): Versions {
       const [oldest] = seen.keys()
       if (seen.size > rememberedVersionsMax && oldest !== undefined) seen.delete(oldest)
     },
+    rememberErased(patient) {
+      if (erased.has(patient)) return
+      instant += 1
+      erased.set(patient, instant)
+      const [oldest] = erased.keys()
+      if (erased.size > rememberedVersionsMax && oldest !== undefined) erased.delete(oldest)
+    },
+    isErased: (patient, asked) => (erased.get(patient) ?? Number.POSITIVE_INFINITY) <= asked,
   }
 }

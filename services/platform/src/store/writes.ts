@@ -69,6 +69,7 @@ export async function runTransaction<T>(
       },
     )
     if (outcome.ok) {
+      for (const [patient] of done.erased) writing.versions.rememberErased(patient)
       for (const [type, id, version, , patient] of done.versions) {
         writing.versions.remember(type, id, version, patient ?? undefined)
       }
@@ -116,7 +117,9 @@ function transactionOf(
   }
   const dataKeyOf = async (patient: string | undefined): Promise<DataKey> => {
     if (patient === undefined) return own
-    const key = await patientDataKey(db, sealer, patient)
+    const key = versions.isErased(patient, versions.now())
+      ? undefined
+      : await patientDataKey(db, sealer, patient)
     if (key === undefined) throw new PatientGone()
     await holdKey()
     if (!inUse.isOlder(sealer.wrappedUnder(key.wrapped))) return key
@@ -165,6 +168,27 @@ function transactionOf(
     }
     done.versions.push(written)
   }
+  const create = async (draft: RecordDraft): Promise<void> => {
+    const { type, id } = draft
+    const patient = draft.patient ?? null
+    // A patient's data key comes into the world with the patient, and never again.
+    if (type === 'Patient') {
+      await holdKey()
+      const wrapped = Buffer.from(sealer.newDataKey(id))
+      await db
+        .insertInto('sealward.data_key')
+        .values({ tenant, patient: id, key_id: sealer.keyId, wrapped })
+        .execute()
+      const dataKeyId = sealer.dataKeyId({ patient: id, wrapped })
+      if (!dataKeyId.ok) throw new KeyGone()
+      done.keys.push([id, dataKeyId.value])
+    }
+    await db
+      .insertInto('sealward.record')
+      .values({ tenant, type, id, version: 1, patient })
+      .execute()
+    await write(draft, 1)
+  }
   return {
     ...readerOf(db, { sealer, own, lockKey, versions }),
     async lock(name) {
@@ -173,27 +197,7 @@ function transactionOf(
         db,
       )
     },
-    async create(draft) {
-      const { type, id } = draft
-      const patient = draft.patient ?? null
-      // A patient's data key comes into the world with the patient, and never again.
-      if (type === 'Patient') {
-        await holdKey()
-        const wrapped = Buffer.from(sealer.newDataKey(id))
-        await db
-          .insertInto('sealward.data_key')
-          .values({ tenant, patient: id, key_id: sealer.keyId, wrapped })
-          .execute()
-        const dataKeyId = sealer.dataKeyId({ patient: id, wrapped })
-        if (!dataKeyId.ok) throw new KeyGone()
-        done.keys.push([id, dataKeyId.value])
-      }
-      await db
-        .insertInto('sealward.record')
-        .values({ tenant, type, id, version: 1, patient })
-        .execute()
-      await write(draft, 1)
-    },
+    create,
     async update(draft, expected) {
       const { type, id, patient } = draft
       // Before the record, as whoever erases does: or the two would wait for each other.
@@ -220,7 +224,7 @@ function transactionOf(
       await write(draft, expected + 1)
       return ok(true)
     },
-    async erase(patient, note) {
+    async erase(patient, note, left = () => undefined) {
       const key = await db
         .selectFrom('sealward.data_key')
         .select('wrapped')
@@ -265,6 +269,10 @@ function transactionOf(
         if (!equalBytes(row.proof, ledger.proofOf(tenant, version))) throw new RowsMoved()
         return version
       })
+      for (const [type, id, version] of gone) {
+        const instead = version === 1 ? left(type, id) : undefined
+        if (instead !== undefined) await create({ ...instead, patient: undefined })
+      }
       done.erased.push([patient, dataKeyId.value, ledger.sumOf(tenant, gone)])
       const sealed = sealer.seal(tombstoneOf(patient), utf8Of(JSON.stringify(note)), own)
       await db
