@@ -6,6 +6,7 @@ import { createSampleVendor, type SampleVendor, sampleCpuSvn } from '@sealward/a
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { systemClock, systemRandom } from '../effects/index.ts'
 import { createSampleTee, type SampleTeeOptions, type Tee } from '../evidence/index.ts'
+import { syncedDuring } from '../sealing/folder.fixtures.ts'
 import type { MasterKey } from '../sealing/index.ts'
 import { sampleInitTimeData } from '../testing/sample.ts'
 import { type LocalSecretOptions, openLocalSecret, outlivesUpdate } from './local-secret.ts'
@@ -67,6 +68,12 @@ test('a secret is drawn once, and is the same for every start after it', async (
   const kept = readFileSync(file)
   expect(kept.includes(Buffer.from(first.value.secret))).toBe(false)
   expect(kept.includes(Buffer.from(first.value.secret).toString('base64url'))).toBe(false)
+})
+
+test('neither its name nor a folder above it is gone when the power fails after the start', async () => {
+  expect(await syncedDuring(open)).toEqual([folder, join(folder, 'kept')])
+  const updating = () => open({ cpuSvn: updated, olderSealingKeys: true })
+  expect(await syncedDuring(updating)).toEqual([join(folder, 'kept')])
 })
 
 test('of starts at once all get the same secret', async () => {

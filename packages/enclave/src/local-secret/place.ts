@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { constants, link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { constants, link, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { makeFolder, syncFolder } from '../sealing/index.ts'
 
 /** Where the wraps of a secret are kept: outside the TEE, in the hands of whoever. */
 export interface SecretPlace {
@@ -15,7 +16,7 @@ export interface SecretPlace {
 export function secretFile(path: string): SecretPlace {
   const folder = dirname(path)
   const draftOf = async (bytes: Uint8Array): Promise<string> => {
-    await mkdir(folder, { recursive: true, mode: 0o700 })
+    await makeFolder(folder)
     const draft = `${path}.${randomUUID()}`
     const handle = await open(draft, writtenThrough, 0o600)
     try {
@@ -38,12 +39,16 @@ export function secretFile(path: string): SecretPlace {
     async create(bytes) {
       const draft = await draftOf(bytes)
       try {
-        await link(draft, path)
+        const isFirst = await link(draft, path).then(
+          () => true,
+          (error: unknown) => {
+            if (codeOf(error) === 'EEXIST') return false
+            throw error
+          },
+        )
+        // Whoever comes second goes on with the first one's, which may not have been written through yet.
         await syncFolder(folder)
-        return true
-      } catch (error) {
-        if (codeOf(error) === 'EEXIST') return false
-        throw error
+        return isFirst
       } finally {
         await rm(draft, { force: true })
       }
@@ -67,19 +72,6 @@ async function removeDrafts(path: string): Promise<void> {
       () => 0,
     )
     if (age > draftMsMax) await rm(draft, { force: true })
-  }
-}
-
-/** What is sealed under the secret is not to outlive its name in the folder when the power fails. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r')
-  try {
-    await handle.sync()
-  } catch (error) {
-    // Node's permission model, which confines the simulated TEE, has no fsync at all.
-    if (codeOf(error) !== 'ERR_ACCESS_DENIED') throw error
-  } finally {
-    await handle.close()
   }
 }
 

@@ -5,6 +5,7 @@
  */
 
 export { parseEnvelope, parseStreamHead, streamHeadBytes } from './envelope.ts'
+export { makeFolder, syncFolder } from './folder.ts'
 export { openKeyFile } from './key-file.ts'
 export { type MasterKey, masterKeyFrom, masterKeyOf } from './master-key.ts'
 export {

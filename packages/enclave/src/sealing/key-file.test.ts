@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { systemRandom } from '../effects/index.ts'
+import { syncedDuring } from './folder.fixtures.ts'
 import { openKeyFile } from './key-file.ts'
 
 let folder: string
@@ -20,6 +21,12 @@ test('it is made once, even by two at once, and only its owner can read it', asy
   expect((await stat(file)).mode & 0o777).toBe(0o600)
   expect((await stat(join(folder, 'made'))).mode & 0o777).toBe(0o700)
   expect(await readFile(file, 'utf8')).toMatch(/^[A-Za-z0-9_-]{43}\n$/)
+})
+
+test('neither its name nor a folder above it is gone when the power fails after it was made', async () => {
+  const file = join(folder, 'made', 'by', 'key')
+  const synced = await syncedDuring(() => openKeyFile(file, systemRandom))
+  expect(synced).toEqual([join(folder, 'made'), folder, join(folder, 'made', 'by')])
 })
 
 test('a file that is no file, that belongs to another, or that is not there is refused', async () => {

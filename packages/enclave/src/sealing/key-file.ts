@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { constants, link, mkdir, open, rm } from 'node:fs/promises'
+import { constants, link, open, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import {
   base64UrlOf,
@@ -11,6 +11,7 @@ import {
   textOf,
 } from '@sealward/attestation/bytes'
 import type { Random } from '../effects/index.ts'
+import { makeFolder, syncFolder } from './folder.ts'
 import type { MasterKey } from './master-key.ts'
 
 /**
@@ -28,7 +29,7 @@ export async function openKeyFile(
   let found = await readIfThere(file)
   if (found === undefined) {
     if (!make) return refused(`${file} is not there, and what was sealed opens with no other key.`)
-    await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+    await makeFolder(dirname(file))
     await draw(file, random)
     found = await readIfThere(file)
   }
@@ -61,9 +62,10 @@ async function draw(file: string, random: Random): Promise<void> {
     await handle.close()
   }
   try {
-    await link(draft, file)
-  } catch (error) {
-    if (codeOf(error) !== 'EEXIST') throw error
+    await link(draft, file).catch((error: unknown) => {
+      if (codeOf(error) !== 'EEXIST') throw error
+    })
+    await syncFolder(dirname(file))
   } finally {
     await rm(draft)
   }
