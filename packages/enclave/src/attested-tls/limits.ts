@@ -11,7 +11,7 @@ export const attestedTlsLimits = {
   rememberedSeconds: 900,
   rememberedMax: 1024,
   askAgainSeconds: 10,
-  /** Certificates that are being verified at once, of those that are asked for by us and by others each. */
+  /** Certificates that passed the first look and are being verified at once, of those that are asked for by us and by others each. */
   verificationsMax: 64,
   /** How many of them are looked up at once, at whoever has endorsements and at the attestation service. The others wait. */
   lookUpsMax: 8,

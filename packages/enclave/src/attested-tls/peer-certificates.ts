@@ -54,18 +54,25 @@ export function createPeerCertificates(options: {
     certificate: Uint8Array,
     certificateSha256: string,
     roles: readonly TeeRole[],
-    lookUp: Turns,
+    question: Question,
   ): Promise<Result<AttestedPeer, PeerFailure>> => {
     const looked = await firstLook(trust, roles, certificate)
     if (!looked.ok) return looked
     const { quote, notAfter } = looked.value
-    const peer = await lookUp(async () => {
+    if (question.lookingUp >= attestedTlsLimits.verificationsMax) {
+      return failure('unavailable', 'busy', 'tls', 'Too many peers are being verified.')
+    }
+    question.lookingUp += 1
+    const lookedUp = question.lookUp(async () => {
       const vouched = await endorsements.endorsementsFor(quote)
       if (!vouched.ok) {
         const isWorldly = worldly.has(vouched.problem.code)
         return failureOf(isWorldly ? 'unavailable' : 'refused', vouched.problem)
       }
       return verifyAttestedCertificate(trust, { roles, certificate, endorsements: vouched.value })
+    })
+    const peer = await lookedUp.finally(() => {
+      question.lookingUp -= 1
     })
     if (!peer.ok) return peer
     const { earliestExpiry } = peer.value.evidence
@@ -77,6 +84,7 @@ export function createPeerCertificates(options: {
     const name = roles.toSorted().join(' ')
     const question = questions.get(name) ?? {
       underWay: new Map(),
+      lookingUp: 0,
       lookUp: createTurns(attestedTlsLimits.lookUpsMax),
     }
     questions.set(name, question)
@@ -112,13 +120,11 @@ export function createPeerCertificates(options: {
         const stands = await standing(known)
         return stands.ok ? ok(known) : stands
       }
-      const { underWay, lookUp } = questionOf(roles)
+      const question = questionOf(roles)
+      const { underWay } = question
       const flight = underWay.get(name)
       if (flight !== undefined) return flight
-      if (underWay.size >= attestedTlsLimits.verificationsMax) {
-        return failure('unavailable', 'busy', 'tls', 'Too many peers are being verified.')
-      }
-      const verification = verifyAnew(certificate, name, roles, lookUp).finally(() =>
+      const verification = verifyAnew(certificate, name, roles, question).finally(() =>
         underWay.delete(name),
       )
       underWay.set(name, verification)
@@ -136,6 +142,8 @@ export function createPeerCertificates(options: {
 interface Question {
   /** By certificate. */
   readonly underWay: Map<string, Promise<Result<AttestedPeer, PeerFailure>>>
+  /** How many of them passed the first look: strangers take nobody's place. There are no more of them than connections. */
+  lookingUp: number
   readonly lookUp: Turns
 }
 
