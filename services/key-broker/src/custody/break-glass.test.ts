@@ -200,7 +200,7 @@ test('a request waits for its time and no longer, and so does an approval', asyn
   })
   const asked = await ask()
   await step('bob', 'approve', asked)
-  seconds += 299
+  seconds += 240
   const unused = await ask('carol')
   await step('bob', 'approve', unused)
   expect((await step('alice', 'use', asked)).status).toBe(200)
