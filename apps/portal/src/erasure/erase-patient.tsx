@@ -1,5 +1,4 @@
 import type { Patient } from '@medplum/fhirtypes'
-import type { UseMutationResult } from '@tanstack/react-query'
 import { type ReactElement, type SubmitEvent, useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { erasureReasonCharactersMax } from '../limits.ts'
@@ -17,7 +16,7 @@ import {
   proofFor,
 } from './erasure-form.ts'
 import { mayEraseAgain, outcomeOf } from './erasure-outcome.ts'
-import { useErasure } from './use-erasure.ts'
+import { type Erasure, useErasure } from './use-erasure.ts'
 
 type Phase = 'closed' | 'asking' | 'confirming'
 
@@ -43,7 +42,7 @@ export function ErasePatient({
     wasOpen.current = phase !== 'closed'
   }, [phase])
   const show = (next: Phase): void => {
-    erasure.reset()
+    erasure.attempt.reset()
     setPhase(next)
     if (next === 'closed') setForm(emptyErasureForm)
   }
@@ -169,14 +168,14 @@ function Confirming({
 }: {
   readonly patient: Patient
   readonly reason: string
-  readonly erasure: UseMutationResult<void, Error, string>
+  readonly erasure: Erasure
   readonly onBack: () => void
 }): ReactElement {
   const { t } = useTranslation()
   const heading = useRef<HTMLHeadingElement>(null)
   const actions = useRef<HTMLDivElement>(null)
   useEffect(() => heading.current?.focus(), [])
-  const { error, isPending } = erasure
+  const { error, isPending, mutate } = erasure.attempt
   // What went wrong pushes what to do about it out of a small window.
   useEffect(() => {
     if (error !== null) actions.current?.scrollIntoView({ block: 'nearest' })
@@ -195,7 +194,7 @@ function Confirming({
           { name: t('erase.reason'), value: <span>{reason}</span> },
         ]}
       />
-      {error !== null && <Unconfirmed error={error} />}
+      {error !== null && <Unconfirmed error={error} isUncertain={erasure.isUncertain} />}
       <div className="form-actions" ref={actions}>
         <p className="erase-progress" role="status" data-testid="erasing">
           {isPending && t('erase.progress')}
@@ -209,7 +208,7 @@ function Confirming({
             busy={isPending}
             data-testid="erase-confirm"
             // Not the second half of a double click on the button that was here before.
-            onClick={({ detail }) => detail < 2 && erasure.mutate(reason)}
+            onClick={({ detail }) => detail < 2 && mutate(reason)}
           >
             {t(error === null ? 'erase.submit' : 'erase.again')}
           </Button>
@@ -220,22 +219,27 @@ function Confirming({
 }
 
 /** What is known of an erasure that went wrong, and what to do. */
-function Unconfirmed({ error }: { readonly error: Error }): ReactElement {
+function Unconfirmed({
+  error,
+  isUncertain,
+}: {
+  readonly error: Error
+  readonly isUncertain: boolean
+}): ReactElement {
   const { t } = useTranslation()
-  const outcome = outcomeOf(error)
-  if (outcome === 'session-ended') {
+  const title = t(isUncertain ? 'erase.notConfirmed' : 'erase.notErased')
+  if (outcomeOf(error) === 'session-ended') {
     return (
-      <Notice tone="warning" title={t('erase.notErased')} testId="erase-session-ended">
+      <Notice tone="warning" title={title} testId="erase-session-ended">
         <p>{t('erase.sessionEnded')}</p>
       </Notice>
     )
   }
   return (
-    <ProblemNotice
-      error={error}
-      title={t(outcome === 'not-erased' ? 'erase.notErased' : 'erase.notConfirmed')}
-    >
-      {outcome === 'unknown' && <p data-testid="erase-again-is-safe">{t('erase.againIsSafe')}</p>}
+    <ProblemNotice error={error} title={title}>
+      {isUncertain && mayEraseAgain(error) && (
+        <p data-testid="erase-again-is-safe">{t('erase.againIsSafe')}</p>
+      )}
     </ProblemNotice>
   )
 }

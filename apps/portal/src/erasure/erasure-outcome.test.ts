@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { PlatformError } from '../sealed-channel/platform.ts'
-import { mayEraseAgain, outcomeOf } from './erasure-outcome.ts'
+import { mayBeErased, mayEraseAgain, outcomeOf } from './erasure-outcome.ts'
 
 const error = (code: string, status?: number): PlatformError =>
   new PlatformError({ code, at: 'x', detail: 'x', ...(status !== undefined && { status }) })
@@ -49,4 +49,12 @@ test('a session that has ended is told apart: one signs in again, and sends it a
       true,
     ])
   }
+})
+
+test('a refusal does not take back what an earlier try may have done', () => {
+  const refused = [error('token-expired', 401), error('role-insufficient', 403)]
+  for (const each of refused) {
+    expect([mayBeErased(false, each), mayBeErased(true, each)]).toEqual([false, true])
+  }
+  expect(mayBeErased(false, error('unavailable'))).toBe(true)
 })

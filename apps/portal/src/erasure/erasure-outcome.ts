@@ -20,6 +20,16 @@ export function outcomeOf(error: unknown): ErasureOutcome {
   return status !== undefined && status >= 400 && status < 500 ? 'not-erased' : 'unknown'
 }
 
+/**
+ * Whether the patient may be erased after one more try that failed: a refusal takes back nothing of an earlier one that nobody
+ * answered.
+ *
+ * @param before what was so before that try.
+ */
+export function mayBeErased(before: boolean, error: unknown): boolean {
+  return before || outcomeOf(error) === 'unknown'
+}
+
 /** With these nothing was sent, or all of it was taken back. */
 const undoneCodes: readonly string[] = ['not-verified', 'record-refused']
 

@@ -1,17 +1,25 @@
 import { type UseMutationResult, useMutation, useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
 import { usePortal } from '../app/portal.ts'
+import { mayBeErased } from './erasure-outcome.ts'
+
+export interface Erasure {
+  /** Takes the reason. */
+  readonly attempt: UseMutationResult<void, Error, string>
+  /** Whether an attempt that failed may have erased the patient. */
+  readonly isUncertain: boolean
+}
 
 /** Erases a patient for a reason; then nothing that was read of them is left in this page. */
-export function useErasure(
-  patient: string,
-  onErased: () => void,
-): UseMutationResult<void, Error, string> {
+export function useErasure(patient: string, onErased: () => void): Erasure {
   const { platform, recentPatients } = usePortal()
   const queries = useQueryClient()
-  return useMutation({
+  const [isUncertain, setIsUncertain] = useState(false)
+  const attempt = useMutation({
     mutationFn: async (reason: string) => {
       await platform.write('POST', `/fhir/Patient/${patient}/$erase`, { reason })
     },
+    onError: (error) => setIsUncertain((before) => mayBeErased(before, error)),
     onSuccess: () => {
       onErased()
       recentPatients.set(recentPatients.get().filter((other) => other !== patient))
@@ -26,4 +34,5 @@ export function useErasure(
       void queries.invalidateQueries()
     },
   })
+  return { attempt, isUncertain }
 }
