@@ -26,9 +26,12 @@ type Phase = 'closed' | 'asking' | 'confirming'
  */
 export function ErasePatient({
   patient,
+  onErasing,
   onErased,
 }: {
   readonly patient: Patient
+  /** Told whom to keep on the page when they are sent to be erased, and nobody when that is left. */
+  readonly onErasing: (patient: Patient | undefined) => void
   readonly onErased: () => void
 }): ReactElement {
   const { t } = useTranslation()
@@ -43,6 +46,7 @@ export function ErasePatient({
   }, [phase])
   const show = (next: Phase): void => {
     erasure.attempt.reset()
+    onErasing(undefined)
     setPhase(next)
     if (next === 'closed') setForm(emptyErasureForm)
   }
@@ -71,6 +75,10 @@ export function ErasePatient({
           patient={patient}
           reason={form.reason.trim()}
           erasure={erasure}
+          onErase={() => {
+            onErasing(patient)
+            erasure.attempt.mutate(form.reason.trim())
+          }}
           onBack={() => show('asking')}
         />
       )}
@@ -164,18 +172,20 @@ function Confirming({
   patient,
   reason,
   erasure,
+  onErase,
   onBack,
 }: {
   readonly patient: Patient
   readonly reason: string
   readonly erasure: Erasure
+  readonly onErase: () => void
   readonly onBack: () => void
 }): ReactElement {
   const { t } = useTranslation()
   const heading = useRef<HTMLHeadingElement>(null)
   const actions = useRef<HTMLDivElement>(null)
   useEffect(() => heading.current?.focus(), [])
-  const { error, isPending, mutate } = erasure.attempt
+  const { error, isPending } = erasure.attempt
   // What went wrong pushes what to do about it out of a small window.
   useEffect(() => {
     if (error !== null) actions.current?.scrollIntoView({ block: 'nearest' })
@@ -208,7 +218,7 @@ function Confirming({
             busy={isPending}
             data-testid="erase-confirm"
             // Not the second half of a double click on the button that was here before.
-            onClick={({ detail }) => detail < 2 && mutate(reason)}
+            onClick={({ detail }) => detail < 2 && onErase()}
           >
             {t(error === null ? 'erase.submit' : 'erase.again')}
           </Button>

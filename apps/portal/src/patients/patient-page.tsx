@@ -38,6 +38,9 @@ function RecordPage({
   const patient = usePatient(id)
   const found = patient.isSuccess
   const gone = isGone(patient.error)
+  // Kept until the answer is there: the record may be gone before it, and the page find out by itself.
+  const [erasing, setErasing] = useState<Patient>()
+  const whose = patient.data ?? erasing
   useEffect(() => {
     if (!found && !gone) return
     const others = recentPatients.get().filter((other) => other !== id)
@@ -50,7 +53,7 @@ function RecordPage({
       back={{ href: '#/patients', words: t('patients.title') }}
     >
       {patient.isPending && <p className="quiet">{t('ui.loading')}</p>}
-      {gone && <RecordGone of="patient" />}
+      {gone && erasing === undefined && <RecordGone of="patient" />}
       {patient.isError && !gone && <ProblemNotice error={patient.error} />}
       {patient.data !== undefined && (
         <>
@@ -59,8 +62,10 @@ function RecordPage({
           </section>
           <NewFilm patient={id} />
           <Reports patient={id} />
-          {isPrivacyOfficer && <ErasePatient patient={patient.data} onErased={onErased} />}
         </>
+      )}
+      {isPrivacyOfficer && whose !== undefined && (
+        <ErasePatient patient={whose} onErasing={setErasing} onErased={onErased} />
       )}
     </Page>
   )
