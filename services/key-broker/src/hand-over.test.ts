@@ -425,6 +425,27 @@ describe('nobody but its like', () => {
     expect(await custodyEntries()).toHaveLength(before.length + 1)
   })
 
+  test('nor one that was denied since it was let in, on a connection that is open', async () => {
+    const attested = await attestedAs(await otherMachine())
+    const client = createAttestedClient({ attested, origin: origin(), role: 'key-broker' })
+    const ask = () => client.request({ method: 'GET', path: '/root-key?policy=mrsigner' })
+    const { authority, clock } = broker
+    expect(await ask()).toMatchObject({ ok: true, value: { status: 200 } })
+    clock.move(61)
+    expect(await ask()).toMatchObject({ ok: true, value: { status: 200 } })
+    const handed = await custodyEntries()
+    authority.denied = [{ kind: 'token', value: String(handed.at(-1)?.actor['token']) }]
+    authority.sequence += 1
+    clock.move(61)
+    const answer = await ask()
+    expect(answer).toMatchObject({ ok: true, value: { status: 403 } })
+    expect(await custodyEntries()).toEqual(handed)
+    await client.close()
+    authority.denied = []
+    authority.sequence += 1
+    clock.move(61)
+  })
+
   test('and nobody where people are served', async () => {
     const { status } = await fetch(`http://127.0.0.1:${broker.running.ports['http']}/root-key`)
     expect(status).toBe(404)
