@@ -708,6 +708,58 @@ test.each(['', 'hospital'])(
   },
 )
 
+test('replicas learn of each other’s erasures, and show nobody what is put back', async () => {
+  const anchor = memoryAnchor()
+  const database = await begun(anchor)
+  const one = await database.open({ sealer, anchor })
+  const other = await database.open({ sealer, anchor, anchorIdleMs: 20 })
+  await write(one, draft('b', 'stays'))
+  const tables = ['data_key', 'record', 'version']
+  for (const table of tables) {
+    await database.run(`create table kept_${table} as table sealward.${table}`)
+  }
+  await one.transaction((transaction) => transaction.erase('a', { reason: 'asked for' }))
+  expect(await one.settled()).toEqual(ok(true))
+  expect(await other.settled()).toEqual(ok(true))
+  await database.run(`delete from sealward.erased`)
+  for (const table of tables) {
+    await database.run(`insert into sealward.${table} overriding system value
+      select * from kept_${table} where ${table === 'version' ? 'id' : 'patient'} = 'a'`)
+  }
+  expect(await textAt(other, 'Patient', 'a')).toBe('record-refused')
+  expect(await textAt(other, 'Patient', 'b')).toBe('stays')
+  await database.close()
+})
+
+test('an entry that nobody wrote, in a block of its own, is found while a platform runs', async () => {
+  const anchor = memoryAnchor()
+  const database = await begun(anchor)
+  const store = await database.open({ sealer, anchor, anchorIdleMs: 20 })
+  expect(await store.settled()).toEqual(ok(true))
+  const [head] = await database.run(
+    'select sequence, digest from sealward.ledger_block order by sequence desc limit 1',
+  )
+  const sequence = Number(head?.['sequence']) + 1
+  const entry = Buffer.from('nobody wrote this')
+  const counted = Buffer.alloc(8)
+  counted.writeBigUInt64BE(BigInt(sequence))
+  const digest = createHash('sha256')
+    .update('sealward ledger block 2')
+    .update(head?.['digest'] as Buffer)
+    .update(counted)
+    .update(Buffer.alloc(32))
+    .update(createHash('sha256').update(entry).digest())
+    .digest()
+  await database.run(
+    `with block as (insert into sealward.ledger_block values ($1, $2, null) returning sequence)
+      insert into sealward.ledger_entry select gen_random_uuid(), $3, sequence from block`,
+    [String(sequence), digest, entry],
+  )
+  await expect.poll(() => textAt(store, 'Patient', 'a')).toBe('database-altered')
+  expect(anchor.state?.sequence).toBeLessThan(sequence)
+  await database.close()
+})
+
 test('at the start it is said that a master key is missing, in a sentence', async () => {
   const anchor = memoryAnchor()
   const database = await begun(anchor)

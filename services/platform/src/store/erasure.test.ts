@@ -148,6 +148,18 @@ test('a patient who is put back row by row is refused at the start', async () =>
   await expect(database.open({ sealer })).rejects.toThrow('not what was written')
 })
 
+test('whoever starts after an erasure knows of it, and shows nobody what is put back', async () => {
+  const { database, store } = await filled()
+  const putBack = await keepRows(database)
+  await erase(store, 'a')
+  await database.close()
+  const later = await database.open({ sealer })
+  await putBack()
+  expect(await textAt(later, 'Patient', 'a')).toBe('record-refused')
+  expect(await textAt(later, 'Patient', 'b')).toBe('name #b #all')
+  await database.close()
+})
+
 test('whoever has erased a patient, or learnt of it, shows nobody what is put back, and writes nothing about it', async () => {
   const { database, store } = await filled()
   const near = new Map<string, Uint8Array>()

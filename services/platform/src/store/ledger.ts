@@ -74,7 +74,7 @@ export interface Ledger {
    *   `database-altered`.
    */
   verify(): Promise<Result<AnchorState, LedgerProblem>>
-  /** Whether the blocks after `from`, as they are stored, come to `to`. Refuses with `database-altered`. */
+  /** Whether the blocks after `from`, as they are stored, come to `to`, and hold what was written. Refuses with `database-altered`. */
   follows(from: AnchorState, to: AnchorState): Promise<Result<true, LedgerProblem>>
   /**
    * Puts what waits into a block, and then one with a greater sequence that says why, if what is gone on from is `from`.
@@ -94,8 +94,16 @@ export interface Ledger {
   proofOf(tenant: string, version: WrittenVersion): Uint8Array
 }
 
-/** Opens the ledger of a database; `sealer` is of any tenant. */
-export async function openLedger(db: Kysely<Tables>, sealer: Sealer): Promise<Ledger> {
+/**
+ * Opens the ledger of a database; `sealer` is of any tenant.
+ *
+ * @param onErased - told of each erasure that is read in the chain, whoever did it.
+ */
+export async function openLedger(
+  db: Kysely<Tables>,
+  sealer: Sealer,
+  onErased: (tenant: string, patient: string) => void = () => {},
+): Promise<Ledger> {
   const own = sealer.forTenant('')
   const key = await ownDataKey(db, own)
   const keyFor = (purpose: string): Uint8Array => {
@@ -106,7 +114,12 @@ export async function openLedger(db: Kysely<Tables>, sealer: Sealer): Promise<Le
   const sums = sumsUnder(keyFor('ledger sums'))
   // Under a key of their own: whoever saw what is summed could look for other sets with one sum.
   const proofOf = proofsUnder(keyFor('ledger proofs'))
-  const open = openerOf(own, key)
+  const openEntry = openerOf(own, key)
+  const open: OpenEntry = (id, sealed) => {
+    const entry = openEntry(id, sealed)
+    for (const [patient] of entry?.erased ?? []) onErased(entry?.tenant ?? '', patient)
+    return entry
+  }
 
   const extend: Ledger['extend'] = async () => {
     for (;;) {
@@ -160,7 +173,7 @@ export async function openLedger(db: Kysely<Tables>, sealer: Sealer): Promise<Le
         .transaction()
         .setIsolationLevel('repeatable read')
         .setAccessMode('read only')
-        .execute((snapshot) => follows(snapshot, from, to)),
+        .execute((snapshot) => follows(snapshot, open, from, to)),
     goOn: async (from, sequence, note) => {
       const undone = new Error('what is gone on from is something else')
       try {
@@ -346,6 +359,7 @@ async function verify(
 
 async function follows(
   snapshot: Transaction<Tables>,
+  open: OpenEntry,
   from: AnchorState,
   to: AnchorState,
 ): Promise<Result<true, LedgerProblem>> {
@@ -360,10 +374,11 @@ async function follows(
   for (const { sequence, note } of blocks) {
     const entries = await snapshot
       .selectFrom('sealward.ledger_entry')
-      .select('sealed')
+      .select(['id', 'sealed'])
       .where('block', '=', sequence)
       .orderBy('id')
       .execute()
+    if (entries.some((one) => open(one.id, one.sealed) === undefined)) return altered
     const next = Number(sequence)
     const inBlock = entries.map(({ sealed }) => sealed)
     if (!isNext({ next, note, inBlock }, head)) return altered

@@ -166,9 +166,12 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
   try {
     const inUse = masterKeysInUse(db, sealer.keys)
     await inUse.refresh()
-    const ledger = await openLedger(db, sealer)
-    const anchored = await compareWithAnchor(ledger, options.anchor, options.restore)
     const { tenant } = sealer
+    const versions = rememberVersions()
+    const ledger = await openLedger(db, sealer, (ofTenant, patient) => {
+      if (ofTenant === tenant) versions.rememberErased(patient)
+    })
+    const anchored = await compareWithAnchor(ledger, options.anchor, options.restore)
     const own = await ownDataKey(db, sealer, (transaction, dataKeyId) =>
       ledger.write(transaction, { tenant, versions: [], keys: [['', dataKeyId]], erased: [] }),
     )
@@ -177,7 +180,7 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
       if (!key.ok) throw new Error(key.problem.code)
       return key.value
     }
-    const opened: Opened = { sealer, own, lockKey: keyFor('locks'), versions: rememberVersions() }
+    const opened: Opened = { sealer, own, lockKey: keyFor('locks'), versions }
     const anchoring = keepAnchored({
       ledger,
       anchor: options.anchor,
