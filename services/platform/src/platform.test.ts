@@ -10,6 +10,8 @@ import {
 } from '@sealward/attestation/channel'
 import { saltedDigestOf, verifyReceipt } from '@sealward/attestation/receipt'
 import { systemRandom as random } from '@sealward/enclave/server'
+import { Client } from 'pg'
+import { PgBoss } from 'pg-boss'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { parseResource } from './fhir/parse-resource.ts'
 import { resourceBytesMax } from './limits.ts'
@@ -564,6 +566,55 @@ test('an order outlives a provider that is away for a moment', async () => {
   expect(await followed(placed.headers['sealward-task'])).toMatchObject({ status: 'completed' })
   expect(at.provider.fault).toBeUndefined()
 })
+
+test('an order that two work on at once, as when one was only believed dead, has one result', async () => {
+  const id = await register()
+  const { json: uploaded } = await upload(id)
+  at.provider.fault = 'unavailable'
+  const { headers } = await order(id, uploaded.imagingStudy)
+  const task = headers['sealward-task'] ?? ''
+  await expect
+    .poll(async () => (await at.ask('clerk', 'GET', `/fhir/${task}`)).json.status)
+    .toBe('in-progress')
+  const [job] = await at.postgres.run(
+    `select data from sealward_queue.job where name = 'orders' order by created_on desc limit 1`,
+  )
+  const boss = new PgBoss({
+    connectionString: at.postgres.url,
+    schema: 'sealward_queue',
+    supervise: false,
+    schedule: false,
+  })
+  const holder = new Client({ connectionString: at.postgres.url })
+  await Promise.all([boss.start(), holder.connect()])
+  try {
+    // Both come as far as the write, and no further.
+    await holder.query('begin')
+    await holder.query(`select from sealward.record where type = 'Task' and id = $1 for update`, [
+      task.slice('Task/'.length),
+    ])
+    const before = at.provider.bodies.length
+    await boss.send('orders', job?.['data'] as object)
+    at.provider.fault = undefined
+    await expect.poll(() => at.provider.bodies.length, { timeout: 15_000 }).toBe(before + 2)
+    await sleep(200)
+  } finally {
+    at.provider.fault = undefined
+    await holder.end()
+    await boss.stop({ graceful: false })
+  }
+  expect(await followed(task)).toMatchObject({ status: 'completed' })
+  // Whoever came second tries again, and finds nothing left to do.
+  const open = `select from sealward_queue.job where name = 'orders' and state in ('created', 'retry', 'active')`
+  await expect.poll(() => at.postgres.run(open), { timeout: 20_000 }).toHaveLength(0)
+  for (const type of ['DiagnosticReport', 'Observation']) {
+    const { json } = await at.ask('clerk', 'GET', `/fhir/${type}?subject=Patient/${id}`)
+    expect(json.total).toBe(1)
+  }
+  expect(await at.ask('clerk', 'GET', `/fhir/${task}`)).toMatchObject({
+    json: { status: 'completed' },
+  })
+}, 40_000)
 
 test.each<[Replacement, string]>([
   ['another-build', 'measurement'],
