@@ -282,6 +282,18 @@ describe('a request that is under way', () => {
     ).rejects.toMatchObject({ code: 'measurement-denied' })
   })
 
+  test('is cut off when the peer is denied after the verification has ended, too', async () => {
+    const { origin, began } = await countingServerOf(careless(provider))
+    const dispatcher = dispatcherOf(platform.attested, 1)
+    const body = bodyAround(() => {
+      at += 901
+      deny()
+    }, began)
+    await expect(
+      dispatcher.request({ origin, path: '/', method: 'POST', body }),
+    ).rejects.toMatchObject({ code: 'measurement-denied' })
+  })
+
   test('goes another way when the verification ends before its first byte, be it sent once only', async () => {
     const { origin, began } = await countingServerOf(careless(provider))
     const { attested } = platform
@@ -455,6 +467,19 @@ describe('a server', () => {
     expect(heard).toEqual(['/whoami'])
     // Nor does another connection come about.
     await expect(ask(dispatcher, origin)).rejects.toMatchObject({ code: 'measurement-denied' })
+  })
+
+  test('does not hear a client that was denied after its verification had ended', async () => {
+    const { origin, heard } = await httpServerOf({ ...provider.attested, askAgainSeconds: 3600 })
+    const dispatcher = dispatcherOf(careless(platform), 1)
+    await ask(dispatcher, origin)
+    at += 901
+    deny()
+    expect(await ask(dispatcher, origin)).toMatchObject({
+      type: 'urn:sealward:problem:measurement-denied',
+      status: 403,
+    })
+    expect(heard).toHaveLength(1)
   })
 
   test('hears nobody while it is not known who is denied', async () => {

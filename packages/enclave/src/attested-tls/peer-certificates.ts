@@ -101,13 +101,13 @@ export function createPeerCertificates(options: {
   }
 
   const standing: PeerCertificates['standing'] = async ({ certificateSha256, peer, until }) => {
-    if (clock.now() >= until) {
-      return failure('unavailable', 'verification-ended', 'tls', 'The peer was verified long ago.')
-    }
+    // First: of whom it is said that the verification has ended something may be heard or sent still.
     const fallen = await standingProblem(trust, peer)
-    if (fallen === undefined) return ok(true)
-    if (fallen.problem.kind === 'refused') believed.delete(certificateSha256)
-    return fallen
+    if (fallen?.problem.kind === 'refused') believed.delete(certificateSha256)
+    if (fallen !== undefined) return fallen
+    return clock.now() < until
+      ? ok(true)
+      : failure('unavailable', 'verification-ended', 'tls', 'The peer was verified long ago.')
   }
 
   return {
