@@ -356,6 +356,30 @@ test('a key that rolls in the middle of a write, or before many at once, keeps n
   await database.close()
 }, 15_000)
 
+test('two that write about the same patients in another order, while a key rolls, do not wait for each other', async () => {
+  const [old, next] = [newMasterKey(), newMasterKey()]
+  const database = await filled(old, 2)
+  const store = await database.open({ sealer: sealerOf(next, old) })
+  let arrived = 0
+  const meet = async (): Promise<void> => {
+    arrived += 1
+    await expect.poll(() => arrived, { interval: 5 }).toBe(2)
+  }
+  const both = [['p0', 'p1'] as const, ['p1', 'p0'] as const].map(([first, second], index) =>
+    store.transaction(async (transaction) => {
+      await transaction.create(draft(`film-${index}-1`, 'x', { type: 'Film', patient: first }))
+      await meet()
+      await transaction.create(draft(`film-${index}-2`, 'x', { type: 'Film', patient: second }))
+      return ok(true)
+    }),
+  )
+  expect(await Promise.all(both)).toEqual([ok(true), ok(true)])
+  for (const film of ['film-0-1', 'film-0-2', 'film-1-1', 'film-1-2']) {
+    expect(await textAt(store, 'Film', film)).toBe('x')
+  }
+  await database.close()
+})
+
 test('a replica that rolls to a key, and finds a newer one in use already, asks for that one before it writes or sweeps', async () => {
   const [old, next, newest] = [newMasterKey(), newMasterKey(), newMasterKey()]
   const database = await filled(old, 2)

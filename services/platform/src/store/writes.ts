@@ -123,7 +123,16 @@ function transactionOf(
     if (key === undefined) throw new PatientGone()
     await holdKey()
     if (!inUse.isOlder(sealer.wrappedUnder(key.wrapped))) return key
-    // Whoever is written about is moved to the current master key on the way.
+    // Whoever is written about is moved to the current master key on the way, unless somebody else is just doing it.
+    const free = await db
+      .selectFrom('sealward.data_key')
+      .select('key_id')
+      .where('tenant', '=', tenant)
+      .where('patient', '=', patient)
+      .forNoKeyUpdate()
+      .skipLocked()
+      .executeTakeFirst()
+    if (free === undefined) return key
     const wrapped = sealer.rewrap(key)
     if (!wrapped.ok) throw new KeyGone()
     await db
