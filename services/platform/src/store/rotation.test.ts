@@ -257,6 +257,23 @@ test('an older key is taken out of use when nothing needs it and the grace is ov
   await database.close()
 })
 
+test('a key that a row says of itself it is under is not taken out of use, whatever is written beside that row', async () => {
+  const [old, next] = [newMasterKey(), newMasterKey()]
+  const database = await filled(old, 2)
+  const store = await database.open({ sealer: sealerOf(next, old) })
+  await database.run(`update sealward.data_key set key_id = $1 where patient = 'p0'`, [
+    masterKeyIdOf(next),
+  ])
+  expect(await store.rotation.sweep()).toEqual(ok(true))
+  expect(await store.rotation.retire(masterKeyIdOf(old))).toEqual(ok(false))
+  expect(await store.rotation.retireOlder(0)).toEqual(ok([]))
+  // Whoever is written about is moved, and then nothing needs it.
+  await store.transaction((transaction) => transaction.update(draft('p0', 'new #0'), 1))
+  expect(await store.rotation.retire(masterKeyIdOf(old))).toEqual(ok(true))
+  expect(await textAt(store, 'Patient', 'p0')).toBe('new #0')
+  await database.close()
+})
+
 test('where what goes with it fails, the key stays in use', async () => {
   const [old, next] = [newMasterKey(), newMasterKey()]
   const database = await filled(old, 1)

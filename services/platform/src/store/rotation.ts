@@ -1,4 +1,4 @@
-import { ok, type Result } from '@sealward/attestation/bytes'
+import { bytesOfHex, ok, type Result } from '@sealward/attestation/bytes'
 import { masterKeyIdsIn, reaching } from '@sealward/enclave/database'
 import { type Kysely, type QueryExecutorProvider, sql } from 'kysely'
 import { sweepRows } from '../limits.ts'
@@ -152,8 +152,10 @@ export function rotationOf(
       await sql`select from sealward.master_key where key_id = ${keyId} for update`.execute(
         transaction,
       )
+      // What a data key is wrapped under it says itself: what is written beside it may be wrong.
       const { rows } = await sql`delete from sealward.master_key m where key_id = ${keyId}
-        and not exists (select from sealward.data_key d where d.key_id = m.key_id)
+        and not exists (select from sealward.data_key d where d.key_id = m.key_id
+          or substring(d.wrapped from 5 for 16) = ${bytesOfHex(keyId)})
         and not exists (select from sealward.look_up l where l.key_id = m.key_id)
         and (${afterSeconds}::float8 = 0 or exists (select from sealward.master_key n
           where n.since > m.since and n.since <= now() - make_interval(secs => ${afterSeconds}::float8)))
