@@ -199,17 +199,16 @@ async function keepOrigin(home: Home, origin: string): Promise<void> {
   )
 }
 
-/**
- * Whose keys seal what is in the state folder. Before there was a key broker it was the platform's TEE, and its rows
- * had another form: they are left alone, and said to be.
- */
+/** Names what seals the state: a key broker, whose simulated TEE makes sealing keys in their third form. */
+const custody = 'key-broker, sealing key 3'
+
+/** State of before was sealed under keys that nobody here has any more, and is left alone. */
 async function keepCustody(home: Home): Promise<void> {
   const isOlder = existsSync(home.path('deployment')) && !existsSync(home.path('custody'))
-  await home.secret('custody', () => (isOlder ? 'tee' : 'key-broker'))
-  if (readFileSync(home.path('custody'), 'utf8') === 'key-broker') return
+  if (!isOlder && (await home.secret('custody', () => custody)) === custody) return
   throw new LocalProblem(
-    'home-without-broker',
-    `The state in ${home.folder} was made before Sealward had a key broker, and cannot be opened by it. Start afresh with npm run reset, which removes it, or choose another folder with SEALWARD_HOME.`,
+    'home-of-before',
+    `The state in ${home.folder} was made by an earlier version of Sealward, whose keys this one does not have. Start afresh with npm run reset, which removes it, or choose another folder with SEALWARD_HOME.`,
   )
 }
 

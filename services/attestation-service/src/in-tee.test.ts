@@ -160,6 +160,15 @@ test('its key is certified by the enclave that holds it, survives a restart and 
   const updated = await start({ launch: { cpuSvn, olderSealingKeys: true } })
   expect(await publishedBy(updated)).toEqual(jwk)
   await updated.stop()
+  const raised = { cpuSvn, isvSvn: 2, olderSealingKeys: true }
+  const mended = await start({ launch: raised })
+  expect(await publishedBy(mended)).toEqual(jwk)
+  await mended.stop()
+  // The code of before is given no key of it.
+  await expect(start({ launch: { ...raised, isvSvn: 1 } })).rejects.toMatchObject({
+    code: 'ended-early',
+    message: expect.stringContaining('code of a lower version is given no key of a higher one'),
+  })
   expect(await readdir(join(state, 'own'))).toEqual(['local-secret'])
 
   // The sealing key is another for other code of another publisher: the keys stay closed to it.

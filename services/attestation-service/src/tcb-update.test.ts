@@ -124,6 +124,16 @@ describe.each(['mrsigner', 'mrenclave'])('under %s', (policy) => {
     expect(await started(policy)).toBe('local-secret-refused')
   })
 
+  test('it outlives a version of the code that is raised, after which the version of before opens nothing', async () => {
+    const before = await started(policy)
+    expect(await started(policy, { isvSvn: 2 })).toBe('local-secret-refused')
+    expect(await started(policy, { isvSvn: 2, olderSealingKeys: true })).toBe(before)
+    expect(await started(policy, { isvSvn: 2 })).toBe(before)
+    expect(await started(policy, { isvSvn: 1, olderSealingKeys: true })).toBe(
+      'local-secret-refused',
+    )
+  })
+
   test('an update under a runtime that gives the current key only is refused, and its taking back opens again', async () => {
     const before = await started(policy)
     expect(await started(policy, { cpuSvn: updated })).toBe('local-secret-refused')
@@ -162,6 +172,16 @@ test('a sealing key that all versions of the code can make is not taken where th
   await madeBefore()
   expect(await started('mrenclave')).toBe('local-secret-missing')
   await expect(readFile(file())).rejects.toMatchObject({ code: 'ENOENT' })
+})
+
+test('a sealing key of a lower version of the code does not become the secret of a higher one', async () => {
+  await madeBefore()
+  expect(await started('mrsigner', { isvSvn: 2, olderSealingKeys: true })).toBe(
+    'local-secret-missing',
+  )
+  // Once it is a secret, by code of its own version, it opens.
+  const before = await started('mrsigner')
+  expect(await started('mrsigner', { isvSvn: 2, olderSealingKeys: true })).toBe(before)
 })
 
 test('a new version of the code opens what mrsigner keeps, and not what mrenclave does', async () => {

@@ -33,6 +33,7 @@ afterAll(async () => {
 
 interface Machine {
   readonly cpuSvn?: Uint8Array
+  readonly isvSvn?: number
   readonly olderSealingKeys?: boolean
 }
 
@@ -103,6 +104,24 @@ test('what the sealing key itself sealed opens once a file is named, and outlive
   expect(await started(database, file)).toBe('erika')
   expect(await started(database, file, { cpuSvn: updated, olderSealingKeys: true })).toBe('erika')
   expect(await started(database, file, { cpuSvn: updated })).toBe('erika')
+})
+
+test('a raised version of the code is outlived by a secret in a file, and by the sealing key itself not', async () => {
+  const raised = { isvSvn: 2, olderSealingKeys: true }
+  const database = await newDatabase(postgres)
+  const file = join(folder, 'five', 'secret')
+  expect(await started(database, file, {}, true)).toBe('erika')
+  expect(await started(database, file, raised)).toBe('erika')
+  expect(await started(database, file, { isvSvn: 2 })).toBe('erika')
+  expect(await started(database, file, { olderSealingKeys: true })).toBe('local-secret-refused')
+  const direct = await newDatabase(postgres)
+  expect(await started(direct, undefined, {}, true)).toBe('erika')
+  expect(await started(direct, undefined, raised)).toBe('key-unavailable')
+  // Nor is it taken for the secret by the higher version: the lower one has it too, and names a file first.
+  const first = join(folder, 'six', 'secret')
+  expect(await started(direct, first, raised)).toBe('local-secret-missing')
+  expect(await started(direct, first)).toBe('erika')
+  expect(await started(direct, first, raised)).toBe('erika')
 })
 
 test('what the sealing key itself sealed is lost with the update, and said to be', async () => {

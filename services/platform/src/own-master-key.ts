@@ -9,7 +9,7 @@ import { sealedUnder } from './store/sealed-under.ts'
 
 /**
  * The master key of a platform that no key broker serves: of a secret in a file, which outlives updates of
- * the machine, or, where no file is named, of the TEE's sealing key, which does not.
+ * machine and code, or, where no file is named, of the TEE's sealing key, which does not.
  *
  * @throws StartRefusal where the secret does not open, or is missing while there is data that needs it.
  */

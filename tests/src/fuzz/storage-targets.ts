@@ -93,7 +93,7 @@ export function storageSeeds(): Readonly<Record<string, readonly Uint8Array[]>> 
         JSON.stringify({
           format: 'sealward-local-secret-1',
           wraps: [
-            { by: 'tee', cpuSvn: '0'.repeat(32), sealed: 'AgEBAQ' },
+            { by: 'tee', cpuSvn: '0'.repeat(32), isvSvn: 1, sealed: 'AgEBAQ' },
             { by: 'key-broker', sealed: 'AgEBAQ' },
           ],
         }),

@@ -42,4 +42,4 @@ export {
 export { type Measurement, MeasurementFailure, measureTree } from './simulated/measure-tree.ts'
 export { type SamplePcs, type SamplePcsOptions, startSamplePcs } from './simulated/sample-pcs.ts'
 export { createSampleTee, type SampleTeeOptions } from './simulated/sample-tee.ts'
-export type { SealingPolicy, Tee, TeeCode, TeeSelf } from './tee.ts'
+export type { SealingPolicy, SecurityVersion, Tee, TeeCode, TeeSelf } from './tee.ts'

@@ -88,8 +88,8 @@ export async function teeOf(
       return host.quote(reportData)
     },
     sealingKey: (policy) => host.sealingKey(policy),
-    async olderSealingKey(policy, cpuSvn) {
-      const key = await host.sealingKey(policy, cpuSvn)
+    async olderSealingKey(policy, { cpuSvn, isvSvn }) {
+      const key = await host.sealingKey(policy, { cpuSvn, isvSvn })
       return key.length === 0 ? undefined : key
     },
     ready: (state) => host.ready(state.ports),

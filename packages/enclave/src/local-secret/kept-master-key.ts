@@ -22,11 +22,12 @@ export interface KeptMasterKeyOptions
 }
 
 /**
- * The master key of a workload that nobody else gives one: of a local secret, which outlives updates of the machine.
+ * The master key of a workload that nobody else gives one: of a local secret, which outlives updates of machine and code.
  *
  * Data that was sealed under the sealing key itself, before there was such a secret, stays readable: that sealing key
  * becomes the secret, of which the same master key comes. It is wrapped before anything else is done with it, so that
- * a start which is interrupted is one that did not happen. Not under `mrenclave`: every version of the publisher's code can
+ * a start which is interrupted is one that did not happen. Only the sealing key of now: one of a lower security version is also
+ * that of code with a flaw, and would seal what is written from then on. Not under `mrenclave`: every version of the publisher's code can
  * make that sealing key, and whoever owns the database could have it taken for the secret by naming it there.
  */
 export async function openKeptMasterKey({

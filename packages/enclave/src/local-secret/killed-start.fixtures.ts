@@ -17,6 +17,7 @@ import { secretFile } from './place.ts'
 
 export interface Machine {
   readonly policy: SealingPolicy
+  /** The machine and the code on it. */
   readonly isUpdated?: boolean
   /** Whether there is data that was sealed under the sealing key itself. */
   readonly isDirect?: boolean
@@ -50,6 +51,7 @@ function teeOn({
     mrEnclave: new Uint8Array(32).fill(1),
     mrSigner: new Uint8Array(32).fill(2),
     isvProdId: 1,
+    isvSvn: isUpdated ? 2 : 1,
     debug: false,
     cpuSvn,
     olderSealingKeys: true,
@@ -60,7 +62,7 @@ function teeOn({
       mrEnclave: hex(host.mrEnclave),
       mrSigner: hex(host.mrSigner),
       isvProdId: 1,
-      isvSvn: 1,
+      isvSvn: host.isvSvn,
       configId: '0'.repeat(128),
       debug: false,
       cpuSvn: hex(cpuSvn),

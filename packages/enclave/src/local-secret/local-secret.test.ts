@@ -130,6 +130,80 @@ test('a processor of before gets no key of a newer one', async () => {
   expect(await secretOf({ olderSealingKeys: true })).toBe('local-secret-refused')
 })
 
+test.each(['mrsigner', 'mrenclave'] as const)(
+  'updates of code and machine are outlived, in either order and together, under %s',
+  async (policy) => {
+    const code = { isvSvn: 2 }
+    const machine = { cpuSvn: updated }
+    const both = { ...code, ...machine }
+    const older = { olderSealingKeys: true }
+    for (const steps of [[code, both], [machine, both], [both]]) {
+      const before = await secretOf({}, { policy })
+      for (const step of steps) {
+        expect(await secretOf(step, { policy })).toBe('local-secret-refused')
+        const after = await open({ ...step, ...older }, { policy })
+        expect(after).toMatchObject({
+          value: { openedBy: 'tee', isResealed: true, wraps: ['tee'] },
+        })
+        // Sealed under the key of now: nothing of before is asked for.
+        expect(await secretOf(step, { policy })).toBe(before)
+      }
+      for (const lower of [{}, code, machine]) {
+        expect(await secretOf({ ...lower, ...older }, { policy })).toBe('local-secret-refused')
+      }
+      expect(JSON.parse(readFileSync(file, 'utf8')).wraps).toMatchObject([
+        { by: 'tee', cpuSvn: Buffer.from(updated).toString('hex'), isvSvn: 2 },
+      ])
+      rmSync(file)
+    }
+  },
+)
+
+test.each(['mrsigner', 'mrenclave'] as const)(
+  'older code is refused in words that name both versions, under %s',
+  async (policy) => {
+    const before = await secretOf({ isvSvn: 3 }, { policy })
+    const kept = readFileSync(file)
+    const refused = await open({ isvSvn: 2, olderSealingKeys: true }, { policy })
+    if (refused.ok) throw new Error('opened')
+    const version = Buffer.from(sampleCpuSvn).toString('hex')
+    expect(refused.problem).toMatchObject({
+      code: 'local-secret-refused',
+      detail: `No wrap of the secret opens. It was sealed when the processor had the security version ${version} and the code 3; now they have ${version} and 2, and code of a lower version is given no key of a higher one. Nothing else wraps it.`,
+    })
+    // Nor does it help to say that the code was older when it was sealed.
+    writeFileSync(file, kept.toString('utf8').replace('"isvSvn": 3', '"isvSvn": 1'))
+    expect(await secretOf({ isvSvn: 2, olderSealingKeys: true }, { policy })).toBe(
+      'local-secret-refused',
+    )
+    writeFileSync(file, kept)
+    expect(await secretOf({ isvSvn: 3 }, { policy })).toBe(before)
+  },
+)
+
+test('newer code on a machine that was put back opens nothing', async () => {
+  await secretOf({ cpuSvn: updated, isvSvn: 1 })
+  const refused = await open({ isvSvn: 2, olderSealingKeys: true })
+  if (refused.ok) throw new Error('opened')
+  expect(refused.problem.detail).toContain('and no key of then is given.')
+})
+
+test('a wrap that names no version of the code is tried as of the one of now, and then named', async () => {
+  const before = await secretOf()
+  const named = readFileSync(file, 'utf8')
+  const unnamed = named.replace(/\s*"isvSvn": 1,/, '')
+  expect(unnamed).not.toContain('isvSvn')
+  writeFileSync(file, unnamed)
+  const refused = await open({ isvSvn: 2, olderSealingKeys: true })
+  if (refused.ok) throw new Error('opened')
+  expect(refused.problem.detail).toContain('does not name the security version of the code')
+  // After an update of the machine alone.
+  expect(await secretOf({ cpuSvn: updated, olderSealingKeys: true })).toBe(before)
+  writeFileSync(file, unnamed)
+  expect(await open()).toMatchObject({ value: { openedBy: 'tee', isResealed: true } })
+  expect(await secretOf({ isvSvn: 2, olderSealingKeys: true })).toBe(before)
+})
+
 test('another machine, another publisher, another deployment and another role open nothing', async () => {
   await secretOf()
   const role = encodeInitTimeData(sampleInitTimeData({ role: 'diagnostics' }))
@@ -154,6 +228,9 @@ test('another machine, another publisher, another deployment and another role op
 test('under mrsigner a new version of the code opens it, under mrenclave this very code', async () => {
   const newCode = { mrEnclave: new Uint8Array(32).fill(9) }
   expect(await secretOf(newCode)).toBe(await secretOf())
+  const mended = { ...newCode, isvSvn: 2, olderSealingKeys: true }
+  expect(await secretOf(mended)).toBe(await secretOf({ ...mended, olderSealingKeys: false }))
+  expect(await secretOf({ ...newCode, olderSealingKeys: true })).toBe('local-secret-refused')
   rmSync(file)
   const before = await secretOf({}, { policy: 'mrenclave', others: [broker] })
   expect(await secretOf({}, { policy: 'mrenclave' })).toBe(before)

@@ -1,7 +1,7 @@
 /**
- * A secret of a TEE that outlives its process, and the updates of its machine.
+ * A secret of a TEE that outlives its process, and the updates of its machine and its code.
  *
- * A sealing key depends on the security version of the processor: after an update of microcode or firmware
+ * A sealing key depends on the security versions of processor and code: after an update that raises either
  * the TEE has another one. A processor still derives the old ones; a runtime may not let anybody ask (Gramine
  * gives the current key only). So the secret is not the sealing key: it is drawn once, and kept in several
  * wraps, of which any one opens it.
@@ -14,7 +14,7 @@
 import { createHash, hkdfSync } from 'node:crypto'
 import { ok, type Problem, type Result, refuse, utf8Of } from '@sealward/attestation/bytes'
 import { type Random, systemRandom } from '../effects/index.ts'
-import type { SealingPolicy, Tee } from '../evidence/index.ts'
+import type { SealingPolicy, SecurityVersion, Tee } from '../evidence/index.ts'
 import { createSealer, type MasterKey } from '../sealing/index.ts'
 import type { SecretPlace } from './place.ts'
 import { encodeWraps, parseWraps, type SecretWrap } from './secret-wraps.ts'
@@ -46,7 +46,7 @@ export interface LocalSecret {
   readonly secret: Uint8Array
   /** Whose wrap opened it; `drawn` or `adopted` the first time. */
   readonly openedBy: string
-  /** Whether the wraps were written anew: the machine was updated, or a key came that was not there before. */
+  /** Whether the wraps were written anew: machine or code were updated, or a key came that was not there before. */
   readonly isResealed: boolean
   /** What is kept now: `tee`, `key-broker`. */
   readonly wraps: readonly string[]
@@ -94,7 +94,7 @@ async function first(
     return refuse(
       'local-secret-missing',
       name,
-      'There is data that a secret of this machine sealed, and the secret is not here. Bring its file back. If it never had one, only the policy mrsigner opens that data, on a machine that was not updated before this service was: put the machine back for one start.',
+      'There is data that a secret of this machine sealed, and the secret is not here. Bring its file back. If it never had one, only the policy mrsigner opens that data, on a machine and for code whose security versions were not raised before this service kept a secret: put them back for one start.',
     )
   }
   const secret = adopt ?? random.bytes(secretBytes)
@@ -128,23 +128,26 @@ async function again(
   return ok({ secret, openedBy: by, isResealed, wraps })
 }
 
-/** Whether the secret would outlive an update of the machine under a runtime that gives the current key only. */
+/** Whether the secret would outlive an update of machine or code under a runtime that gives the current key only. */
 export function outlivesUpdate({ wraps }: Pick<LocalSecret, 'wraps'>): boolean {
   return wraps.some((by) => by !== teeName)
+}
+
+/** A wrap that opens and is named as of another version would be looked for in vain after the next update. */
+function isNamedAs(wrap: SecretWrap, key: NamedKey): boolean {
+  return wrap.by === key.by && wrap.cpuSvn === key.cpuSvn && wrap.isvSvn === key.isvSvn
 }
 
 const secretBytes = 32
 const teeName = 'tee'
 
-interface NamedKey extends WrappingKey {
-  readonly cpuSvn?: string
-}
+interface NamedKey extends WrappingKey, Partial<SecurityVersion> {}
 
 async function currentKeys(options: LocalSecretOptions): Promise<readonly NamedKey[]> {
   const { others = [], policy, tee } = options
   if (others.some(({ by }) => by === teeName)) throw new RangeError('that is the name of the TEE')
-  const { cpuSvn } = tee.self
-  const own = { by: teeName, cpuSvn, key: boundTo(options, await tee.sealingKey(policy)) }
+  const { cpuSvn, isvSvn } = tee.self
+  const own = { by: teeName, cpuSvn, isvSvn, key: boundTo(options, await tee.sealingKey(policy)) }
   return [own, ...others]
 }
 
@@ -190,7 +193,8 @@ async function openAny(
   }
   for (const wrap of wraps) {
     if (wrap.by !== teeName || wrap.cpuSvn === undefined) continue
-    const older = await tee.olderSealingKey(policy, wrap.cpuSvn)
+    const { cpuSvn, isvSvn = tee.self.isvSvn } = wrap
+    const older = await tee.olderSealingKey(policy, { cpuSvn, isvSvn })
     const secret = older && openUnder(boundTo(options, older), name, wrap)
     if (secret !== undefined) return { secret, by: teeName }
   }
@@ -209,7 +213,7 @@ function withCurrent(
   random: Random,
 ): readonly SecretWrap[] | undefined {
   const isOpen = (key: NamedKey): SecretWrap | undefined =>
-    wraps.find((wrap) => wrap.by === key.by && openUnder(key.key, name, wrap) !== undefined)
+    wraps.find((wrap) => isNamedAs(wrap, key) && openUnder(key.key, name, wrap) !== undefined)
   const away = wraps.filter(({ by }) => by !== teeName && !keys.some((key) => key.by === by))
   const next = [...keys.map((key) => isOpen(key) ?? wrapUnder(key, name, secret, random)), ...away]
   return next.length === wraps.length && next.every((wrap) => wraps.includes(wrap))
@@ -221,18 +225,31 @@ function notOpened(
   { name, tee }: LocalSecretOptions,
   wraps: readonly SecretWrap[],
 ): Result<never, Problem<LocalSecretCode>> {
-  const then = wraps.find(({ by }) => by === teeName)?.cpuSvn
-  const now = tee.self.cpuSvn
+  const then = wraps.find(({ by }) => by === teeName)
   const others = wraps.map(({ by }) => by).filter((by) => by !== teeName)
-  const why =
-    then === undefined || then === now
-      ? 'It was sealed by other code, under another policy, for another deployment or on another machine.'
-      : `It was sealed when the processor had the security version ${then}; now it has ${now}, and gives no key of before.`
+  const why = whyNotOpened(then, tee.self)
   const out =
     others.length === 0
       ? 'Nothing else wraps it.'
       : `It is wrapped for ${others.join(', ')} too, whose key is not here.`
   return refuse('local-secret-refused', name, `No wrap of the secret opens. ${why} ${out}`)
+}
+
+function whyNotOpened(then: SecretWrap | undefined, now: SecurityVersion): string {
+  if (then?.cpuSvn !== undefined && then.isvSvn === undefined) {
+    return 'It does not name the security version of the code, as those of before did not: it was sealed under another one, by other code, under another policy, for another deployment or on another machine.'
+  }
+  if (
+    then?.cpuSvn === undefined ||
+    then.isvSvn === undefined ||
+    (then.cpuSvn === now.cpuSvn && then.isvSvn === now.isvSvn)
+  ) {
+    return 'It was sealed by other code, under another policy, for another deployment or on another machine.'
+  }
+  const sealed = `It was sealed when the processor had the security version ${then.cpuSvn} and the code ${then.isvSvn}; now they have ${now.cpuSvn} and ${now.isvSvn}`
+  return then.isvSvn > now.isvSvn
+    ? `${sealed}, and code of a lower version is given no key of a higher one.`
+    : `${sealed}, and no key of then is given.`
 }
 
 /** Of an error of the file system; of Node's permission model, too. */

@@ -13,6 +13,8 @@ export interface SecretWrap {
   readonly by: string
   /** Of a TEE's key: the security version of the processor when it was sealed, 32 hex digits. */
   readonly cpuSvn?: string
+  /** And that of the code. Wraps of before do not name it. */
+  readonly isvSvn?: number
   readonly sealed: Uint8Array
 }
 
@@ -33,11 +35,17 @@ export function parseWraps(bytes: Uint8Array): Result<readonly SecretWrap[]> {
       return fields.required('wraps').list(wrapsMax, (one) =>
         one.object('refused', (wrap) => {
           const cpuSvn = wrap.optional('cpuSvn')?.string(32, /^[0-9a-f]{32}$/)
+          const isvSvn = wrap.optional('isvSvn')?.integer(0, 0xffff)
           const by = wrap.required('by').string(64, /^[a-z][a-z0-9-]*$/)
           const text = wrap.required('sealed')
           const sealed = bytesOfBase64Url(text.string(1024))
           if (sealed === undefined) return text.fail('wrong-value', 'base64url expected')
-          return { by, ...(cpuSvn === undefined ? {} : { cpuSvn }), sealed }
+          return {
+            by,
+            ...(cpuSvn === undefined ? {} : { cpuSvn }),
+            ...(isvSvn === undefined ? {} : { isvSvn }),
+            sealed,
+          }
         }),
       )
     }),

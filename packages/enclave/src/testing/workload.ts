@@ -26,15 +26,21 @@ await runService(
     if (config.greeting === 'throw') throw new TypeError('CANARY in a message')
     const server = createServer({ name: 'workload', logger: log })
     server.app.get('/self', async () => ({ ...tee.self, greeting: config.greeting }))
-    server.app.get<{ Querystring: { cpuSvn?: string } }>('/keys', async ({ query }) => {
-      const { cpuSvn } = query
-      const older = cpuSvn === undefined ? undefined : await tee.olderSealingKey('mrsigner', cpuSvn)
-      return {
-        mrsigner: base64UrlOf(await tee.sealingKey('mrsigner')),
-        mrenclave: base64UrlOf(await tee.sealingKey('mrenclave')),
-        ...(cpuSvn !== undefined && { older: older === undefined ? 'none' : base64UrlOf(older) }),
-      }
-    })
+    server.app.get<{ Querystring: { cpuSvn?: string; isvSvn?: string } }>(
+      '/keys',
+      async ({ query }) => {
+        const { cpuSvn, isvSvn = tee.self.isvSvn } = query
+        const version = cpuSvn === undefined ? undefined : { cpuSvn, isvSvn: Number(isvSvn) }
+        const older = version && (await tee.olderSealingKey('mrsigner', version))
+        return {
+          mrsigner: base64UrlOf(await tee.sealingKey('mrsigner')),
+          mrenclave: base64UrlOf(await tee.sealingKey('mrenclave')),
+          ...(version !== undefined && {
+            older: older === undefined ? 'none' : base64UrlOf(older),
+          }),
+        }
+      },
+    )
     const endorsements = createPcsClient({
       baseUrl: config.pcsUrl ?? 'http://127.0.0.1:1',
       clock: systemClock,

@@ -2,14 +2,14 @@ import { fstatSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { base64UrlOf, bytesOfBase64Url } from '@sealward/attestation/bytes'
 import { evidenceLimits } from '../limits.ts'
-import type { SealingPolicy } from '../tee.ts'
+import type { SealingPolicy, SecurityVersion } from '../tee.ts'
 import { answerSchema, type PipeRequest, readMessages, writeMessage } from './pipe.ts'
 
 /** What stands in for the CPU, seen from the workload. */
 export interface Host {
   quote(reportData: Uint8Array): Promise<Uint8Array>
-  /** Without bytes where it gives none: an older version under a runtime that has the current key only, or a newer one. @param cpuSvn hex; the current one unless said */
-  sealingKey(policy: SealingPolicy, cpuSvn?: string): Promise<Uint8Array>
+  /** Without bytes where it gives none: an older version under a runtime that has the current key only, or a newer one. @param version the current one unless said */
+  sealingKey(policy: SealingPolicy, version?: SecurityVersion): Promise<Uint8Array>
   ready(ports: Readonly<Record<string, number>>): void
   readonly closed: Promise<void>
   close(): void
@@ -67,12 +67,12 @@ export function connectToHost(): Host | undefined {
   return {
     quote: (reportData) =>
       ask((id) => ({ kind: 'quote', id, reportData: base64UrlOf(reportData) })),
-    sealingKey: (policy, cpuSvn) =>
+    sealingKey: (policy, version) =>
       ask((id) => ({
         kind: 'sealing-key',
         id,
         policy,
-        ...(cpuSvn === undefined ? {} : { cpuSvn }),
+        ...(version === undefined ? {} : { version }),
       })),
     ready: (ports) => writeMessage(pipe, { kind: 'ready', ports: { ...ports } }),
     closed,

@@ -177,6 +177,29 @@ test('an update of the processor gives other sealing keys, and those of before t
   expect(processor['older']).toBe(then['mrsigner'])
 })
 
+test('a raised version of the code gives other sealing keys, and lower code is given none of higher code', async () => {
+  const cpuSvn = Buffer.from(sampleCpuSvn).toString('hex')
+  const keysOf = async (changes: Partial<LaunchOptions>, asked: number) => {
+    const enclave = await start(changes)
+    const keys = await ask(enclave, `/keys?cpuSvn=${cpuSvn}&isvSvn=${asked}`)
+    await enclave.stop()
+    return keys as Record<string, string>
+  }
+  const then = await keysOf({ olderSealingKeys: true }, 3)
+  expect(then['older']).toBe('none')
+  const now = await keysOf({ isvSvn: 3 }, 2)
+  expect(now['mrsigner']).not.toBe(then['mrsigner'])
+  expect(now['mrenclave']).not.toBe(then['mrenclave'])
+  expect(now['older']).toBe('none')
+  const processor = await keysOf({ isvSvn: 3, olderSealingKeys: true }, 2)
+  expect(processor).toEqual({ ...now, older: then['mrsigner'] })
+  // Each component counts: the machine is older here than what is asked for.
+  const older = sampleCpuSvn.map((svn, index) => (index === 0 ? svn - 1 : svn))
+  expect(await keysOf({ isvSvn: 3, cpuSvn: older, olderSealingKeys: true }, 2)).toMatchObject({
+    older: 'none',
+  })
+})
+
 test('a workload that throws when it starts ends early, and its message is not in the log', async () => {
   const lines: string[] = []
   await expect(

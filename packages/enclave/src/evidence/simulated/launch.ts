@@ -135,9 +135,9 @@ export async function launch(options: LaunchOptions): Promise<SimulatedEnclave> 
 
   const answer = async (request: Exclude<PipeRequest, { kind: 'ready' }>): Promise<Uint8Array> => {
     if (request.kind === 'sealing-key') {
-      const enclave = { mrEnclave, mrSigner, isvProdId, debug }
+      const enclave = { mrEnclave, mrSigner, isvProdId, isvSvn, debug }
       const host = { hostSecret, ...enclave, cpuSvn, olderSealingKeys }
-      return sealingKeyAt(host, request.policy, request.cpuSvn)
+      return sealingKeyAt(host, request.policy, request.version)
     }
     const reportData = bytesOfBase64Url(request.reportData)
     if (reportData?.length !== 64) throw new RangeError('report data is 64 bytes')

@@ -8,7 +8,7 @@
 import type { Duplex } from 'node:stream'
 import * as z from 'zod'
 import { evidenceLimits } from '../limits.ts'
-import type { SealingPolicy } from '../tee.ts'
+import type { SealingPolicy, SecurityVersion } from '../tee.ts'
 
 const bytes = z.base64url().max(evidenceLimits.pipeMessageBytesMax)
 const id = z.int().min(1).max(Number.MAX_SAFE_INTEGER)
@@ -20,8 +20,8 @@ export type PipeRequest =
       readonly kind: 'sealing-key'
       readonly id: number
       readonly policy: SealingPolicy
-      /** Hex; of the current one unless said. */
-      readonly cpuSvn?: string | undefined
+      /** The current one unless said. */
+      readonly version?: SecurityVersion | undefined
     }
   | { readonly kind: 'ready'; readonly ports: Readonly<Record<string, number>> }
 
@@ -36,9 +36,11 @@ export const requestSchema: z.ZodType<PipeRequest> = z.discriminatedUnion('kind'
     kind: z.literal('sealing-key'),
     id,
     policy: z.enum(['mrsigner', 'mrenclave']),
-    cpuSvn: z
-      .string()
-      .regex(/^[0-9a-f]{32}$/)
+    version: z
+      .strictObject({
+        cpuSvn: z.string().regex(/^[0-9a-f]{32}$/),
+        isvSvn: z.int().min(0).max(0xffff),
+      })
       .optional(),
   }),
   z.strictObject({

@@ -33,7 +33,7 @@ export async function createSampleTee(options: SampleTeeOptions): Promise<Tee> {
     createHash('sha256').update(options.initTimeData).digest(),
     new Uint8Array(32),
   )
-  const enclave = { mrEnclave, mrSigner, isvProdId, debug }
+  const enclave = { mrEnclave, mrSigner, isvProdId, isvSvn, debug }
   const host = { hostSecret, ...enclave, cpuSvn, olderSealingKeys }
   const closed = Promise.withResolvers<void>()
   const tee = await teeOf(

@@ -1,6 +1,6 @@
 import { hkdfSync } from 'node:crypto'
 import { bytesOfHex, concat, equalBytes, utf8Of } from '@sealward/attestation/bytes'
-import type { SealingPolicy } from '../tee.ts'
+import type { SealingPolicy, SecurityVersion } from '../tee.ts'
 
 /** What a sealing key depends on, as EGETKEY has it. */
 export interface SealingKeyInput {
@@ -15,6 +15,8 @@ export interface SealingKeyInput {
   readonly debug: boolean
   /** 16 bytes: the security version of the processor. Every update of it gives another key. */
   readonly cpuSvn: Uint8Array
+  /** 16 bits: the security version of the code. Code of a lower one gets no key of a higher one. */
+  readonly isvSvn: number
 }
 
 /**
@@ -23,19 +25,24 @@ export interface SealingKeyInput {
  * @see docs/spec/simulated-tee.md
  */
 export function sealingKeyOf(input: SealingKeyInput): Uint8Array {
-  const product = new Uint8Array(2)
-  new DataView(product.buffer).setUint16(0, input.isvProdId)
   const info = concat(
-    utf8Of(`sealward simulated sealing key 2 ${input.policy} `),
+    utf8Of(`sealward simulated sealing key 3 ${input.policy} `),
     input.policy === 'mrsigner' ? input.mrSigner : input.mrEnclave,
-    product,
+    uint16(input.isvProdId),
     Uint8Array.of(input.debug ? 1 : 0),
     input.cpuSvn,
+    uint16(input.isvSvn),
   )
   return new Uint8Array(hkdfSync('sha256', input.hostSecret, new Uint8Array(0), info, 32))
 }
 
-/** A host as far as sealing keys go. */
+function uint16(value: number): Uint8Array {
+  const bytes = new Uint8Array(2)
+  new DataView(bytes.buffer).setUint16(0, value)
+  return bytes
+}
+
+/** An enclave on a host, as far as sealing keys go. */
 export interface SealingHost extends Omit<SealingKeyInput, 'policy'> {
   /** Whether it gives keys of older security versions, as a processor does and Gramine does not. */
   readonly olderSealingKeys: boolean
@@ -44,18 +51,22 @@ export interface SealingHost extends Omit<SealingKeyInput, 'policy'> {
 /**
  * What a host answers who asks for a sealing key.
  *
- * @param asked - hex; the current security version unless said.
+ * @param asked - the current security versions unless said.
  * @returns no bytes for one that it does not give.
  */
 export function sealingKeyAt(
   host: SealingHost,
   policy: SealingPolicy,
-  asked: string | undefined,
+  asked: SecurityVersion | undefined,
 ): Uint8Array {
-  const cpuSvn = asked === undefined ? host.cpuSvn : (bytesOfHex(asked) ?? new Uint8Array())
+  if (asked === undefined) return sealingKeyOf({ ...host, policy })
+  const { isvSvn } = asked
+  const cpuSvn = bytesOfHex(asked.cpuSvn) ?? new Uint8Array()
+  const isCurrent = equalBytes(cpuSvn, host.cpuSvn) && isvSvn === host.isvSvn
   const isGiven =
-    equalBytes(cpuSvn, host.cpuSvn) || (host.olderSealingKeys && isReached(cpuSvn, host.cpuSvn))
-  return isGiven ? sealingKeyOf({ ...host, policy, cpuSvn }) : new Uint8Array()
+    isCurrent ||
+    (host.olderSealingKeys && isReached(cpuSvn, host.cpuSvn) && isSvnReached(isvSvn, host.isvSvn))
+  return isGiven ? sealingKeyOf({ ...host, policy, cpuSvn, isvSvn }) : new Uint8Array()
 }
 
 /** A processor derives what one could whose security version was older in every component, or the same. */
@@ -63,4 +74,9 @@ function isReached(asked: Uint8Array, current: Uint8Array): boolean {
   return (
     asked.length === current.length && asked.every((svn, index) => svn <= (current[index] ?? 0))
   )
+}
+
+/** And for code what code could of a lower version, or the same. */
+function isSvnReached(asked: number, current: number): boolean {
+  return Number.isInteger(asked) && asked >= 0 && asked <= current
 }
