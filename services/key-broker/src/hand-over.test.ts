@@ -226,6 +226,16 @@ describe('a broker on another machine', () => {
     expect(await outcome(after)).toBe('started')
   })
 
+  test('is given nothing by one of a lower version of the code, nor does its own secret open without older keys', async () => {
+    expect(await outcome(await otherMachine(), { state: 'raised', from: origin() })).toBe('started')
+    const raised = await otherMachine({ isvSvn: 3 })
+    expect(await outcome(raised, { state: 'raised', from: origin() })).toBe('local-secret-refused')
+    expect(await outcome(raised, { state: 'emptied', from: origin() })).toBe('hand-over-refused')
+    const given = await otherMachine({ isvSvn: 3, olderSealingKeys: true })
+    expect(await outcome(given, { state: 'raised' })).toBe('started')
+    expect(await outcome(raised, { state: 'raised' })).toBe('started')
+  })
+
   test('retires the key of one that is gone, and not its own', async () => {
     const wraps = async () =>
       (await broker.postgres.run('select id from broker.root_key_wrap')).map(({ id }) => String(id))

@@ -13,7 +13,7 @@ export interface PlatformConfig {
   readonly attestationUrl: string
   readonly cacheGateway: { readonly host: string; readonly port: number }
   readonly diagnostics: { readonly url: string }
-  /** Where the secret is kept that data is sealed under, if no broker keeps the key: it outlives updates of the machine. */
+  /** Where the secret is kept that data is sealed under, if no broker keeps the key: it outlives updates of machine and code. */
   readonly secretFile?: string | undefined
   /** A folder outside the database that remembers how far it has come, where no broker does. */
   readonly anchorFolder?: string | undefined
