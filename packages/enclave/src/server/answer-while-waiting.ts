@@ -1,5 +1,6 @@
 import type { Problem } from '@sealward/attestation/bytes'
 import type { Logger } from '../telemetry/index.ts'
+import { sendProblem } from './problem.ts'
 import { createServer, type ServerOptions } from './server.ts'
 
 /** Says that a service is there and what it waits for, before it can do anything. */
@@ -10,7 +11,10 @@ export interface WaitingAnswer {
   close(): Promise<void>
 }
 
-/** Answers `/healthz` where the service will listen; on any free port (0) nobody would know where, so nothing does. */
+/**
+ * Answers 503 where the service will listen, `/healthz` with what it waits for: whoever asks meanwhile tries again, which nobody
+ * does to whom nothing is found. On any free port (0) nobody would know where, so nothing answers.
+ */
 export async function answerWhileWaiting(options: {
   readonly name: string
   readonly logger: Logger
@@ -19,6 +23,16 @@ export async function answerWhileWaiting(options: {
 }): Promise<WaitingAnswer> {
   let code = 'starting'
   const server = createServer({ ...options, healthy: () => code })
+  server.app.addHook('onRequest', async (request, reply) => {
+    if (request.routeOptions.url === '/healthz') return undefined
+    const starting = { code: 'starting', at: 'service', detail: 'The service is starting.' }
+    // Nothing of a body is waited for, and no connection is kept for the service that comes.
+    return sendProblem(
+      reply.header('retry-after', '1').header('connection', 'close'),
+      503,
+      starting,
+    )
+  })
   if (options.port !== 0) await server.listen(options.port)
   return {
     why(problem) {
