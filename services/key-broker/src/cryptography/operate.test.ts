@@ -97,13 +97,28 @@ describe('RSA', () => {
     expect(privateDecrypt({ key, padding, oaepHash }, ours)).toEqual(Buffer.from(message))
     const value = publicEncrypt({ key: publicKeyOf(rsa), padding, oaepHash }, message)
     expect(resultOf(rsa, 'unwrapKey', { algorithm, value })).toEqual(message)
-    expect(codeOf(rsa, 'decrypt', { algorithm, value: ours.subarray(1) })).toBe(
+    expect(codeOf(rsa, 'decrypt', { algorithm, value: ours.toReversed() })).toBe(
       'cryptography-refused',
     )
     expect(codeOf(rsa, 'encrypt', { algorithm, value: new Uint8Array(250) })).toBe(
       'cryptography-refused',
     )
   })
+
+  test.each(['RSA-OAEP', 'RSA-OAEP-256', 'RSA1_5'])(
+    '%s in fewer bytes than the key has is none, though the number be the same',
+    (algorithm) => {
+      let ours = new Uint8Array([1])
+      // One of 256 begins with a zero.
+      while (ours[0] !== 0) {
+        ours = resultOf(rsa, 'encrypt', { algorithm, value: message }) as Uint8Array<ArrayBuffer>
+      }
+      expect(resultOf(rsa, 'decrypt', { algorithm, value: ours })).toEqual(message)
+      for (const value of [ours.subarray(1), new Uint8Array([0, ...ours])]) {
+        expect(codeOf(rsa, 'decrypt', { algorithm, value })).toBe('cryptography-refused')
+      }
+    },
+  )
 
   test('a wrong padding of RSA1_5 is not told: other bytes come out, always the same', () => {
     const value = new Uint8Array(256).fill(0x55)

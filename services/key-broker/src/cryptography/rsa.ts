@@ -44,6 +44,8 @@ export function rsaDecrypt(
   algorithm: RsaEncryption,
   ciphertext: Uint8Array,
 ): Uint8Array | undefined {
+  // OpenSSL takes fewer bytes too, as those of a smaller number. RFC 8017, sections 7.1.2 and 7.2.2.
+  if (ciphertext.length !== bitsOf(key) / 8) return undefined
   return attempt(() => privateDecrypt({ key, ...paddingOf(algorithm) }, ciphertext))
 }
 
