@@ -56,11 +56,7 @@ test.each([
     'cannot be written',
   ],
   ["a folder of somebody else's", foreignFolder, 'holds other files'],
-  [
-    'state of before there was a key broker',
-    stateWithoutBroker,
-    'before Sealward had a key broker',
-  ],
+  ['state of an earlier version', stateOfBefore, 'made by an earlier version of Sealward'],
 ])('%s is told in one sentence', async (_what, home, sentence) => {
   const { child, output } = startStack({ SEALWARD_HOME: home(), PORT: String(await freePort()) })
   expect(await ended(child)).toBe(1)
@@ -181,7 +177,7 @@ function foreignFolder(): string {
 }
 
 /** What is left of a stack that sealed with its TEE's own key. */
-function stateWithoutBroker(): string {
+function stateOfBefore(): string {
   const older = join(folder, 'older')
   mkdirSync(older)
   writeFileSync(join(older, 'sealward-home'), '')
