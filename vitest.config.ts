@@ -53,6 +53,10 @@ const slow = [
   'services/platform/src/{own-master-key,released-keys,replicas}.test.ts',
   'services/platform/src/peers/denied-peers.test.ts',
   'services/platform/src/orders/queue.test.ts',
+  'packages/attestation/src/channel/chunked-ohttp.test.ts',
+  'packages/enclave/src/encrypted-model/encrypted-model.test.ts',
+  'packages/enclave/src/sealing/sealed-stream.test.ts',
+  'services/attestation-service/src/exchange/exchange.test.ts',
 ]
 
 const quick = process.env['SEALWARD_QUICK'] === '1'
