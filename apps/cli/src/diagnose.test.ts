@@ -255,6 +255,20 @@ test('services that do not answer end with 3, and are named', async () => {
     expect(ran).toMatchObject({ code: 3, out: '' })
     expect(ran.err).toContain(`Unavailable: ${code} `)
   }
+  const elsewhere = join(folder, 'elsewhere.json')
+  const credentials = { stack: 'http://localhost:4601', clientId: 'c', clientSecret }
+  await writeFile(elsewhere, JSON.stringify(credentials))
+  const there = ['diagnose', await film('film.png'), '--credentials', elsewhere]
+  for (const [stack, asked] of [
+    [[], 'http://localhost:4601'],
+    [['--stack', 'http://localhost:4602'], 'http://localhost:4602'],
+  ] as const) {
+    const ran = await sealward([...there, ...stack], { down: /config/ })
+    expect([ran.code, ran.err]).toEqual([
+      3,
+      expect.stringContaining(`nothing answers at ${asked}\n`),
+    ])
+  }
   const busy = await sealward(['diagnose', await film('film.png'), '--json'], {
     attestation: { status: 503, body: { error: { code: 'ServiceUnavailable' } } },
   })
@@ -341,7 +355,8 @@ test('what can be seen to be wrong is told before anything is sent', async () =>
     [['diagnose', path, '--stack', 'http://hospital.example'], 'without HTTPS'],
     [['diagnose', path, '--credentials', join(folder, 'absent')], 'credentials-unreadable'],
     [['diagnose', path, '--credentials', malformed], 'credentials-malformed'],
-    [['no-such-command'], 'unknown command'],
+    [['no-such-command'], '(sealward --help tells more)'],
+    [['receipt', 'verify', path], '(sealward receipt verify --help tells more)'],
     [[], 'Usage'],
   ]
   for (const [commandLine, said] of cases) {

@@ -43,7 +43,11 @@ export async function send(
   } catch (error) {
     if (bounds.signal?.aborted === true) throw bounds.signal.reason
     if (!isNetworkError(error)) throw error
-    return unavailable(`${what}-unavailable`, what, 'nothing answers there')
+    return unavailable(
+      `${what}-unavailable`,
+      what,
+      `nothing answers at ${URL.parse(url)?.origin ?? url}`,
+    )
   }
 }
 

@@ -67,7 +67,6 @@ function createProgram(surroundings: Surroundings, exit: (code: ExitCode) => voi
     .version(version)
     .exitOverride()
     .configureOutput({ writeOut: out, writeErr: err })
-    .showHelpAfterError('(sealward --help tells more)')
     .addHelpText('after', programHelp)
 
   program
@@ -76,7 +75,7 @@ function createProgram(surroundings: Surroundings, exit: (code: ExitCode) => voi
     .description('have a film interpreted by a running stack, and keep its receipt')
     .option('--json', 'print the result as JSON')
     .option('--csv <file>', 'for a folder: write one row for each film')
-    .option('--stack <url>', 'where the stack is', 'http://localhost:4400')
+    .option('--stack <url>', 'where the stack is (default: whose credentials they are)')
     .option('--credentials <file>', 'client id and secret (default: cli.json in the state folder)')
     .option('--patient-identifier <system|value>', 'whose film it is', patientIdentifierOf)
     .option('--receipt-dir <folder>', 'where receipts are written', '.')
@@ -110,7 +109,14 @@ function createProgram(surroundings: Surroundings, exit: (code: ExitCode) => voi
   addAuditCommands(program, surroundings, exit)
   addModelCommands(program, surroundings, exit)
   addPlatformCommands(program, surroundings, exit)
+  pointToHelp(program, 'sealward')
   return program
+}
+
+/** After an error, each command names its own help. */
+function pointToHelp(command: Command, line: string): void {
+  command.showHelpAfterError(`(${line} --help tells more)`)
+  for (const below of command.commands) pointToHelp(below, `${line} ${below.name()}`)
 }
 
 const programHelp = `
@@ -126,8 +132,12 @@ Examples:
   sealward token inspect token.jwt
   sealward broker serve
   sealward audit verify audit.jsonl --key audit-key.json
+  sealward model encrypt --in model.onnx --out model.onnx.sealed --key model.key
+  sealward platform restorer administrator.pem
 
-Exit codes: 0 done, 1 refused by verification, 2 bad input or usage, 3 service unavailable.`
+sealward GROUP COMMAND --help has examples of each command.
+
+Exit codes: 0 done, 1 refused by verification, 2 bad input or usage, 3 service unavailable, 130 interrupted.`
 
 const diagnoseHelp = `
 Examples:
@@ -135,16 +145,24 @@ Examples:
   sealward diagnose film.png --patient-identifier 'urn:sealward:patient-number|4711' --json
   sealward diagnose films/ --csv out.csv --receipt-dir receipts/
 
-Nothing of a film leaves this machine before the platform was verified.`
+The state folder is SEALWARD_HOME, or .sealward in this folder: a running stack keeps its credentials there.
+Nothing of a film leaves this machine before the platform was verified.
+
+Exit codes: 0 interpreted; 1 refused by verification; 2 bad input or usage; 3 the stack is unavailable; 130 interrupted.`
 
 const receiptHelp = `
-Example:
-  sealward receipt verify receipt-4711.json --root .sealward/root.pem`
+Examples:
+  sealward receipt verify receipt-4711.json --root .sealward/root.pem
+  sealward receipt verify receipt-4711.json --root root.pem --signer certs.json --json
+
+A stack on this machine keeps the certificate of its sample root in its state folder, as root.pem.
+
+Exit codes: 0 verified; 1 refused, by the step that is named; 2 bad input or usage.`
 
 interface DiagnoseFlags {
   readonly json?: true
   readonly csv?: string
-  readonly stack: string
+  readonly stack?: string
   readonly credentials?: string
   readonly patientIdentifier?: readonly [string, string]
   readonly receiptDir: string
@@ -265,11 +283,13 @@ async function hospitalOf(
   { effects, env, err }: Surroundings,
   flags: DiagnoseFlags,
 ): Promise<Outcome<Hospital>> {
-  const origin = stackOriginOf(flags.stack)
-  if (!origin.ok) return origin
+  const asked = flags.stack === undefined ? undefined : stackOriginOf(flags.stack)
+  if (asked?.ok === false) return asked
   const home = env['SEALWARD_HOME'] ?? '.sealward'
   const read = await readCredentials(flags.credentials ?? join(home, 'cli.json'))
   if (!read.ok) return read
+  const origin = asked ?? stackOriginOf(read.value.stack)
+  if (!origin.ok) return origin
   const configuration = await readStackConfiguration(effects, origin.value)
   if (!configuration.ok) return configuration
   const credentials = addressedTo(read.value, configuration.value)

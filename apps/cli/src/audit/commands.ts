@@ -58,6 +58,7 @@ export function addAuditCommands(
     .requiredOption('--broker <url>', 'whose log')
     .option('--key <file>', 'what must have signed it: `audit key`, as it was kept')
     .option('--json', 'print what it says as JSON')
+    .addHelpText('after', checkpointHelp)
     .action(async (flags: CheckpointFlags) => {
       const { runCheckpoint } = await import('./run-export.ts')
       exit(await runCheckpoint(surroundings, flags))
@@ -67,6 +68,7 @@ export function addAuditCommands(
     .command('key')
     .description('print the key that signs checkpoints, to keep')
     .requiredOption('--broker <url>', 'whose key')
+    .addHelpText('after', keyHelp)
     .action(async (flags: { readonly broker: string }) => {
       const { runKey } = await import('./run-export.ts')
       exit(await runKey(surroundings, flags))
@@ -100,3 +102,15 @@ function numberOf(text: string): number {
     throw new InvalidArgumentError('The number of an entry is expected.')
   return Number(text)
 }
+
+const checkpointHelp = `
+Example:
+  sealward audit checkpoint --broker https://keys.example --key audit-key.json > 2026-11-27.checkpoint
+
+Keep it where the broker does not reach: \`audit verify --checkpoint\` shows by it that nothing before was cut off.`
+
+const keyHelp = `
+Example:
+  sealward audit key --broker https://keys.example > audit-key.json
+
+Take it when the broker is set up, and keep it outside: whoever asks the broker later believes the broker.`

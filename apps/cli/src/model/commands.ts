@@ -40,6 +40,7 @@ export function addModelCommands(
     .argument('<file>', 'an encrypted model')
     .description('say which model it is, and under which key; nothing is decrypted')
     .option('--json', 'print it as JSON')
+    .addHelpText('after', inspectHelp)
     .action(async (file: string, flags: InspectFlags) => {
       const { runInspect } = await import('./run-inspect.ts')
       exit(await runInspect(surroundings, file, flags))
@@ -51,7 +52,13 @@ Examples:
   sealward model encrypt --in model.onnx --out model.onnx.sealed --key diagnostics-model.key
   sealward model encrypt --in model.onnx --out model.onnx.sealed --key diagnostics-model --broker https://keys.example
 
-A key file holds 32 bytes, base64url, and its owner alone can read it. A broker’s key does not leave the broker: it wraps the
+A key file holds 32 bytes, base64url, and its owner alone can read it:
+  (umask 077; openssl rand -base64 32 | tr '+/' '-_' | tr -d = > diagnostics-model.key)
+A broker’s key does not leave the broker: it wraps the
 key of this one file, which takes the role user there, and is released to the measured service that its policy names.
 
 Exit codes: 0 written; 2 bad input or usage; 3 the broker does not answer.`
+
+const inspectHelp = `
+Example:
+  sealward model inspect model.onnx.sealed --json`

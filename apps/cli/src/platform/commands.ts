@@ -20,6 +20,7 @@ export function addPlatformCommands(
     .command('restorer')
     .argument('<file>', 'PEM of a key of P-256, private or public')
     .description('name a key as the measured init-time data does: under restorers')
+    .addHelpText('after', restorerHelp)
     .action(async (file: string) => {
       const { runRestorer } = await import('./run-accept-restore.ts')
       exit(await runRestorer(surroundings, file))
@@ -55,3 +56,8 @@ Example:
 The operator gives what it prints to the platform as restoreStatement of its configuration.
 
 Exit codes: 0 signed; 2 bad input or usage.`
+
+const restorerHelp = `
+Example:
+  openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out administrator.pem
+  sealward platform restorer administrator.pem`
