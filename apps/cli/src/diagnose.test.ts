@@ -429,6 +429,25 @@ test('help and version are no errors', async () => {
   expect((await sealward(['diagnose', '--help'])).out).toContain('Examples:')
 })
 
+test('every command has an example in its help', async () => {
+  const walk = async (line: readonly string[]): Promise<string[]> => {
+    const { code, out } = await sealward([...line, '--help'])
+    expect([line, code]).toEqual([line, 0])
+    const [, list] = out.split('\nCommands:\n')
+    if (list === undefined) {
+      expect([line, /^Examples?:$/m.test(out)]).toEqual([line, true])
+      return [line.join(' ')]
+    }
+    const [below = ''] = list.split('\n\n')
+    const names = [...below.matchAll(/^ {2}([a-z-]+)/gm)].map(([, name = '']) => name)
+    const walked = names.filter((name) => name !== 'help').map((name) => walk([...line, name]))
+    return (await Promise.all(walked)).flat()
+  }
+  const commands = await walk([])
+  expect(commands).toContain('broker key policy show')
+  expect(commands).toContain('audit key')
+})
+
 test('Ctrl-C ends the wait for one film without a result', async () => {
   const interrupt = new AbortController()
   const stack = await createTestStack({

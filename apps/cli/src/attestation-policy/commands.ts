@@ -25,7 +25,7 @@ export function addPolicyManagementCommands(
   const policy = attestation
     .command('policy')
     .description('the policies of a service that runs, and who may change them')
-    .addHelpText('after', policyHelp)
+    .addHelpText('afterAll', policyHelp)
 
   ofService(ofType(policy.command('get')))
     .description('print the policy in force')

@@ -38,7 +38,7 @@ export function addBrokerCommands(
   const kek = broker
     .command('kek')
     .description('key-encryption keys: what opens the root key, under which all keys are sealed')
-    .addHelpText('after', kekHelp)
+    .addHelpText('afterAll', kekHelp)
   custody(kek.command('list'))
     .description('which keys open the root key')
     .action(async (flags: CustodyFlags) => {
@@ -63,7 +63,7 @@ export function addBrokerCommands(
   const recovery = broker
     .command('recovery')
     .description('shares of a recovery key, for the day on which the key-encryption key is lost')
-    .addHelpText('after', recoveryHelp)
+    .addHelpText('afterAll', recoveryHelp)
   custody(recovery.command('create'))
     .description('draw a recovery key, and show its shares once')
     .option('--shares <number>', 'how many', countOf, 5)
@@ -101,7 +101,7 @@ function addKeyCommands(
   const key = broker
     .command('key')
     .description('keys of a broker that runs; Key Vault’s own clients do more')
-    .addHelpText('after', keyHelp)
+    .addHelpText('afterAll', keyHelp)
   madeWith(ofBroker(key.command('create').argument('<name>')))
     .description('draw a key, or a new version of it')
     .addOption(
@@ -156,7 +156,7 @@ function addBreakGlassCommands(
   const glass = broker
     .command('break-glass')
     .description('a key for a person, without attestation, in an emergency')
-    .addHelpText('after', breakGlassHelp)
+    .addHelpText('afterAll', breakGlassHelp)
   ofBroker(glass.command('request'))
     .description('ask for a key; somebody else has to approve it')
     .requiredOption('--key <name>', 'which key')
