@@ -28,7 +28,9 @@ export async function openKeyFile(
 ): Promise<Result<MasterKey, Problem<'key-file-refused'>>> {
   let found = await readIfThere(file)
   if (found === undefined) {
-    if (!make) return refused(`${file} is not there, and what was sealed opens with no other key.`)
+    if (!make) {
+      return refused(`${file} is not there. None is made: what a key sealed opens with no other.`)
+    }
     await makeFolder(dirname(file))
     await draw(file, random)
     found = await readIfThere(file)
