@@ -7,7 +7,8 @@
  * @module
  */
 
-import { concat, type Problem, type Result, utf8Of } from '../bytes/index.ts'
+import { concat, type Result, utf8Of } from '../bytes/index.ts'
+import type { BinaryHttpCode, BinaryHttpProblem } from './bhttp-problem.ts'
 import { type ByteSource, piecesOf } from './byte-source.ts'
 import { ChannelError, type ChannelProblem } from './channel-error.ts'
 import {
@@ -61,17 +62,6 @@ export interface BinaryResponse extends ResponseHead {
 
 /** A message whose content is read as it comes. It fails with a {@link ChannelError}. */
 export type Streamed<Head> = Head & { readonly body: AsyncIterable<Uint8Array> }
-
-export type BinaryHttpCode =
-  | 'bhttp-truncated'
-  | 'bhttp-trailing-bytes'
-  | 'bhttp-framing'
-  | 'bhttp-field'
-  | 'bhttp-control'
-  | 'bhttp-status'
-  | 'bhttp-too-large'
-
-export type BinaryHttpProblem = Problem<BinaryHttpCode>
 
 /** Writes a request of known length. Throws when a part of it could not be read back. */
 export function encodeRequest(request: BinaryRequest): Uint8Array {

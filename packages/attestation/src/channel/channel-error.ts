@@ -1,5 +1,5 @@
 import type { Problem } from '../bytes/index.ts'
-import type { BinaryHttpCode } from './bhttp.ts'
+import type { BinaryHttpCode } from './bhttp-problem.ts'
 import type { OhttpCode } from './encapsulation.ts'
 
 /**

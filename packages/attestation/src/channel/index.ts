@@ -16,8 +16,6 @@ export {
   type PlatformConfiguration,
 } from './ask-peer.ts'
 export {
-  type BinaryHttpCode,
-  type BinaryHttpProblem,
   type BinaryRequest,
   type BinaryResponse,
   type ContentLength,
@@ -36,6 +34,7 @@ export {
   type ResponseHead,
   type Streamed,
 } from './bhttp.ts'
+export type { BinaryHttpCode, BinaryHttpProblem } from './bhttp-problem.ts'
 export { type ByteSource, piecesOf, streamOf } from './byte-source.ts'
 export { type ChannelCode, ChannelError, type ChannelProblem } from './channel-error.ts'
 export {

@@ -23,7 +23,6 @@ export {
   type DataKey,
   type SealedAddress,
   type Sealer,
-  type SealingCode,
-  type SealingProblem,
   type WrappedDataKey,
 } from './sealer.ts'
+export type { SealingCode, SealingProblem } from './sealing-problem.ts'

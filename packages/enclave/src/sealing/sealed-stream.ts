@@ -21,7 +21,7 @@ import {
   tagBytes,
 } from './envelope.ts'
 import { sealingLimits } from './limits.ts'
-import type { SealingProblem } from './sealer.ts'
+import type { SealingProblem } from './sealing-problem.ts'
 
 export interface StreamKey {
   readonly key: Uint8Array

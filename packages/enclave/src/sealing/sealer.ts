@@ -12,7 +12,6 @@ import {
   concat,
   hexOf,
   ok,
-  type Problem,
   type Result,
   refuse,
   utf8Of,
@@ -31,6 +30,7 @@ import { sealingLimits } from './limits.ts'
 import type { MasterKey } from './master-key.ts'
 import { type MasterKeys, masterKeysOf, type NamedMasterKey } from './master-keys.ts'
 import { openChunks, type StreamKey, sealChunks } from './sealed-stream.ts'
+import type { SealingCode, SealingProblem } from './sealing-problem.ts'
 
 /** Which row, of which kind, in which version. Sealed bytes open nowhere else. */
 export interface SealedAddress {
@@ -50,19 +50,6 @@ export interface DataKey {
   readonly patient: string | null
   readonly wrapped: WrappedDataKey
 }
-
-/**
- * `sealed-malformed`: not of our form. `sealed-mismatch`: moved, swapped, rolled back, altered, or sealed
- * by another key. `data-key-mismatch`: the same of a wrapped data key. `sealed-key-unknown`: sealed under
- * a master key that is not here, and may be had.
- */
-export type SealingCode =
-  | 'sealed-malformed'
-  | 'sealed-mismatch'
-  | 'data-key-mismatch'
-  | 'sealed-key-unknown'
-
-export type SealingProblem = Problem<SealingCode>
 
 /** A value as it is looked up, under one master key. */
 export interface BlindIndex {
