@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { rmSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import {
@@ -38,6 +38,11 @@ export async function startOwnPostgres(stateFolder: string): Promise<Postgres> {
     release()
     throw error
   }
+}
+
+/** Whether a service has ever run with this state folder. Nothing is made by asking. */
+export function hasOwnPostgres(stateFolder: string): boolean {
+  return existsSync(join(resolve(stateFolder), 'postgres'))
 }
 
 /** The address of the one that a service with this state folder has started; `undefined` while none runs. */

@@ -1,6 +1,6 @@
 /** Ceremony, rehearsal, rotation and restore, step by step as docs/operations/key-custody.md has them. */
 
-import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import {
@@ -263,3 +263,19 @@ test('the keys of a broker in a TEE are not to be had outside one, and each comm
   const [wrap] = JSON.parse((await custody(['kek', 'list', '--json'])).out).keys
   expect(wrap).toMatchObject({ kind: 'tee' })
 }, 60_000)
+
+test('where no broker has run there is nothing to look at, and looking makes nothing', async () => {
+  const stateFolder = join(broker.folder, 'nobody')
+  for (const command of [
+    ['kek', 'list'],
+    ['recovery', 'rehearse'],
+  ]) {
+    const shares = piped('share')
+    const ran = await sealward(['broker', ...command, '--state', stateFolder], { input: shares })
+    expect(ran).toMatchObject({ code: 2, out: '' })
+    expect(existsSync(stateFolder)).toBe(false)
+  }
+  const listed = await sealward(['broker', 'kek', 'list', '--state', stateFolder])
+  expect(listed.err).toContain('root-key-missing')
+  expect(listed.err).toContain(`No broker has run from ${stateFolder} yet.`)
+})
