@@ -592,7 +592,7 @@ export const en = {
     doneText:
       'Record, films, reports and receipts cannot be read by anybody any more. That it was done, when, by whom and why is on record.',
     doneBackups:
-      'Tell the platform’s operator, who takes out of use the master key that backups from before open with.',
+      'Tell the platform’s operator now: older backups can be read until the operator retires the master key of that time.',
     leave: 'To the patients',
   },
   gone: {
