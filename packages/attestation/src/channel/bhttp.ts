@@ -8,7 +8,7 @@
  */
 
 import { concat, type Result, utf8Of } from '../bytes/index.ts'
-import type { BinaryHttpCode, BinaryHttpProblem } from './bhttp-problem.ts'
+import type { BinaryHttpProblem } from './bhttp-problem.ts'
 import { type ByteSource, piecesOf } from './byte-source.ts'
 import { ChannelError, type ChannelProblem } from './channel-error.ts'
 import {
@@ -135,7 +135,7 @@ export function encodeResponseStream(
  * Reads a request.
  *
  * @param message - a whole message; zero bytes after it are padding.
- * @returns the request, or one of {@link BinaryHttpCode} with its byte offset.
+ * @returns the request, or one of {@link BinaryHttpProblem} with its byte offset.
  */
 export function decodeRequest(message: Uint8Array): Result<BinaryRequest, BinaryHttpProblem> {
   return decodingNow(message, requestHeadIn)
@@ -146,7 +146,7 @@ export function decodeRequest(message: Uint8Array): Result<BinaryRequest, Binary
  *
  * @param message - a whole message; zero bytes after it are padding.
  * @param options - `onInformational` is called with each response before the final one.
- * @returns the final response, or one of {@link BinaryHttpCode} with its byte offset.
+ * @returns the final response, or one of {@link BinaryHttpProblem} with its byte offset.
  */
 export function decodeResponse(
   message: Uint8Array,
@@ -163,7 +163,7 @@ interface InformationalOptions {
  * Reads a request as it comes.
  *
  * @param options - `contentBytesMax` of its content.
- * @returns the request once its head is there, or one of {@link BinaryHttpCode}, or the code that the source
+ * @returns the request once its head is there, or one of {@link BinaryHttpProblem}, or the code that the source
  *   failed with. Reading the content reads the source; the message is whole when that has come to its end.
  */
 export function decodeRequestStream(

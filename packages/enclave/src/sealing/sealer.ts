@@ -30,7 +30,7 @@ import { sealingLimits } from './limits.ts'
 import type { MasterKey } from './master-key.ts'
 import { type MasterKeys, masterKeysOf, type NamedMasterKey } from './master-keys.ts'
 import { openChunks, type StreamKey, sealChunks } from './sealed-stream.ts'
-import type { SealingCode, SealingProblem } from './sealing-problem.ts'
+import type { SealingProblem } from './sealing-problem.ts'
 
 /** Which row, of which kind, in which version. Sealed bytes open nowhere else. */
 export interface SealedAddress {
@@ -79,7 +79,7 @@ export interface Sealer {
    * @throws when the data key does not open: a program that seals under such a key would lose what it seals.
    */
   seal(address: SealedAddress, plaintext: Uint8Array, key?: DataKey): Uint8Array
-  /** @returns the plaintext, or one of {@link SealingCode}. */
+  /** @returns the plaintext, or one of {@link SealingProblem}. */
   open(
     address: SealedAddress,
     sealed: Uint8Array,
@@ -95,7 +95,7 @@ export interface Sealer {
    * Opens it again. Each chunk is verified before it is given out; that the last one has come is known
    * only when the generator has ended.
    *
-   * @throws SealedStreamFailure with one of {@link SealingCode}.
+   * @throws SealedStreamFailure with one of {@link SealingProblem}.
    */
   openStream(
     address: SealedAddress,
