@@ -27,6 +27,9 @@ export async function startTestStack(tampering: Tampering = {}): Promise<TestSta
     announce: async (_title, work) => {
       await work()
     },
+  }).catch((error: unknown) => {
+    rmSync(home, { recursive: true, force: true })
+    throw error
   })
   const recorder = await startRecorder(port)
   return {
