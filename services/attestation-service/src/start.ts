@@ -158,5 +158,5 @@ function openDatabaseOf({ databaseUrl, log, signal }: StartOptions): Promise<Dat
     ...(signal === undefined ? {} : { signal }),
     onConnectionLost: () => log.warn('database-connection-lost'),
   })
-  return takenDatabase(opening, { log, ...(signal === undefined ? {} : { signal }) })
+  return takenDatabase(opening, { log, signal })
 }

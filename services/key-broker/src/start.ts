@@ -377,5 +377,5 @@ export function openBrokerStore({
     ...(signal === undefined ? {} : { signal }),
     onConnectionLost: () => log.warn('database-connection-lost'),
   })
-  return takenDatabase(opening, { log, ...(signal === undefined ? {} : { signal }) })
+  return takenDatabase(opening, { log, signal })
 }

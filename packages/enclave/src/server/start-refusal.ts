@@ -23,7 +23,7 @@ export function taken<T>(result: Result<T>): T {
  */
 export function takenDatabase<T>(
   opening: Promise<T>,
-  { log, signal }: { readonly log: Logger; readonly signal?: AbortSignal },
+  { log, signal }: { readonly log: Logger; readonly signal?: AbortSignal | undefined },
 ): Promise<T> {
   return opening.catch((error: unknown) => {
     if (signal?.aborted === true) throw error

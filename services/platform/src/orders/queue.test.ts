@@ -75,14 +75,13 @@ test('a job that was not put there by us is none, and says nothing of itself in 
       worked.push(task)
       return 'done'
     })
-    const stranger = { queue: transaction.queue }
     const boss = new PgBoss({
       connectionString: postgres.url,
       schema: 'sealward_queue',
       supervise: false,
     })
     await boss.start()
-    await boss.send('orders', { sealed: 'elsewhere:Ada Lovelace' }, { db: stranger.queue })
+    await boss.send('orders', { sealed: 'elsewhere:Ada Lovelace' }, { db: transaction.queue })
     await boss.stop({ graceful: false })
     await expect.poll(() => lines.join(''), { timeout: 10_000 }).toContain('order-refused')
     expect(worked).toEqual([])
